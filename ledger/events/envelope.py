@@ -1,0 +1,42 @@
+"""A fact with what is known about its recording."""
+
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from msgspec import Struct
+
+from ledger.values import Actor, Source
+
+
+class Event(Struct, frozen=True, omit_defaults=True):
+    """One recorded fact: `fact` says what happened, the rest who, when, where in its stream and in answer to what.
+
+    `position` and `recorded_at` are the ledger's own and are 0 and None until it has stored the event.
+    """
+
+    event_id: UUID
+    stream_id: UUID
+    version: int
+    occurred_at: datetime
+    actor: Actor
+    command_id: UUID
+    correlation_id: UUID
+    fact: Struct
+    causation_id: UUID | None = None
+    source: Source | None = None
+    position: int = 0
+    recorded_at: datetime | None = None
+
+    # The library's protocol of a domain event.
+    @property
+    def originator_id(self) -> UUID:
+        return self.stream_id
+
+    @property
+    def originator_version(self) -> int:
+        return self.version
+
+
+def event_id(command_id: UUID, index: int) -> UUID:
+    """This will name the index-th (from 0) event of a command: the same command always gives the same ids."""
+    return uuid5(command_id, str(index))

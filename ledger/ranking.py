@@ -1,0 +1,173 @@
+"""How a backlog is ranked: each formula as a pure function of one item's own figures, so that a rank never depends on who else is there.
+
+The live backlog, a decision's basis and a replay use this same code. Ties: score descending, then earlier position, then id.
+"""
+
+from decimal import Decimal
+from math import log1p
+
+from msgspec import Struct
+
+from ledger.values import MomentumLevel, PolicyMethod, Risk
+
+#: Relative sizes for WSJF, by index; ordinal, as its source says.
+FIBONACCI = (1, 2, 3, 5, 8, 13, 20)
+FEATURES = ("drag", "growth", "risk", "level", "benefits", "smallness", "confidence")
+
+
+class Formula(Struct, frozen=True, omit_defaults=True):
+    """A policy's method with its parameters.
+
+    `weights` and `scale` are for WEIGHTED: weight ≥ 0 by feature, and the value of the feature that counts as 1 (its full scale).
+    `engineers` is the divisor of CD3: how many work on an item at once.
+    """
+
+    method: PolicyMethod
+    weights: dict[str, float] = {}
+    scale: dict[str, float] = {}
+    engineers: float = 1.0
+
+
+class Item(Struct, frozen=True, omit_defaults=True):
+    """The figures of one proposal that a formula may read. None: not estimated, not assessed."""
+
+    optimistic: Decimal | None = None
+    likely: Decimal | None = None
+    pessimistic: Decimal | None = None
+    drag: Decimal | None = None
+    growth: Decimal = Decimal(0)
+    level: MomentumLevel | None = None
+    confidence: float = 1.0
+    risks: tuple[Risk, ...] = ()
+    benefit_count: int = 0
+
+
+class Term(Struct, frozen=True):
+    """One term of a score: its name, the figure it rests on, and what it adds to or multiplies into the whole."""
+
+    name: str
+    value: float
+    contribution: float
+
+
+class Score(Struct, frozen=True):
+    """A score with the terms that make it, and what was missing. Higher is earlier; 0 where nothing can be said."""
+
+    total: float
+    terms: tuple[Term, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def expected_days(item: Item) -> float | None:
+    """This will give the PERT mean (O + 4M + P) / 6 in engineer-days, or None without an estimate (Malcolm et al., 1959)."""
+    if item.likely is None:
+        return None
+    low = item.optimistic if item.optimistic is not None else item.likely
+    high = item.pessimistic if item.pessimistic is not None else item.likely
+    return float((low + 4 * item.likely + high) / 6)
+
+
+def weekly_risk(item: Item) -> float:
+    """This will give the engineer-hours per week that the risks of ignoring are expected to cost: Σ probability × loss / window."""
+    return sum(
+        r.probability * float(r.loss_hours) / r.window_weeks
+        for r in item.risks
+        if r.probability and r.loss_hours and r.window_weeks
+    )
+
+
+def cost_of_delay(item: Item) -> float:
+    """This will give engineer-hours lost per week of waiting: confidence × drag + weekly risk."""
+    return item.confidence * float(item.drag or 0) + weekly_risk(item)
+
+
+def _missing(item: Item, days: float | None) -> tuple[str, ...]:
+    lacking = []
+    if not days:
+        lacking.append("estimate")
+    if item.drag is None:
+        lacking.append("drag")
+    return tuple(lacking)
+
+
+def _momentum(formula: Formula, item: Item, days: float | None) -> Score:
+    drag = item.confidence * float(item.drag or 0)
+    total = drag / days if days else 0.0
+    terms = (Term("drag × confidence", drag, total), Term("expected days", days or 0.0, 0.0))
+    return Score(total, terms, _missing(item, days))
+
+
+def _cd3(formula: Formula, item: Item, days: float | None) -> Score:
+    drag, risk = item.confidence * float(item.drag or 0), weekly_risk(item)
+    duration = days / formula.engineers if days else None
+    share = (lambda part: part / duration) if duration else (lambda part: 0.0)
+    terms = (
+        Term("drag × confidence", drag, share(drag)),
+        Term("weekly risk", risk, share(risk)),
+        Term("duration in days", duration or 0.0, 0.0),
+    )
+    return Score(share(drag + risk), terms, _missing(item, days))
+
+
+def _fibonacci(value: float, bounds: tuple[float, ...]) -> int:
+    return FIBONACCI[sum(value >= bound for bound in bounds)]
+
+
+def _wsjf(formula: Formula, item: Item, days: float | None) -> Score:
+    value = FIBONACCI[int(item.level[1])] if item.level is not None else 0
+    urgency = _fibonacci(float(item.growth), (1, 2, 5, 10, 20, 40))
+    risk = _fibonacci(weekly_risk(item), (0.25, 0.5, 1, 2, 4, 8))
+    size = _fibonacci(days, (1, 2, 5, 10, 20, 40)) if days else None
+    total = (value + urgency + risk) / size if size and item.level is not None else 0.0
+    parts = (("business value", value), ("time criticality", urgency), ("risk reduction", risk))
+    terms = tuple(Term(name, part, part / size if size and total else 0.0) for name, part in parts)
+    missing = (() if days else ("estimate",)) + (() if item.level is not None else ("impact",))
+    return Score(total, (*terms, Term("job size", size or 0, 0.0)), missing)
+
+
+def features(item: Item, days: float | None) -> dict[str, float]:
+    """This will give the figures that WEIGHTED may weigh; smallness is 1 / (1 + days), 0 where not estimated."""
+    return {
+        "drag": float(item.drag or 0),
+        "growth": float(item.growth),
+        "risk": weekly_risk(item),
+        "level": float(item.level[1]) if item.level is not None else 0.0,
+        "benefits": log1p(item.benefit_count),
+        "smallness": 1 / (1 + days) if days else 0.0,
+        "confidence": item.confidence,
+    }
+
+
+def _weighted(formula: Formula, item: Item, days: float | None) -> Score:
+    values = features(item, days)
+    whole = sum(formula.weights.values())
+    terms = []
+    for name, weight in sorted(formula.weights.items()):
+        share = min(values[name] / formula.scale.get(name, 1.0), 1.0)
+        terms.append(Term(name, values[name], weight * share / whole if whole else 0.0))
+    return Score(sum(t.contribution for t in terms), tuple(terms), _missing(item, days))
+
+
+def _fifo(formula: Formula, item: Item, days: float | None) -> Score:
+    return Score(0.0)
+
+
+_FORMULAS = {
+    PolicyMethod.MOMENTUM: _momentum,
+    PolicyMethod.CD3: _cd3,
+    PolicyMethod.WSJF: _wsjf,
+    PolicyMethod.WEIGHTED: _weighted,
+    PolicyMethod.FIFO: _fifo,
+}
+
+#: What ranks a team that has activated no policy.
+DEFAULT_FORMULA = Formula(PolicyMethod.MOMENTUM)
+
+
+def score(formula: Formula, item: Item) -> Score:
+    """This will score one item by one formula; equal inputs give equal bytes.
+
+    MOMENTUM: confidence × drag ÷ expected days. CD3 (Reinertsen, 2009): cost of delay ÷ duration. WSJF (SAFe): (value + criticality +
+    risk) ÷ size on Fibonacci steps. WEIGHTED: Σ w·min(x ÷ scale, 1) ÷ Σ w. FIFO: 0 for all, so that the tie rule decides.
+    """
+    return _FORMULAS[formula.method](formula, item, expected_days(item))
