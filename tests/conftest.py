@@ -1,0 +1,95 @@
+"""One PostgreSQL for the run, one database per test; see `tests.databases`."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests import databases
+from tests.databases import Backend, Server
+
+BACKEND = pytest.StashKey[Backend]()
+RUN_ID = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("databases")
+    group.addoption(
+        "--db",
+        choices=["auto", "docker", "embedded", "dsn"],
+        default="auto",
+        help="where PostgreSQL comes from; auto: a container where a Docker engine can give one, else the embedded server",
+    )
+    group.addoption("--dsn", default="", metavar="URL", help="with --db=dsn: a role that may make databases and roles")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    given = getattr(config, "workerinput", None)
+    if given is not None:  # a worker of pytest-xdist takes what the first process chose
+        config.stash[BACKEND], config.stash[RUN_ID] = Backend(*given["ledger_backend"]), given["ledger_run_id"]
+        return
+    try:
+        config.stash[BACKEND] = databases.choose(config.getoption("--db"), config.getoption("--dsn"))
+    except LookupError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[RUN_ID] = uuid4().hex[:12]
+
+
+class _Workers:
+    def pytest_configure_node(self, node) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # pytest-xdist's own
+        chosen = node.config.stash[BACKEND]
+        node.workerinput["ledger_backend"] = (chosen.kind, chosen.why, chosen.dsn)
+        node.workerinput["ledger_run_id"] = node.config.stash[RUN_ID]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.pluginmanager.hasplugin("xdist"):
+        session.config.pluginmanager.register(_Workers())
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    chosen = config.stash[BACKEND]
+    return f"PostgreSQL: {chosen.kind} ({chosen.why})"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if RUN_ID in config.stash and not hasattr(config, "workerinput"):
+        databases.clear(config.stash[RUN_ID])
+
+
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """The run's PostgreSQL; its superuser may make databases and roles."""
+    with databases.serve(pytestconfig.stash[BACKEND], pytestconfig.stash[RUN_ID]) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def _admin(server: Server) -> Iterator[psycopg.Connection]:
+    with server.admin() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template(server: Server, _admin: psycopg.Connection) -> Iterator[str]:
+    """The name of a database with all migrations in it."""
+    from ledger.store.migrations import migrate
+
+    with databases.migrated_template(server, _admin, migrate) as name:
+        yield name
+
+
+@pytest.fixture
+def database_url(server: Server, _admin: psycopg.Connection, template: str) -> Iterator[str]:
+    """A migrated database of this test's own."""
+    with databases.database(server, _admin, template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(server: Server, _admin: psycopg.Connection) -> Iterator[str]:
+    """A database of this test's own with nothing in it."""
+    with databases.database(server, _admin) as url:
+        yield url
