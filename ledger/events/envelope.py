@@ -27,13 +27,14 @@ class Event(Struct, frozen=True, omit_defaults=True):
     position: int = 0
     recorded_at: datetime | None = None
 
-    # The library's protocol of a domain event.
     @property
     def originator_id(self) -> UUID:
+        """This will give the stream id under the event-sourcing library's name for it."""
         return self.stream_id
 
     @property
     def originator_version(self) -> int:
+        """This will give the version under the event-sourcing library's name for it."""
         return self.version
 
 

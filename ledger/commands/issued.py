@@ -1,0 +1,49 @@
+"""A command with who issued it, when, and under which id."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID, uuid5
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ledger.values import MemberId
+
+C = TypeVar("C", bound=Struct, covariant=True)
+
+
+class Issued(Struct, Generic[C], frozen=True):
+    """One request. `at` is the time of the request, and of what it reports unless `occurred_at` says an earlier one.
+
+    `expected_version` is the version of the stream that the issuer had seen; None: any will do.
+    """
+
+    command: C
+    command_id: UUID
+    member_id: MemberId
+    at: datetime
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+    occurred_at: datetime | None = None
+    expected_version: int | None = None
+
+
+def request_hash(issued: Issued[Struct]) -> bytes:
+    """This will give the SHA-256 of what was asked and by whom; a repetition may come later, so times are left out."""
+    body = msgspec.json.encode(issued.command, order="deterministic")
+    name = type(issued.command).__name__.encode()
+    return sha256(b"\0".join((name, issued.member_id.bytes, body))).digest()
+
+
+def derived_id(command_id: UUID, what: str) -> UUID:
+    """This will name a thing that a command brings into being: the same command always gives the same id."""
+    return uuid5(command_id, what)
+
+
+# Bounds that many commands share.
+Title = Annotated[str, Meta(min_length=1, max_length=120)]
+Line = Annotated[str, Meta(min_length=1, max_length=500)]
+Text = Annotated[str, Meta(min_length=1, max_length=4000)]
+Link = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"^(https?|urn|mailto):")]
+Share = Annotated[float, Meta(ge=0, le=1)]
