@@ -1,0 +1,120 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ledger.settings import DATA_DIR_OF_ROOT, Settings, SettingsError, masked
+
+
+def test_an_empty_environment_gives_the_embedded_server_on_this_machine_only(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    found = Settings.from_environment({"HOME": "/home/ada", "LEDGER_PORT": " "})
+
+    assert found.database_url is None
+    assert found.data_dir == Path("/home/ada/.local/share/decision-ledger")
+    assert (found.host, found.port, found.workers) == ("127.0.0.1", 8000, 1)
+
+
+def test_data_of_root_go_where_the_servers_user_can_follow(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    assert Settings.from_environment({"HOME": "/root"}).data_dir == DATA_DIR_OF_ROOT
+    assert Settings.from_environment({"XDG_DATA_HOME": "/srv"}).data_dir == Path("/srv/decision-ledger")
+
+
+def test_each_variable_is_taken():
+    found = Settings.from_environment(
+        {
+            "LEDGER_DATABASE_URL": "postgresql://u@h/d",
+            "LEDGER_DATA_DIR": "/srv/a b",
+            "LEDGER_HOST": "0.0.0.0",
+            "LEDGER_PORT": "0",
+            "LEDGER_WORKERS": "3",
+            "LEDGER_POOL_SIZE": "9",
+            "LEDGER_TOKEN_PEPPER": "ab" * 32,
+            "LEDGER_LOG_LEVEL": "debug",
+        }
+    )
+
+    assert found == Settings("postgresql://u@h/d", Path("/srv/a b"), "0.0.0.0", 0, 3, 9, b"\xab" * 32, "DEBUG")
+    assert found.pepper() == b"\xab" * 32
+    assert found.log_level_number == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("LEDGER_PORT", "65536", "from 0 to 65535"),
+        ("LEDGER_PORT", "http", "from 0 to 65535"),
+        ("LEDGER_PORT", "-1", "from 0 to 65535"),
+        ("LEDGER_PORT", "٨٠", "from 0 to 65535"),
+        ("LEDGER_WORKERS", "0", "from 1 to 64"),
+        ("LEDGER_POOL_SIZE", "201", "from 1 to 200"),
+        ("LEDGER_LOG_LEVEL", "LOUD", "DEBUG, INFO"),
+        ("LEDGER_HOST", "a b", "one address"),
+        ("LEDGER_DATABASE_URL", "host=x password=hunter2", "postgresql://"),
+        ("LEDGER_TOKEN_PEPPER", "hunter2", "openssl rand -hex 32"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_with_what_it_takes_and_no_secret(name, value, says):
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({name: value})
+
+    assert str(refused.value).startswith(f"{name} must be")
+    assert says in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_all_faults_are_told_at_once():
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({"LEDGER_PORT": "x", "LEDGER_WORKERS": "x"})
+
+    assert [line.split()[0] for line in str(refused.value).splitlines()] == ["LEDGER_PORT", "LEDGER_WORKERS"]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ada:hunter2@h:5432/d?sslmode=require", "postgresql://ada:***@h:5432/d?sslmode=require"),
+        ("postgresql://ada:p@ss/hunter2@h/d", "postgresql://ada:***@h/d"),
+        ("postgresql://ada@/d?host=/x&password=hunter2&a=b", "postgresql://ada@/d?host=/x&password=***&a=b"),
+        ("postgresql://h/d?sslpassword=hunter2", "postgresql://h/d?sslpassword=***"),
+        ("postgresql://ada@h/d", "postgresql://ada@h/d"),
+    ],
+)
+def test_no_secret_is_shown(url, shown):
+    found = Settings(url, Path("/x"), token_pepper=b"hunter2" * 5)
+
+    assert masked(url) == shown
+    assert shown in repr(found)
+    assert "hunter2" not in repr(found)
+    assert "hunter2" not in f"{found}"
+
+
+def test_a_pepper_is_made_once_and_for_its_owner_only(tmp_path):
+    folder = tmp_path / "new"
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: Settings(None, folder).pepper(), range(32)))
+
+    assert len(made) == 1
+    assert len(made.pop()) == 32
+    assert (folder / "token-pepper").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in folder.iterdir()] == ["token-pepper"]
+
+
+def test_a_pepper_that_others_may_read_is_refused(tmp_path):
+    Settings(None, tmp_path).pepper()
+    (tmp_path / "token-pepper").chmod(0o640)
+
+    with pytest.raises(SettingsError, match="chmod 600"):
+        Settings(None, tmp_path).pepper()
+
+
+def test_a_pepper_cut_short_is_refused_and_not_replaced(tmp_path):
+    path = tmp_path / "token-pepper"
+    path.touch(mode=0o600)
+
+    with pytest.raises(SettingsError, match="must hold 32 bytes"):
+        Settings(None, tmp_path).pepper()
+    assert path.read_bytes() == b""
