@@ -10,16 +10,16 @@ from msgspec import Meta, Struct
 
 from ledger.values import MemberId
 
-C = TypeVar("C", bound=Struct, covariant=True)
+C_co = TypeVar("C_co", bound=Struct, covariant=True)
 
 
-class Issued(Struct, Generic[C], frozen=True):
+class Issued(Struct, Generic[C_co], frozen=True):
     """One request. `at` is the time of the request, and of what it reports unless `occurred_at` says an earlier one.
 
     `expected_version` is the version of the stream that the issuer had seen; None: any will do.
     """
 
-    command: C
+    command: C_co
     command_id: UUID
     member_id: MemberId
     at: datetime
