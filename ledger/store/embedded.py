@@ -1,31 +1,27 @@
 # ruff: noqa: S603  # every command is our own list of words; no shell reads it
 """A real PostgreSQL that starts with the program: the executables come from a wheel, the data live in one folder.
 
-Several processes may use one folder at a time: the first starts the server, the others join it, and the last to stop, or to
-be killed, ends it (see `ledger.store.embedded_keeper`). Writes are flushed to disk as in any PostgreSQL (fsync and
+Several processes may use one folder at a time: the first starts the server, the others join it, and the last to stop, or
+to be killed, ends it (see `ledger.store.embedded_keeper`). Writes are flushed to disk as in any PostgreSQL (fsync and
 synchronous_commit on) unless the settings say otherwise.
 
-The folder holds `pgdata` (the cluster, owned by the server's user), `postgres.log`, the locks and, while the server runs,
-`server.json`. Sockets live in a folder of their own under the system's temporary one, since a socket's path is limited to
-107 bytes. Run by root, the server drops to the owner of `pgdata`, for new data to `nobody`; the folder may lie where that
-user can't go, such as under /root, because the server is started inside it and never walks the path.
+The folder holds `pgdata` (the cluster, owned by the server's user), `postgres.log`, the locks and, while the server
+runs, `server.json`. Sockets live in a folder of their own under the system's temporary one, since a socket's path is
+limited to 107 bytes. Run by root, the server drops to the owner of `pgdata`, for new data to `nobody`; the folder may
+lie where that user can't go, such as under /root, because the server is started inside it and never walks the path.
 """
 
 import fcntl
 import json
 import logging
 import os
-import re
-import shutil
-import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
@@ -33,6 +29,15 @@ import psycopg
 from psycopg import sql
 
 from ledger.store import embedded_keeper as keeper
+from ledger.store.embedded_cluster import (
+    DEFAULTS,
+    SUPERUSER,
+    checked,
+    create_cluster,
+    socket_folder,
+    walkable,
+    write_settings,
+)
 from ledger.store.embedded_install import (
     EmbeddedPostgresError,
     Install,
@@ -44,22 +49,6 @@ from ledger.store.embedded_install import (
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
 
 DATABASE = "ledger"
-SUPERUSER = "postgres"
-SETTINGS_FILE = "ledger.conf"
-#: What every embedded server is told unless the caller says otherwise.
-DEFAULTS: Mapping[str, str] = MappingProxyType(
-    {
-        "listen_addresses": "",  # the socket only
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-        "jit": "off",  # short queries only, and the wheels have no LLVM
-        "log_checkpoints": "off",
-    }
-)
-#: Settings that this adapter gives itself.
-OURS = frozenset({"data_directory", "config_file", "hba_file", "ident_file", "unix_socket_directories"})
-#: A Unix socket's path has at most 107 bytes; what is kept of it for "/ledger-pg-xxxxxxxx/.s.PGSQL.65535.lock".
-SOCKET_FOLDER_BYTES_MAX = 107 - 48
 #: Recovery after a crash comes before the first connection, and may have gigabytes of log to read.
 READY_S = 120.0
 LOG_BYTES_MAX = 10_000_000
@@ -82,11 +71,11 @@ class EmbeddedPostgres:
         """This will start the folder's server, or join the one that runs, and return once it takes connections.
 
         A new folder takes about a second. `settings` are PostgreSQL's own names and values. They hold until the server
-        stops, over `postgresql.conf` and under `ALTER SYSTEM`; whoever joins a server that others use takes it as it is.
+        stops, over `postgresql.conf` and under `ALTER SYSTEM`; who joins a server that others use takes it as it is.
         Raises EmbeddedPostgresError with a sentence that says what to do.
         """
         folder = data_dir.expanduser().resolve()
-        wanted = {**DEFAULTS, **_checked(settings or {})}
+        wanted = {**DEFAULTS, **checked(settings or {})}
         try:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             with _start_lock(folder):
@@ -210,8 +199,8 @@ class _Launch:
         """This will wait until a keeper without a server has ended, or has started its server again after a crash."""
         if not _until(lambda: keeper.running(self.folder) is not None or not self._keeper_lives(), seconds=20):
             raise EmbeddedPostgresError(
-                f"Another machine or container uses {self.folder}, and its server can't be seen from here. Stop it there,"
-                " or set LEDGER_DATA_DIR to another folder."
+                f"Another machine or container uses {self.folder}, and its server can't be seen from here."
+                " Stop it there, or set LEDGER_DATA_DIR to another folder."
             )
         return keeper.running(self.folder)
 
@@ -220,64 +209,30 @@ class _Launch:
         user = server_user(self.pgdata)
         install = self.install.reachable_by(user)
         if not (self.pgdata / "PG_VERSION").exists():
-            self._create_cluster(install, user)
+            create_cluster(self.pgdata, install, user)
         made_by = (self.pgdata / "PG_VERSION").read_text().strip()
         if made_by != str(install.major):
             raise EmbeddedPostgresError(
                 f"{self.pgdata} was made by PostgreSQL {made_by}, and {install.version} is installed. Install"
                 f" PostgreSQL {made_by}, or set LEDGER_DATA_DIR to a new folder and import an export into it."
             )
-        self._write_settings(user)
-        sockets = _socket_folder(user)
+        write_settings(self.pgdata, self.wanted, user)
+        sockets = socket_folder(user)
         state = {"sockets": str(sockets), "port": self.wanted.get("port", "5432"), "settings": dict(self.wanted)}
         (self.folder / keeper.STATE).write_text(json.dumps(state))
         quoted = '"' + str(sockets).replace('"', '""') + '"'
-        where = _walkable(self.pgdata, user)
+        where = walkable(self.pgdata, user)
         command = [str(install.bin_dir / "postgres"), "-D", where, "-c", f"unix_socket_directories={quoted}"]
         self._await_ready(self._start_keeper(command, user))
 
     def _tidy(self) -> None:
-        """This will clear what a killed predecessor left: its sockets, its state, and a pid file that names a stranger."""
+        """This will clear what a killed predecessor left: sockets, state, and a pid file that names a stranger."""
         state = self.folder / keeper.STATE
         if state.exists():
             keeper.shut_down(self.folder)
         (self.pgdata / "postmaster.pid").unlink(missing_ok=True)
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES_MAX:
             self.log_path.replace(self.log_path.with_suffix(".log.1"))
-
-    def _create_cluster(self, install: Install, user: ServerUser) -> None:
-        """This will make the cluster beside its final place and then move it there: a killed attempt leaves no half of one."""
-        draft = self.folder / f"{keeper.PGDATA}.new"
-        if draft.exists():
-            shutil.rmtree(draft)
-        _make_folder(draft, user)
-        where = _walkable(draft, user)
-        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-        command = [install.bin_dir / "initdb", "-D", where, "-U", SUPERUSER, "-E", "UTF8", "--no-instructions"]
-        # Only we and root may enter the socket's folder; over TCP a role needs a password, and the first has none.
-        command += ["--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync"]
-        command += locale if install.major >= 17 else ["--locale=C.UTF-8"]  # noqa: PLR2004  # builtin since 17
-        _run(command, draft, user)
-        with (draft / "postgresql.conf").open("a") as file:
-            file.write(f"\ninclude_if_exists = '{SETTINGS_FILE}'\n")
-        # One flush at the end is quick; initdb's own, file by file, is not.
-        at_once = ["--sync-method=syncfs"] if install.major >= 17 and sys.platform == "linux" else []  # noqa: PLR2004
-        _run([install.bin_dir / "initdb", "-D", where, "--sync-only", *at_once], draft, user)
-        try:
-            draft.rename(self.pgdata)
-        except OSError:
-            raise EmbeddedPostgresError(
-                f"{self.pgdata} holds files that are no PostgreSQL cluster. Move them away, or set LEDGER_DATA_DIR."
-            ) from None
-
-    def _write_settings(self, user: ServerUser) -> None:
-        lines = [f"{name} = '{_escaped(value)}'\n" for name, value in sorted(self.wanted.items())]
-        path = self.pgdata / SETTINGS_FILE
-        path.write_text(
-            "# Written at each start of the embedded server; for lasting changes use ALTER SYSTEM.\n" + "".join(lines)
-        )
-        if user.is_other:
-            os.chown(path, user.uid, user.gid)
 
     def _start_keeper(self, command: list[str], user: ServerUser) -> int:
         """This will start the keeper and give the end of a pipe that closes when it ends."""
@@ -326,51 +281,6 @@ class _Launch:
         raise EmbeddedPostgresError("\n".join([f"PostgreSQL {why}. The end of {self.log_path} says why:", *tail]))
 
 
-def _run(command: list[Path | str], cwd: Path, user: ServerUser) -> None:
-    done = subprocess.run(
-        command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, **user.as_process()
-    )
-    if done.returncode:
-        raise EmbeddedPostgresError(f"PostgreSQL's initdb failed in {cwd}: {(done.stderr or done.stdout).strip()}")
-
-
-def _checked(settings: Mapping[str, str]) -> Mapping[str, str]:
-    for name, value in settings.items():
-        if not re.fullmatch(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", name) or re.search(r"[\0\r\n]", value):
-            raise EmbeddedPostgresError(
-                f"{name!r} = {value!r} is no PostgreSQL setting: use its own name, on one line."
-            )
-        if name in OURS:
-            raise EmbeddedPostgresError(f"The setting {name} is the adapter's own: leave it out.")
-    return settings
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "''")
-
-
-def _walkable(folder: Path, user: ServerUser) -> str:
-    """This will name the folder in a way that the user can follow; it is also to be the process's working directory."""
-    return str(folder) if user.reaches(folder) else "/proc/self/cwd"
-
-
-def _make_folder(folder: Path, user: ServerUser) -> None:
-    folder.mkdir(mode=0o700)
-    if user.is_other:
-        os.chown(folder, user.uid, user.gid)
-
-
-def _socket_folder(user: ServerUser) -> Path:
-    for place in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")):  # noqa: S108  # a fresh 0700 folder in it
-        if place.is_dir() and len(os.fsencode(place)) <= SOCKET_FOLDER_BYTES_MAX and user.reaches(place):
-            made = Path(tempfile.mkdtemp(prefix=keeper.SOCKET_PREFIX, dir=place))
-            if user.is_other:
-                os.chown(made, user.uid, user.gid)
-            if stat.S_IMODE(made.stat().st_mode) == 0o700:  # noqa: PLR2004
-                return made
-    raise EmbeddedPostgresError("No temporary folder is short and open enough for a socket: set TMPDIR to /tmp.")
-
-
 @contextmanager
 def _start_lock(folder: Path) -> Iterator[None]:
     held: list[int] = []
@@ -382,7 +292,7 @@ def _start_lock(folder: Path) -> Iterator[None]:
 
     if not _until(take, seconds=READY_S + keeper.STOP_S):
         raise EmbeddedPostgresError(
-            f"Another process has been starting or stopping the server of {folder} for minutes."
+            f"Another process has been starting or stopping the server of {folder} for minutes: end it."
         )
     try:
         yield

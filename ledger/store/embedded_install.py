@@ -77,8 +77,8 @@ class Install:
         copied = replace(self, bin_dir=_copy(self))
         if not _runs(copied.bin_dir, user):
             raise EmbeddedPostgresError(
-                f"The user {user.name} can't run {copied.bin_dir}/postgres. Set LEDGER_DATABASE_URL to a PostgreSQL that"
-                " runs elsewhere, or start this program as a user other than root."
+                f"The user {user.name} can't run {copied.bin_dir}/postgres. Set LEDGER_DATABASE_URL to a PostgreSQL"
+                " that runs elsewhere, or start this program as a user other than root."
             )
         return copied
 
@@ -115,7 +115,7 @@ def version_of(bin_dir: Path) -> str | None:
 
 
 def server_user(pgdata: Path) -> ServerUser:
-    """This will choose whom the server runs as: the owner of the data; for new data ourselves, or `nobody` if we are root.
+    """This will choose whom the server runs as: the owner of the data; for new data ourselves, of root `nobody`.
 
     Raises EmbeddedPostgresError when the data belong to somebody whom we can't be.
     """
@@ -129,7 +129,8 @@ def server_user(pgdata: Path) -> ServerUser:
         return _account("nobody")
     if us not in (0, owner):
         raise EmbeddedPostgresError(
-            f"{pgdata} belongs to user {owner}, and we are user {us}. Run as that user, or set LEDGER_DATA_DIR to a folder of your own."
+            f"{pgdata} belongs to user {owner}, and we are user {us}. Run as that user, or set LEDGER_DATA_DIR to a folder"
+            " of your own."
         )
     return _account(owner)
 
@@ -178,7 +179,7 @@ def _runs(bin_dir: Path, user: ServerUser) -> bool:
 
 
 def _copy(install: Install) -> Path:
-    """This will copy what a server needs to a cache folder, once per build, and give the copy's folder of executables."""
+    """This will copy what a server needs to a cache folder, once per build, and name the executables there."""
     build = sha256((install.bin_dir / "postgres").read_bytes()).hexdigest()[:12]
     cache = next((folder for folder in CACHES if _only_root_writes(folder)), None)
     if cache is None or install.libraries is None:

@@ -1,11 +1,13 @@
 # ruff: noqa: S603  # every command is our own list of words; no shell reads it
 """Keeps one embedded server for as long as somebody holds its lease, then stops it.
 
-Runs as a process of its own, from this file alone and with the standard library only, so that it outlives whoever started
-it: the kernel drops a killed owner's lease, and the keeper sees that nobody is left. A server that crashes is started again.
+Runs as a process of its own, from this file alone and with the standard library only, so that it outlives whoever
+started it: the kernel drops a killed owner's lease, and the keeper sees that nobody is left. A server that crashes is
+started again.
 
 Two locks (flock) in the server's folder say who does what: `start.lock` is held, exclusively, by whoever is starting or
-stopping the server; `lease.lock` is held, shared, by each process that uses it, and tried exclusively only under the first.
+stopping the server; `lease.lock` is held, shared, by each process that uses it, and tried exclusively only under the
+first.
 """
 
 import fcntl
@@ -62,7 +64,7 @@ def nobody_uses(folder: Path) -> Iterator[bool]:
 
 
 def running(folder: Path) -> Postmaster | None:
-    """This will find the live server of this folder; None when there is none, a stale `postmaster.pid` notwithstanding."""
+    """This will find the folder's live server; None when there is none, a stale `postmaster.pid` notwithstanding."""
     try:
         lines = (folder / PGDATA / "postmaster.pid").read_text().splitlines()
         pid = int(lines[0])
@@ -75,7 +77,7 @@ def running(folder: Path) -> Postmaster | None:
 
 
 def _is_server(pid: int, marks: set[str]) -> bool:
-    """This will tell our server from another process that got the pid of a dead one: its command line names our folders."""
+    """This will tell our server from a stranger that got a dead one's pid: its command line names our folders."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
     except OSError:

@@ -1,0 +1,161 @@
+"""Facts as bytes and back: a payload with the fact alone, and the meta that the proof commits to.
+
+The envelope whose hash is the leaf is position ‖ recorded_at ‖ meta: 8 bytes each, big-endian, the second in microseconds since the
+Unix epoch, then the meta as it is stored. Nothing of it is ever encoded again.
+"""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from os import urandom
+from struct import Struct as Packing
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from ledger.events.envelope import Event
+from ledger.events.registry import FACT_TYPES, TOPICS
+from ledger.store.faults import UnknownTopic
+from ledger.values import SYSTEM, Actor, Role, Source, utc
+
+#: Bytes of salt in front of a payload, so that its commitment does not give a short text away.
+SALT_BYTES = 16
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_LEAF_HEAD = Packing(">xqq")
+
+
+class Meta(Struct, frozen=True, omit_defaults=True):
+    """All of the envelope that is known before the database has stored the event. The order of fields is the order of bytes."""
+
+    event_id: UUID
+    stream_id: UUID
+    version: int
+    topic: str
+    class_version: int
+    occurred_at: datetime
+    actor: Actor
+    command_id: UUID
+    correlation_id: UUID
+    #: SHA-256, hexadecimal, of salt ‖ payload.
+    payload_sha256: str
+    causation_id: UUID | None = None
+    source: Source | None = None
+
+
+class EncodedEvent(Struct, frozen=True, gc=False):
+    """An event as the database takes it."""
+
+    stream_id: UUID
+    version: int
+    topic: str
+    occurred_at: datetime
+    meta: bytes
+    salt: bytes
+    payload: bytes
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_meta = msgspec.json.Decoder(Meta).decode
+_decoders: dict[str, tuple[int, msgspec.json.Decoder[Any]]] = {}
+
+
+def encode(event: Event) -> EncodedEvent:
+    """This will turn an event into bytes, under a fresh salt.
+
+    Raises UnknownTopic if the type of its fact has none, ValueError if `occurred_at` names no time zone.
+    """
+    fact = event.fact
+    topic = TOPICS.get(type(fact))
+    if topic is None:
+        raise UnknownTopic(type(fact).__qualname__)
+    payload = _encode(fact)
+    salt = urandom(SALT_BYTES)
+    occurred_at = utc(event.occurred_at)
+    meta = Meta(
+        event.event_id,
+        event.stream_id,
+        event.version,
+        topic,
+        FACT_TYPES[topic].version,
+        occurred_at,
+        event.actor,
+        event.command_id,
+        event.correlation_id,
+        sha256(salt + payload).hexdigest(),
+        event.causation_id,
+        event.source,
+    )
+    return EncodedEvent(event.stream_id, event.version, topic, occurred_at, _encode(meta), salt, payload)
+
+
+def plain(
+    *,
+    event_id: UUID,
+    stream_id: UUID,
+    version: int,
+    topic: str,
+    occurred_at: datetime,
+    command_id: UUID,
+    payload: bytes,
+) -> EncodedEvent:
+    """This will give a payload that is not ours an envelope: the system as its actor, and class version 1."""
+    salt = urandom(SALT_BYTES)
+    commitment = sha256(salt + payload).hexdigest()
+    actor = Actor(SYSTEM, Role.INTEGRATOR)
+    meta = Meta(event_id, stream_id, version, topic, 1, occurred_at, actor, command_id, command_id, commitment)
+    return EncodedEvent(stream_id, version, topic, occurred_at, _encode(meta), salt, payload)
+
+
+def decode(position: int, recorded_at: datetime, topic: str, meta: bytes, payload: bytes) -> Event:
+    """This will read a stored event, bringing a fact of an earlier version up to the present one.
+
+    Raises UnknownTopic if the topic, or the version of it, is not of this program.
+    """
+    known = _decode_meta(meta)
+    decoder = _decoders.get(topic) or _decoder(topic)
+    fact = (
+        decoder[1].decode(payload)
+        if known.class_version == decoder[0]
+        else _upcast(topic, known.class_version, decoder[0], payload)
+    )
+    return Event(
+        known.event_id,
+        known.stream_id,
+        known.version,
+        known.occurred_at,
+        known.actor,
+        known.command_id,
+        known.correlation_id,
+        fact,
+        known.causation_id,
+        known.source,
+        position,
+        recorded_at,
+    )
+
+
+def leaf(position: int, recorded_at: datetime, meta: bytes) -> bytes:
+    """This will give the Merkle leaf of an event: SHA-256 over a zero byte and its envelope (RFC 6962, 2.1)."""
+    return sha256(_LEAF_HEAD.pack(position, (recorded_at - _EPOCH) // _MICROSECOND) + meta).digest()
+
+
+def _decoder(topic: str) -> tuple[int, msgspec.json.Decoder[Any]]:
+    fact_type = FACT_TYPES.get(topic)
+    if fact_type is None:
+        raise UnknownTopic(topic)
+    decoder = _decoders[topic] = (fact_type.version, msgspec.json.Decoder(fact_type.type))
+    return decoder
+
+
+def _upcast(topic: str, stored: int, present: int, payload: bytes) -> Struct:
+    if stored > present:
+        raise UnknownTopic(topic, stored)
+    fact_type = FACT_TYPES[topic]
+    body = msgspec.json.decode(payload)
+    for version in range(stored, present):
+        body = fact_type.upcasters[version](body)
+    fact: Struct = msgspec.convert(body, fact_type.type)
+    return fact
