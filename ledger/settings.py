@@ -41,6 +41,8 @@ class Settings:
     workers: int = 1
     #: Connections per process.
     pool_size: int = 4
+    #: Does `serve` follow the facts itself? Not where a follower runs beside it.
+    follow: bool = True
     #: 32 secret bytes; None: kept in a file under `data_dir`.
     token_pepper: bytes | None = None
     log_level: str = "INFO"
@@ -70,6 +72,7 @@ class Settings:
             port=read("LEDGER_PORT", _number(0, PORT_MAX), cls.port),
             workers=read("LEDGER_WORKERS", _number(1, WORKERS_MAX), cls.workers),
             pool_size=read("LEDGER_POOL_SIZE", _number(1, POOL_SIZE_MAX), cls.pool_size),
+            follow=read("LEDGER_FOLLOW", _yes_or_no, cls.follow),
             token_pepper=read("LEDGER_TOKEN_PEPPER", _pepper, None),
             log_level=read("LEDGER_LOG_LEVEL", _log_level, cls.log_level),
         )
@@ -140,6 +143,12 @@ def _number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _yes_or_no(text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise ValueError(f"must be yes or no, and is {text!r}")
+    return text.lower() == "yes"
 
 
 def _pepper(text: str) -> bytes:
