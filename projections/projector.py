@@ -1,0 +1,77 @@
+"""A view: its tables, and a function for each type of fact that changes them.
+
+How to write one (a whole one is in tests/projections/example.py):
+
+    class Title(Struct, frozen=True, array_like=True, gc=False):
+        id: UUID
+        title: str
+
+    TITLES = Table("titles", Title, key=("id",), columns=(Column("id", "uuid"),), by_stream=True)
+
+    def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
+        rows.put(TITLES, Title(event.stream_id, fact.title))
+
+    VIEW = View("titles", (TITLES,), {ProposalSubmitted: submitted})
+
+A function reads nothing but its own view's rows and the fact: no clock, no network, no randomness, no iteration over sets. A fact that
+it can't make sense of raises, and that stops this view alone, at that fact, until the program is mended. Rows are never changed in
+place: `rows.put(TITLES, msgspec.structs.replace(row, title=…))`.
+
+Every version of a row is kept. So keep one row per thing and count in the query: a running total that changes with each fact would
+have as many versions as there are facts. A value in a row must be JSON that reads back equal: UUIDs, instants in UTC, Decimals, enums,
+strings, numbers, tuples and structs of them are.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from ledger.events.envelope import Event
+from projections.rows import Rows
+from projections.table import Table
+
+#: What a type of fact does to a view's rows.
+Projector = Callable[[Rows, Event, Any], None]
+
+
+class View:
+    """A named set of tables that are built, followed and switched together. Table names are unique over all views."""
+
+    def __init__(
+        self,
+        name: str,
+        tables: Sequence[Table[Any]],
+        on: Mapping[type[Struct], Projector],
+        *,
+        version: int = 1,
+    ) -> None:
+        """Raise `version` when the projectors give other rows than before from the same facts: the view is then built again."""
+        self.name = name
+        self.tables = tuple(tables)
+        self.on = dict(on)
+        self.version = version
+
+    @property
+    def definition(self) -> str:
+        """This will give what must stay equal for the stored rows to be this view's: its version and its tables' definitions."""
+        return ":".join([str(self.version), *(table.definition[:16] for table in self.tables)])
+
+    def fold(self, rows: Rows, events: Sequence[Event]) -> None:
+        """This will fold whole commands, in order of position, into the rows. Raises what a projector raises."""
+        on = self.on
+        command_id = position = None
+        for event in events:
+            if event.command_id != command_id:
+                if position is not None:
+                    rows.settle(position)
+                command_id = event.command_id
+            position = event.position
+            projector = on.get(type(event.fact))
+            if projector is not None:
+                projector(rows, event, event.fact)
+        if position is not None:
+            rows.settle(position)
+
+    def __repr__(self) -> str:
+        return f"View({self.name})"

@@ -1,0 +1,193 @@
+"""The rows of a view while facts are folded into them: what stands, what changes, and which versions that closes.
+
+A command is all or nothing, in the views as in the log: the changes of all its facts make one version of a row, which stands from the
+position of the command's last fact. A position inside a command shows what stood before it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from msgspec import Struct
+
+from projections.table import Table
+
+R = TypeVar("R", bound=Struct)
+
+
+class Standing(NamedTuple):
+    """A row that stands, since which position, and whether the database has this version already."""
+
+    row: Any
+    valid_from: int
+    is_stored: bool
+
+
+class Version(NamedTuple):
+    """A version of a row to be stored: None as `valid_to` where it still stands."""
+
+    valid_from: int
+    valid_to: int | None
+    row: Any
+
+
+class Closed(NamedTuple):
+    """A stored version that stands no more."""
+
+    key: Any
+    valid_from: int
+    valid_to: int
+
+
+class Stored(Protocol):
+    """Where rows that are not in memory are found: the view's own tables."""
+
+    def by_key(self, table: Table[Any], keys: Sequence[Any]) -> Iterable[tuple[int, Any]]:
+        """This will give (valid_from, row) of the current rows with these keys."""
+
+    def by_lookup(self, table: Table[Any], lookup: str, value: Any) -> Iterable[tuple[int, Any]]:
+        """This will give (valid_from, row) of the current rows with this value."""
+
+
+class TableRows:
+    """One table's part of `Rows`."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        self.table = table
+        self.key_of = table.key_of
+        self.standing: dict[Any, Standing | None] = {}
+        #: Changes of the command that is being folded; None: removed.
+        self.changes: dict[Any, Any] = {}
+        #: Versions to be stored, and stored versions to be closed.
+        self.versions: list[Version] = []
+        self.closed: list[Closed] = []
+        self.added: list[Any] = []
+        #: By lookup and value: the keys in memory that have it, changes included.
+        self.found: dict[str, dict[Any, dict[Any, None]]] = {lookup: {} for lookup in table.lookups}
+        self.lookups: list[tuple[Callable[[Any], Any], dict[Any, dict[Any, None]]]] = [
+            (table.values[lookup], self.found[lookup]) for lookup in table.lookups
+        ]
+        self.complete: set[tuple[str, Any]] = set()
+
+    def index(self, key: Any, before: Any, after: Any) -> None:
+        """This will keep the lookups right when a row of this key changes; None: there is none."""
+        for value_of, found in self.lookups:
+            old = None if before is None else value_of(before)
+            new = None if after is None else value_of(after)
+            if old is new or old == new:
+                continue
+            if old is not None:
+                found[old].pop(key, None)
+            if new is not None:
+                found.setdefault(new, {})[key] = None
+
+    def keep(self, valid_from: int, row: Any) -> None:
+        """This will take a stored row into memory, unless a later state of it is there."""
+        key = self.key_of(row)
+        if key not in self.standing:
+            self.standing[key] = Standing(row, valid_from, True)
+            self.index(key, None, row)
+
+    def settle(self, position: int) -> None:
+        """This will make the changes stand from the position on, and close what they replace."""
+        standing, versions = self.standing, self.versions
+        if self.added:
+            versions += [Version(position, None, row) for row in self.added]
+            self.added.clear()
+        for key, row in self.changes.items():
+            old = standing.get(key)
+            if old is not None:
+                if old.row is row:
+                    continue
+                if old.is_stored:
+                    self.closed.append(Closed(key, old.valid_from, position))
+                else:
+                    versions.append(Version(old.valid_from, position, old.row))
+            standing[key] = None if row is None else Standing(row, position, False)
+        self.changes.clear()
+
+
+class Rows:
+    """What a projector reads and changes. Only the tables of its own view are here.
+
+    Within a command a projector sees its own changes at once. A key is the key's value, or a tuple where a table has several key columns.
+    """
+
+    def __init__(self, tables: Sequence[Table[Any]], stored: Stored | None = None) -> None:
+        """`stored` None: there is nothing but what is put here, as in a rebuild."""
+        self.tables = {table: TableRows(table) for table in tables}
+        self._stored = stored
+        self._touched: dict[TableRows, None] = {}
+
+    def get(self, table: Table[R], key: Any) -> R | None:
+        """This will give the row as it stands now, None if there is none."""
+        row: R | None = self._now(self.tables[table], key.int if table.is_uuid_keyed else key)
+        return row
+
+    def need(self, table: Table[R], key: Any) -> R:
+        """This will give the row as it stands now. Raises LookupError if there is none, which stops the view at this fact."""
+        row = self.get(table, key)
+        if row is None:
+            raise LookupError(f"table {table.name} has no row {key}")
+        return row
+
+    def put(self, table: Table[R], row: R) -> None:
+        """This will make the row stand from here on, in place of the one with its key, if there is one."""
+        rows = self.tables[table]
+        self._touched[rows] = None
+        if table.grows_only:
+            rows.added.append(row)
+            return
+        key = rows.key_of(row)
+        if rows.lookups or self._stored is not None:
+            rows.index(key, self._now(rows, key), row)
+        rows.changes[key] = row
+
+    def remove(self, table: Table[Any], key: Any) -> None:
+        """This will end the row; nothing happens if there is none."""
+        row = self.get(table, key)
+        if row is not None:
+            rows = self.tables[table]
+            inner = table.inner(key)
+            self._touched[rows] = None
+            rows.index(inner, row, None)
+            rows.changes[inner] = None
+
+    def where(self, table: Table[R], lookup: str, value: Any) -> list[R]:
+        """This will give the rows whose lookup column has the value now, in the order of their keys."""
+        rows = self.tables[table]
+        if self._stored is not None and (lookup, value) not in rows.complete:
+            for valid_from, row in self._stored.by_lookup(table, lookup, value):
+                rows.keep(valid_from, row)
+            rows.complete.add((lookup, value))
+        found = []
+        for key in sorted(rows.found[lookup].get(value, ())):
+            changed = rows.changes.get(key)
+            found.append(changed if changed is not None else rows.standing[key].row)  # type: ignore[union-attr]
+        return found
+
+    def fetch(self, table: Table[Any], keys: Iterable[Any]) -> None:
+        """This will bring stored rows into memory in one query, by inner keys; keys that have none are known from then on."""
+        rows = self.tables[table]
+        missing = [key for key in keys if key not in rows.standing]
+        if missing and self._stored is not None:
+            for valid_from, row in self._stored.by_key(table, missing):
+                rows.keep(valid_from, row)
+            for key in missing:
+                rows.standing.setdefault(key, None)
+
+    def _now(self, rows: TableRows, key: Any) -> Any:
+        if key in rows.changes:
+            return rows.changes[key]
+        standing = rows.standing.get(key)
+        if standing is None:
+            if self._stored is None or key in rows.standing:
+                return None
+            self.fetch(rows.table, [key])
+            standing = rows.standing[key]
+        return None if standing is None else standing.row
+
+    def settle(self, position: int) -> None:
+        """This will end a command whose last fact is at the position."""
+        for rows in self._touched:
+            rows.settle(position)
+        self._touched.clear()
