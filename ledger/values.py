@@ -310,6 +310,8 @@ class AgendaItem(Struct, frozen=True, omit_defaults=True):
     impact_version: int
     score: float | None = None
     rank: int | None = None
+    #: The expected engineer-days that the rank rests on, so that the cut can be told from the agenda alone; None: not estimated.
+    expected_days: float | None = None
 
 
 def utc(at: datetime) -> datetime:

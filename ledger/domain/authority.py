@@ -1,0 +1,147 @@
+"""Who may ask for what: each command with the roles that may issue it, and whose own thing it may be instead.
+
+A role counts in the team that the command is about, or across teams. This table is the whole truth: docs are generated from it.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from ledger.commands import catalogue, policy, proposal, review, team
+from ledger.domain.rejected import Code, Rejected
+from ledger.values import GLOBAL_ROLES, SYSTEM, MemberId, ReviewKind, Role
+
+
+class Own(StrEnum):
+    """Whose own thing a command may be about. They may issue it whatever their role is; the domain says when they alone may."""
+
+    PROPOSER = "PROPOSER"
+    RAISER = "RAISER"
+    DECIDER = "DECIDER"
+    RECIPIENT = "RECIPIENT"
+
+
+class Permission(Struct, frozen=True):
+    """The roles that may issue a command, the one to be recorded first, and the owner who may besides.
+
+    `of_its_kind`: about a review, so that an engineering lead may in an engineering review and a product manager in a product review.
+    """
+
+    roles: tuple[Role, ...]
+    own: Own | None = None
+    of_its_kind: bool = False
+
+
+ENGINEERS = (Role.ENGINEER, Role.ENGINEERING_LEAD)
+DECIDERS = (Role.PRODUCT_MANAGER,)
+#: Who runs a review of each kind.
+RUNS = {ReviewKind.ENGINEERING: Role.ENGINEERING_LEAD, ReviewKind.PRODUCT: Role.PRODUCT_MANAGER}
+
+_PROPOSING = Permission(ENGINEERS)
+_OWN_PROPOSAL = Permission(ENGINEERS, Own.PROPOSER)
+_DECIDING = Permission(DECIDERS)
+#: A machine reports outcomes too, and decides nothing.
+_REPORTING = Permission((*ENGINEERS, Role.INTEGRATOR))
+_REVIEWING = Permission(tuple(RUNS.values()), of_its_kind=True)
+_STEERING = Permission((Role.STEWARD,))
+
+PERMISSIONS: dict[type[Struct], Permission] = {
+    proposal.SubmitProposal: _PROPOSING,
+    proposal.ScreenCriticality: Permission((*ENGINEERS, *DECIDERS)),
+    proposal.RedirectProposal: Permission((Role.ENGINEERING_LEAD, *DECIDERS)),
+    proposal.ReviseBusinessCase: _OWN_PROPOSAL,
+    proposal.EstimateProposal: _PROPOSING,
+    proposal.AssessImpact: _PROPOSING,
+    proposal.AddDependency: _PROPOSING,
+    proposal.RemoveDependency: _PROPOSING,
+    proposal.RaiseConcern: _OWN_PROPOSAL,
+    proposal.AnswerConcern: _DECIDING,
+    proposal.ResolveConcern: Permission(ENGINEERS, Own.RAISER),
+    proposal.OverruleConcern: _DECIDING,
+    proposal.TakeDecision: _DECIDING,
+    proposal.ExplainDecision: _DECIDING,
+    proposal.CommunicateDecision: _DECIDING,
+    proposal.AcknowledgeDecision: Permission(ENGINEERS, Own.RECIPIENT),
+    proposal.PlayBackConcern: Permission(DECIDERS, Own.DECIDER),
+    proposal.ConfirmPlayback: _OWN_PROPOSAL,
+    proposal.CorrectPlayback: _OWN_PROPOSAL,
+    proposal.LodgeAppeal: _OWN_PROPOSAL,
+    proposal.UpholdAppeal: _DECIDING,
+    proposal.DismissAppeal: _DECIDING,
+    proposal.ReopenProposal: Permission((*ENGINEERS, *DECIDERS), Own.PROPOSER),
+    proposal.WaiveRevisit: Permission((Role.ENGINEERING_LEAD, *DECIDERS), Own.PROPOSER),
+    proposal.WithdrawProposal: Permission((Role.ENGINEERING_LEAD,), Own.PROPOSER),
+    proposal.MergeProposal: _OWN_PROPOSAL,
+    proposal.SupersedeProposal: _OWN_PROPOSAL,
+    proposal.SplitProposal: _OWN_PROPOSAL,
+    proposal.StartWork: _REPORTING,
+    proposal.PauseWork: _REPORTING,
+    proposal.CompleteWork: _REPORTING,
+    proposal.AbandonWork: _REPORTING,
+    proposal.MeasureBenefit: _REPORTING,
+    proposal.ReportRisk: _REPORTING,
+    review.ScheduleReview: _REVIEWING,
+    review.FreezeAgenda: _REVIEWING,
+    review.OpenReview: _REVIEWING,
+    review.CarryOverItem: _REVIEWING,
+    review.CloseReview: _REVIEWING,
+    review.SkipReview: _REVIEWING,
+    team.FormTeam: _STEERING,
+    team.AddMember: _STEERING,
+    team.RemoveMember: _STEERING,
+    team.GrantRole: _STEERING,
+    team.RevokeRole: _STEERING,
+    team.SetCapacity: _STEERING,
+    team.SetCadence: _STEERING,
+    team.SetServiceLevel: _STEERING,
+    policy.DefinePolicy: _STEERING,
+    policy.RevisePolicy: _STEERING,
+    policy.ActivatePolicy: _STEERING,
+    catalogue.AddReasonCode: _STEERING,
+    catalogue.RetireReasonCode: _STEERING,
+}
+
+
+def permitted(command: type[Struct], kind: ReviewKind | None = None) -> tuple[Role, ...]:
+    """This will give the roles that may issue a command; about a review, those that may in one of its kind."""
+    permission = PERMISSIONS[command]
+    return (RUNS[kind],) if permission.of_its_kind and kind is not None else permission.roles
+
+
+def across_teams(command: type[Struct]) -> bool:
+    """This will say whether a role across teams may open the command, so that the organisation must be looked at."""
+    return not GLOBAL_ROLES.isdisjoint(PERMISSIONS[command].roles)
+
+
+def authorise(
+    command: type[Struct],
+    member_id: MemberId,
+    in_team: frozenset[Role],
+    across: frozenset[Role],
+    *,
+    owns: bool = False,
+    kind: ReviewKind | None = None,
+) -> Role:
+    """This will give the role in which a member acts, or refuse with the roles that may.
+
+    `in_team` are the member's roles in the team that the command is about, `across` those across teams; `owns` says that it is their
+    own thing. SYSTEM may do what a steward may. An owner without any role acts as an observer.
+    """
+    held = (in_team - GLOBAL_ROLES) | (across & GLOBAL_ROLES)
+    if member_id == SYSTEM:
+        held = frozenset({Role.STEWARD})
+    allowed = permitted(command, kind)
+    for role in allowed:
+        if role in held:
+            return role
+    if owns and PERMISSIONS[command].own is not None:
+        return next((role for role in Role if role in held), Role.OBSERVER)
+    raise Rejected(Code.FORBIDDEN, _refusal(command, allowed, held))
+
+
+def _refusal(command: type[Struct], allowed: tuple[Role, ...], held: frozenset[Role]) -> str:
+    own = PERMISSIONS[command].own
+    whom = " or ".join(allowed) + (f", or the {own.lower()}," if own is not None else "")
+    where = "across teams" if GLOBAL_ROLES.issuperset(allowed) else "in this team"
+    yours = ", ".join(role for role in Role if role in held) or "no role here"
+    return f"{command.__name__} is for {whom} {where}; you have {yours}. Ask one of them, or a steward for the role."
