@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--db",
         choices=["auto", "docker", "embedded", "dsn"],
         default="auto",
-        help="where PostgreSQL comes from; auto: a container where a Docker engine can give one, else the embedded server",
+        help="where PostgreSQL comes from; auto: a container if a Docker engine can give one, else the embedded server",
     )
     group.addoption("--dsn", default="", metavar="URL", help="with --db=dsn: a role that may make databases and roles")
 
@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Workers:
-    def pytest_configure_node(self, node) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001  # pytest-xdist's own
+    def pytest_configure_node(self, node) -> None:  # type: ignore[no-untyped-def]
         chosen = node.config.stash[BACKEND]
         node.workerinput["ledger_backend"] = (chosen.kind, chosen.why, chosen.dsn)
         node.workerinput["ledger_run_id"] = node.config.stash[RUN_ID]

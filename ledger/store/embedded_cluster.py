@@ -101,7 +101,14 @@ def walkable(folder: Path, user: ServerUser) -> str:
 
     A process that root starts inside a folder stays there although its user may not walk the path from /.
     """
-    return str(folder) if user.reaches(folder) else "/proc/self/cwd"
+    if user.reaches(folder):
+        return str(folder)
+    if not Path("/proc/self/cwd").exists():
+        raise EmbeddedPostgresError(
+            f"The user {user.name}, who must run PostgreSQL since root may not, can't reach {folder}."
+            " Set LEDGER_DATA_DIR to a folder whose parents all users may enter."
+        )
+    return "/proc/self/cwd"
 
 
 def socket_folder(user: ServerUser) -> Path:

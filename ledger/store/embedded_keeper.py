@@ -29,6 +29,8 @@ PGDATA, LOG, STATE = "pgdata", "postgres.log", "server.json"
 SOCKET_PREFIX = "ledger-pg-"
 POLL_S = 0.25
 STOP_S = 30.0
+#: Above every system's highest pid.
+NO_PID = 2**22 + 1
 #: After a crash the old server's children may hold its shared memory for a moment; each try takes at least POLL_S.
 RESTARTS_MAX = 40
 
@@ -65,15 +67,19 @@ def nobody_uses(folder: Path) -> Iterator[bool]:
 
 def running(folder: Path) -> Postmaster | None:
     """This will find the folder's live server; None when there is none, a stale `postmaster.pid` notwithstanding."""
+    told = _told(folder)
+    if told is None or not _is_server(told[0].pid, {str(folder / PGDATA), told[1]}):
+        return None
+    return told[0]
+
+
+def _told(folder: Path) -> tuple[Postmaster, str] | None:
+    """This will read `postmaster.pid`: the server, alive or dead, and the folder of its socket."""
     try:
         lines = (folder / PGDATA / "postmaster.pid").read_text().splitlines()
-        pid = int(lines[0])
+        return Postmaster(int(lines[0]), ready=lines[-1].strip() == "ready"), lines[4] or str(folder / PGDATA)
     except (OSError, ValueError, IndexError):
         return None
-    sockets = lines[4] if len(lines) > 4 and lines[4] else str(folder / PGDATA)  # noqa: PLR2004  # the fifth line
-    if not _is_server(pid, {str(folder / PGDATA), sockets}):
-        return None
-    return Postmaster(pid, ready=lines[-1].strip() == "ready")
 
 
 def _is_server(pid: int, marks: set[str]) -> bool:
@@ -88,6 +94,20 @@ def _is_server(pid: int, marks: set[str]) -> bool:
         )
         command = told.stdout
     return "postgres" in command and any(mark in command for mark in marks)
+
+
+def disown_stranger(pid_file: Path) -> None:
+    """This will put a dead pid into a `postmaster.pid` whose own pid now belongs to a stranger of the same user.
+
+    PostgreSQL would refuse to start beside it. The other lines stay: by them it sees that a crashed server's children are
+    still at the data, and waits for them.
+    """
+    try:
+        first, *others = pid_file.read_text().splitlines(keepends=True)
+        os.kill(int(first), 0)
+    except (OSError, ValueError):
+        return
+    pid_file.write_text("".join([f"{NO_PID}\n", *others]))
 
 
 def shut_down(folder: Path) -> None:
@@ -140,22 +160,16 @@ def keep(order: dict[str, object]) -> None:
     was_ready, restarts = server is None, 0
     while True:
         ended = _wait(server, folder)
+        told = _told(folder)
+        if server is not None and told is not None and told[0] == Postmaster(server.pid, ready=True):
+            was_ready, restarts = True, 0
         if ended is not None:
             # 0 is a shutdown that somebody asked for; a server that never was ready has told why in its log.
-            if (
-                ended == 0
-                or server is None
-                or not was_ready
-                or restarts >= RESTARTS_MAX
-                or not (folder / STATE).exists()
-            ):
+            if not (ended and was_ready and restarts < RESTARTS_MAX and (folder / STATE).exists()):
                 return
             time.sleep(POLL_S)
             server, restarts = start(), restarts + 1
-            continue
-        if (found := running(folder)) is not None and found.ready:
-            was_ready, restarts = True, 0
-        if _stopped(folder, at_once=bool(told_to_stop)):
+        elif _stopped(folder, at_once=bool(told_to_stop)):
             if server is not None:
                 server.wait()
             return
