@@ -130,6 +130,13 @@ class Ledger(Application[UUID]):
             state, version = evolve(state, event), event.version
         return state, version
 
+    def streams(self, stream_ids: Sequence[UUID]) -> dict[UUID, list[Event]]:
+        """This will give the events of several streams in order, as of one moment and in one round trip; [] for one that is not."""
+        found: dict[UUID, list[Event]] = {stream_id: [] for stream_id in stream_ids}
+        for stream_id, *row in self._log.streams(list(found)):
+            found[stream_id].append(decode(*row))
+        return found
+
     def read(self, after: int, limit: int) -> list[Event]:
         """This will give up to `limit` events of the whole log after a position, in order. Nothing is ever recorded in between."""
         return [decode(*row) for row in self._log.log(after, limit)]

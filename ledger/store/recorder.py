@@ -35,6 +35,10 @@ SELECT c.request_hash, c.first_position, c.event_count, array_agg(e.leaf ORDER B
 _STREAM: LiteralString = (
     "SELECT position, recorded_at, topic, meta, payload FROM ledger.events WHERE stream_id = %s ORDER BY version"
 )
+_STREAMS: LiteralString = (
+    "SELECT stream_id, position, recorded_at, topic, meta, payload FROM ledger.events WHERE stream_id = ANY(%s)"
+    " ORDER BY stream_id, version"
+)
 _LOG: LiteralString = "SELECT position, recorded_at, topic, meta, payload FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"
 _STORED: LiteralString = "SELECT position, stream_id, version, topic, payload, meta, recorded_at FROM ledger.events"
 
@@ -100,6 +104,10 @@ class StreamRecorder(AggregateRecorder):
         """This will give the rows of a stream, in order of version."""
         return self.rows(_STREAM, [stream_id])
 
+    def streams(self, stream_ids: Sequence[UUID]) -> list[tuple[Any, ...]]:
+        """This will give the rows of several streams, each after its stream's id and in order of version."""
+        return self.rows(_STREAMS, [stream_ids])
+
     def log(self, after: int, limit: int) -> list[Row]:
         """This will give up to `limit` rows of the log after a position, in order."""
         return self.rows(_LOG, [after, limit])
@@ -139,7 +147,7 @@ class LedgerRecorder(StreamRecorder, ApplicationRecorder):
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
         """This will record the events as one command and give their positions; raises as StreamRecorder does."""
         receipt = self._insert(stored_events, **kwargs)
-        return None if receipt is None else range(receipt.first_position, receipt.last_position + 1)
+        return None if receipt is None else list(range(receipt.first_position, receipt.last_position + 1))
 
     def select_notifications(
         self,
