@@ -50,16 +50,42 @@ class Actor(Struct, frozen=True):
     role: Role
 
 
+class Dating(StrEnum):
+    """How far a source vouches for the date of what it tells. Without a mark it gives the instant itself."""
+
+    #: The source names a day; it stands at that day's 00:00 UTC.
+    DAY = "DAY"
+    #: It was so by then at the latest; when it came about, the source does not say.
+    NOT_AFTER = "NOT_AFTER"
+    #: It cannot have been earlier.
+    NOT_BEFORE = "NOT_BEFORE"
+    #: The source has no date at all: `occurred_at` is its place in the order, and nothing more.
+    UNDATED = "UNDATED"
+
+
 class Source(Struct, frozen=True, omit_defaults=True):
     """Where an imported fact comes from. None means that the source does not say."""
 
     system: str
     external_id: str
     url: str | None = None
-    #: SHA-256, hexadecimal, of the source's own bytes for this fact.
+    #: SHA-256, hexadecimal, of the source's own words for this fact.
     content_hash: str | None = None
     #: When the source itself recorded it; None where it does not say.
     known_at: datetime | None = None
+    #: How far `occurred_at` may be trusted; None: it is the instant that the source gives.
+    dating: Dating | None = None
+    #: What the source's date rests on, in its own words.
+    dated_by: str | None = None
+    #: The version of the source that says so: a commit, say.
+    revision: str | None = None
+    #: Who put it into the source.
+    recorded_by: MemberId | None = None
+
+    @property
+    def is_dated(self) -> bool:
+        """This will say whether ages and delays may be reckoned from `occurred_at`."""
+        return self.dating is None or self.dating is Dating.DAY
 
 
 class Verdict(StrEnum):
