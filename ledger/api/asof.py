@@ -1,0 +1,37 @@
+"""The arguments `asOf` and `atLeast`, which every root field of a view takes."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET
+
+from ledger.api.scalars import Position
+
+
+@strawberry.input(
+    one_of=True,
+    description="A past state of the ledger: exactly one of a position, an instant, or a review.",
+)
+class AsOf:
+    """One of the three; the others stay UNSET."""
+
+    position: Position | None = strawberry.field(
+        default=UNSET, description="As it was once this position was recorded. The ledger must have got there."
+    )
+    recorded_at: datetime | None = strawberry.field(
+        default=UNSET, description="As the ledger had recorded it by this instant."
+    )
+    review_id: UUID | None = strawberry.field(
+        default=UNSET, description="What could be known in this review: as it was when the review opened."
+    )
+
+
+AsOfArgument = Annotated[AsOf | None, strawberry.argument(description="A past state to show; left out: as it is now.")]
+AtLeastArgument = Annotated[
+    Position | None,
+    strawberry.argument(
+        description="Wait until the view has got to this position, such as a mutation gave, or answer VIEW_LATE."
+    ),
+]

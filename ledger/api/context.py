@@ -1,0 +1,112 @@
+"""What a resolver may reach: who asks, connections to read with, and the state of the ledger that is shown."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import anyio
+import strawberry
+from msgspec import Struct
+
+from ledger.api.asof import AsOf
+from ledger.api.errors import bad_input, not_found
+from ledger.api.standing import (
+    WAIT_S,
+    Connection,
+    Pool,
+    Standing,
+    position_at,
+    position_of_review,
+    reached,
+    standings,
+)
+from ledger.commands.issued import Issued
+from ledger.directory.members import Person, people
+from ledger.values import GLOBAL_ROLES, ORGANISATION, MemberId, Role, TeamId
+
+
+class Viewer(Struct, frozen=True):
+    """Who asks: the member of the token, and the roles by team; those across teams are under ORGANISATION."""
+
+    member_id: MemberId
+    client: str
+    roles: dict[TeamId, frozenset[Role]]
+
+    @property
+    def reads_all(self) -> bool:
+        """This will say whether a role across teams lets the viewer read every team."""
+        return bool(self.roles.get(ORGANISATION, frozenset()) & GLOBAL_ROLES)
+
+
+class Resources(Struct, frozen=True):
+    """What all requests of a process share."""
+
+    #: Connections that may only read, with time limits of their own.
+    reads: Pool
+    #: Runs a command. It blocks, so it is called in a worker thread, of which there are as many as the limiter allows.
+    handle: Callable[[Issued[Struct]], Any]
+    commands: anyio.CapacityLimiter
+    #: Longest wait for a view, in seconds.
+    wait_s: float = WAIT_S
+
+
+@dataclass
+class Context:
+    """One request's. Resolvers find it as `info.context`."""
+
+    viewer: Viewer
+    resources: Resources
+    #: The views that were read, as they were then; an answer says the earliest of these states.
+    shown: dict[str, Standing] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Connection]:
+        """This will lend a connection that may only read. Wait for nothing else inside the block."""
+        async with self.resources.reads.connection() as connection:
+            yield connection
+
+    async def position(self, view: str, as_of: AsOf | None = None, at_least: int | None = None) -> int | None:
+        """This will settle which state of a view to show: a position, or None for the present one.
+
+        It waits until the view has got to `at_least`, and to the position that `as_of` means. Raises the errors VIEW_LATE,
+        and BAD_USER_INPUT for a position that the ledger has not reached. Call it outside `read()`: waiting holds no connection.
+        """
+        at = None if as_of is None else await self._meant(as_of)
+        found = await reached(self.resources.reads, view, max(at or 0, at_least or 0), self.resources.wait_s)
+        standing = found.of(view)
+        self.shown[view] = standing if at is None else Standing(view, at, standing.head, standing.lag_ms)
+        return at
+
+    async def _meant(self, as_of: AsOf) -> int:
+        async with self.read() as connection:
+            if as_of.recorded_at:
+                return await position_at(connection, as_of.recorded_at)
+            if as_of.review_id:
+                return await position_of_review(connection, as_of.review_id)
+            head = (await standings(connection)).head
+        if as_of.position is None or as_of.position > head:
+            raise bad_input(f"asOf.position is {as_of.position}, and the ledger ends at {head}.")
+        return as_of.position
+
+    def visible_teams(self) -> frozenset[TeamId] | None:
+        """This will give the teams that the viewer may read; None: all of them."""
+        return None if self.viewer.reads_all else frozenset(self.viewer.roles) - {ORGANISATION}
+
+    def may_see(self, team_id: UUID) -> bool:
+        """This will say whether the viewer may read a team."""
+        teams = self.visible_teams()
+        return teams is None or team_id in teams
+
+    def refuse_unseen(self, team_id: UUID) -> None:
+        """This will raise the error NOT_FOUND for a team that the viewer may not read."""
+        if not self.may_see(team_id):
+            raise not_found("team")
+
+    async def members(self, ids: Iterable[UUID | None], connection: Connection) -> dict[MemberId, Person]:
+        """This will read who the ids are, in one statement; one that the directory does not know is absent. None is passed over."""
+        return await people(connection, {MemberId(found) for found in ids if found is not None})
+
+
+Info: TypeAlias = "strawberry.Info[Context, None]"

@@ -1,0 +1,101 @@
+"""What goes wrong, as a client sees it: every error has `extensions.code`, and the unexpected ones are masked."""
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from graphql import GraphQLError
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+
+from ledger.domain.rejected import Rejected
+from ledger.store.faults import CommandReused, LedgerBusy, LedgerUnavailable, OutcomeUnknown
+
+log = logging.getLogger(__name__)
+
+PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+BAD_USER_INPUT = "BAD_USER_INPUT"
+UNAUTHENTICATED = "UNAUTHENTICATED"
+FORBIDDEN = "FORBIDDEN"
+NOT_FOUND = "NOT_FOUND"
+#: A view has not got as far as was asked.
+VIEW_LATE = "VIEW_LATE"
+#: Nothing was done because the database could not be reached or is too busy; trying again is safe.
+UNAVAILABLE = "UNAVAILABLE"
+#: Whether a mutation was recorded is not known; sending it again with the same commandId tells.
+OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+INTERNAL = "INTERNAL"
+
+#: Most errors in one answer.
+ERRORS_MAX = 5
+
+
+def refusal(code: str, message: str, **more: object) -> GraphQLError:
+    """This will make an error that the client is meant to read, with its code and what else may help it."""
+    return GraphQLError(message, extensions={"code": code, **more})
+
+
+def bad_input(message: str, **more: object) -> GraphQLError:
+    """This will make the error for an argument that can't be: say which, and what it takes."""
+    return refusal(BAD_USER_INPUT, message, **more)
+
+
+def not_found(what: str) -> GraphQLError:
+    """This will make the error for what is not there or may not be seen; the two look alike on purpose."""
+    return refusal(NOT_FOUND, f"There is no such {what}, or you may not see it.")
+
+
+def forbidden(message: str) -> GraphQLError:
+    """This will make the error for what the viewer's roles do not allow."""
+    return refusal(FORBIDDEN, message)
+
+
+def presented(error: GraphQLError) -> dict[str, Any]:
+    """This will give an error of the execution as the client gets it; an unexpected one is logged once and masked."""
+    found: dict[str, Any] = {**error.formatted}
+    code, message, more = _named(error)
+    if message is not None:
+        found["message"] = message
+    found["extensions"] = {**(error.extensions or {}), "code": code, **more}
+    return found
+
+
+def _named(error: GraphQLError) -> tuple[str, str | None, dict[str, object]]:
+    """This will find an error's code, the message that replaces its own, and more extensions."""
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and not (cause.extensions or {}).get("code"):
+        cause = cause.original_error
+    if code := (error.extensions or {}).get("code"):
+        return str(code), None, {}
+    if isinstance(cause, GraphQLError):
+        return str((cause.extensions or {})["code"]), None, dict(cause.extensions or {})
+    if error.path is None:  # nothing was executed: a variable does not fit its type
+        return BAD_USER_INPUT, None, {}
+    match cause:
+        case Rejected():
+            return cause.code, cause.message, {}
+        case CommandReused():
+            return "COMMAND_REUSED", "This commandId was used with another input. Make a new one.", {}
+        case OutcomeUnknown():
+            text = "Whether this was recorded is not known. Send it again with the same commandId: it is recorded at most once."
+            return OUTCOME_UNKNOWN, text, {"commandId": str(cause.command_id)}
+        case LedgerBusy() | LedgerUnavailable() | PoolTimeout() | PoolClosed() | TooManyRequests():
+            return (
+                UNAVAILABLE,
+                "The ledger is too busy or its database can't be reached. Nothing was done; try again.",
+                {},
+            )
+        case psycopg.errors.QueryCanceled():
+            return UNAVAILABLE, "This took too long and was stopped. Ask for less, or try again.", {}
+        case psycopg.OperationalError():
+            return UNAVAILABLE, "The ledger's database can't be reached. Nothing was done; try again.", {}
+    reference = logged(cause or error, ".".join(map(str, error.path)))
+    return INTERNAL, f"Something went wrong on our side. Its reference is {reference}.", {"reference": reference}
+
+
+def logged(error: BaseException, where: str) -> str:
+    """This will log an unexpected error once and give the reference by which it can be found in the log."""
+    reference = uuid4().hex[:12]
+    log.error("unexpected error %s at %s", reference, where, exc_info=error)
+    return reference

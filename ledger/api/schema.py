@@ -1,0 +1,51 @@
+"""The whole schema, put together from the nouns. `python -m ledger.api.schema` prints its SDL, sorted."""
+
+import sys
+
+import strawberry
+from graphql import GraphQLError, lexicographic_sort_schema, print_schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.execution import ExecutionContext
+
+from ledger.api import node, viewer
+from ledger.api.documents import PreparedDocuments
+from ledger.api.node import READERS, Reader
+from ledger.api.scalars import SCALARS
+
+#: The classes whose fields are the root queries: one per noun, in alphabetical order.
+NOUNS: tuple[type, ...] = (
+    node.NodeQuery,
+    viewer.ViewerQuery,
+)
+#: What `node(id)` finds: the type's name and the function that reads one.
+NODES: dict[str, Reader] = {}
+
+
+class LedgerSchema(strawberry.Schema):
+    """Strawberry's, which leaves errors to `errors.presented`: each is logged once there, and only when it is unexpected."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """This will do nothing."""
+
+
+def build() -> LedgerSchema:
+    """This will put the schema together."""
+    READERS.update(NODES)
+    return LedgerSchema(
+        query=strawberry.type(type("Query", NOUNS, {}), description="What can be asked."),
+        extensions=[PreparedDocuments],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def sdl(schema: strawberry.Schema) -> str:
+    """This will print the schema sorted, so that a difference is a change and not an order."""
+    text = print_schema(lexicographic_sort_schema(schema._schema)) + "\n"
+    for name, kind in schema._schema.type_map.items():
+        if getattr(kind, "is_one_of", False):  # the printer leaves the directive out
+            text = text.replace(f"\ninput {name} {{", f"\ninput {name} @oneOf {{")
+    return text
+
+
+if __name__ == "__main__":
+    sys.stdout.write(sdl(build()))

@@ -1,0 +1,118 @@
+"""How far the views are, so that an answer can say which state of the ledger it shows, and a query can wait for one."""
+
+import asyncio
+from datetime import datetime
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from msgspec import Struct
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.api.errors import VIEW_LATE, bad_input, refusal
+
+Connection = AsyncConnection[TupleRow]
+Pool = AsyncConnectionPool[Connection]
+
+#: Longest wait for a view, and how often it is looked at meanwhile.
+WAIT_S = 2.0
+POLL_S = 0.01
+
+#: One row per view, or one with NULLs where there is none. A story ledger's times are not the clock's: its lag is reckoned from when the
+#: view last moved.
+STANDINGS = """
+SELECT h.position, p.view, p.position, p.fault,
+       CASE WHEN p.position >= h.position THEN 0 ELSE GREATEST(0, 1000 * extract(epoch FROM clock_timestamp() -
+            CASE i.clock WHEN 'wall' THEN e.recorded_at ELSE p.updated_at END))::bigint END
+  FROM ledger.head AS h CROSS JOIN ledger.identity AS i LEFT JOIN views.positions AS p ON true
+  LEFT JOIN ledger.events AS e ON e.position = p.position + 1
+"""
+POSITION_AT = "SELECT COALESCE(max(position), 0) FROM ledger.events WHERE recorded_at <= %s"
+KNOWLEDGE_POSITION = """
+SELECT (convert_from(payload, 'UTF8')::json ->> 'knowledge_position')::bigint
+  FROM ledger.events WHERE stream_id = %s AND topic = 'ReviewOpened' ORDER BY version DESC LIMIT 1
+"""
+
+
+class Standing(Struct, frozen=True):
+    """Where a view stands beside the ledger. `lag_ms`: how long the first fact that it lacks has been there; 0: it lacks none."""
+
+    view: str
+    position: int
+    head: int
+    lag_ms: int = 0
+    #: Why the view has stopped; None: it has not.
+    fault: str | None = None
+
+
+class Standings(Struct, frozen=True):
+    """All views at one moment, and the last position of the ledger."""
+
+    head: int
+    views: dict[str, Standing]
+
+    def of(self, view: str) -> Standing:
+        """This will give one view's standing; one that is not built yet stands before the first fact."""
+        return self.views.get(view) or Standing(view, 0, self.head)
+
+
+async def standings(connection: Connection) -> Standings:
+    """This will read where all views stand, in one statement."""
+    try:
+        cursor = await connection.execute(STANDINGS)
+        rows = await cursor.fetchall()
+    except psycopg.errors.UndefinedTable:  # no view was ever built
+        cursor = await connection.execute("SELECT position FROM ledger.head")
+        rows = [(*row, None, None, None, None) for row in await cursor.fetchall()]
+    head = rows[0][0] if rows else 0
+    return Standings(
+        head, {v: Standing(v, at, head, lag or 0, fault) for _, v, at, fault, lag in rows if v is not None}
+    )
+
+
+async def reached(pool: Pool, view: str, wanted: int, wait_s: float = WAIT_S) -> Standings:
+    """This will wait until the view has got to the position. Raises the error VIEW_LATE when that takes too long, or it has stopped."""
+    deadline = monotonic() + wait_s
+    while True:
+        async with pool.connection() as connection:
+            found = await standings(connection)
+        standing = found.of(view)
+        if standing.position >= wanted:
+            return found
+        if standing.fault is not None or monotonic() >= deadline:
+            raise late(standing, wanted)
+        await asyncio.sleep(POLL_S)
+
+
+def late(standing: Standing, wanted: int) -> Exception:
+    """This will make the error that says how far a view is and why it is not further."""
+    why = "It has stopped at a fact and needs an operator." if standing.fault is not None else "Ask again in a moment."
+    return refusal(
+        VIEW_LATE,
+        f"The view {standing.view} is at position {standing.position}, and {wanted} was asked for. {why}",
+        view=standing.view,
+        position=str(standing.position),
+        lagMs=standing.lag_ms,
+    )
+
+
+async def position_at(connection: Connection, at: datetime) -> int:
+    """This will give the last position that was recorded by an instant; 0: nothing was."""
+    return await _one(connection, POSITION_AT, at) or 0
+
+
+async def position_of_review(connection: Connection, review_id: UUID) -> int:
+    """This will give the last position that a review could know when it opened."""
+    found = await _one(connection, KNOWLEDGE_POSITION, review_id)
+    if found is None:
+        raise bad_input(f"asOf: review {review_id} has not been opened, so that nothing was known in it.")
+    return found
+
+
+async def _one(connection: Connection, statement: str, value: Any) -> int | None:
+    cursor = await connection.execute(statement.encode(), [value])
+    row = await cursor.fetchone()
+    return None if row is None else row[0]

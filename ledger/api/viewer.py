@@ -1,0 +1,49 @@
+"""Who is asking: the example of a noun that others copy."""
+
+from uuid import UUID
+
+import strawberry
+
+from ledger.api.context import Info
+from ledger.api.member import Member
+from ledger.values import ORGANISATION, Role
+
+
+@strawberry.type(description="The roles that somebody has in one team.")
+class TeamRoles:
+    """Roles across teams are not here but in `Viewer.rolesAcrossTeams`."""
+
+    team_id: UUID = strawberry.field(description="The team.")
+    roles: list[Role] = strawberry.field(description="The roles, in alphabetical order.")
+
+
+@strawberry.type(description="Whoever the token belongs to.")
+class Viewer:
+    """What the API knows of who asks."""
+
+    member: Member = strawberry.field(description="The member.")
+    client: str = strawberry.field(description="The program that the token was made for.")
+    roles_across_teams: list[Role] = strawberry.field(description="AUDITOR, STEWARD or INTEGRATOR, where given.")
+    teams: list[TeamRoles] = strawberry.field(description="The roles per team, in the order of the teams' ids.")
+
+
+@strawberry.type
+class ViewerQuery:
+    """The root field `viewer`."""
+
+    @strawberry.field(description="Whoever asks, with the roles that decide what may be seen and done.")
+    async def viewer(self, info: Info) -> Viewer:
+        context = info.context
+        found = context.viewer
+        async with context.read() as connection:
+            names = await context.members([found.member_id], connection)
+        return Viewer(
+            member=Member.of(found.member_id, names),
+            client=found.client,
+            roles_across_teams=sorted(found.roles.get(ORGANISATION, ())),
+            teams=[
+                TeamRoles(team_id=team_id, roles=sorted(roles))
+                for team_id, roles in sorted(found.roles.items())
+                if team_id != ORGANISATION
+            ],
+        )

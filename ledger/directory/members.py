@@ -1,0 +1,55 @@
+"""Members' personal data. Facts name ids only, so that a name can be corrected, or erased, without touching the log."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import AsyncConnection, Connection
+from psycopg.rows import TupleRow
+
+from ledger.values import MemberId
+
+_READ = b"SELECT member_id, name, address, erased_at FROM directory.members WHERE member_id = ANY(%s)"
+_PUT = b"""
+INSERT INTO directory.members (member_id, name, address)
+SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[])
+ON CONFLICT (member_id) DO UPDATE SET name = excluded.name, address = COALESCE(excluded.address, members.address)
+WHERE members.erased_at IS NULL
+"""
+_ERASE = b"""
+UPDATE directory.members SET name = NULL, address = NULL, erased_at = now() WHERE member_id = %s AND erased_at IS NULL
+"""
+
+
+class Person(Struct, frozen=True):
+    """Who a member id is. None: not known, or erased."""
+
+    member_id: MemberId
+    name: str | None = None
+    address: str | None = None
+    erased_at: datetime | None = None
+
+
+async def people(connection: AsyncConnection[TupleRow], ids: Iterable[UUID]) -> dict[MemberId, Person]:
+    """This will read who the ids are, in one statement; an id that is not in the directory is absent."""
+    wanted = list(set(ids))
+    if not wanted:
+        return {}
+    cursor = await connection.execute(_READ, [wanted])
+    return {row[0]: Person(*row) for row in await cursor.fetchall()}
+
+
+def put(connection: Connection[Any], persons: Iterable[Person]) -> None:
+    """This will enter people, or correct their names; an erased one stays erased, and an address is not lost by leaving it out."""
+    unique = {person.member_id: person for person in persons}
+    if not unique:
+        return
+    found = list(unique.values())
+    connection.execute(_PUT, [[p.member_id for p in found], [p.name for p in found], [p.address for p in found]])
+
+
+def erase(connection: Connection[Any], member_id: MemberId) -> bool:
+    """This will remove a person's name and address for good; the id stays. False: there was nothing to erase."""
+    return connection.execute(_ERASE, [member_id]).rowcount == 1
