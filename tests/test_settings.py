@@ -32,12 +32,23 @@ def test_each_variable_is_taken():
             "LEDGER_PORT": "0",
             "LEDGER_WORKERS": "3",
             "LEDGER_POOL_SIZE": "9",
+            "LEDGER_FOLLOW": "no",
             "LEDGER_TOKEN_PEPPER": "ab" * 32,
             "LEDGER_LOG_LEVEL": "debug",
         }
     )
 
-    assert found == Settings("postgresql://u@h/d", Path("/srv/a b"), "0.0.0.0", 0, 3, 9, b"\xab" * 32, "DEBUG")
+    assert found == Settings(
+        database_url="postgresql://u@h/d",
+        data_dir=Path("/srv/a b"),
+        host="0.0.0.0",
+        port=0,
+        workers=3,
+        pool_size=9,
+        follow=False,
+        token_pepper=b"\xab" * 32,
+        log_level="DEBUG",
+    )
     assert found.pepper() == b"\xab" * 32
     assert found.log_level_number == 10
 
@@ -52,6 +63,7 @@ def test_each_variable_is_taken():
         ("LEDGER_WORKERS", "0", "from 1 to 64"),
         ("LEDGER_POOL_SIZE", "201", "from 1 to 200"),
         ("LEDGER_LOG_LEVEL", "LOUD", "DEBUG, INFO"),
+        ("LEDGER_FOLLOW", "maybe", "yes or no"),
         ("LEDGER_HOST", "a b", "one address"),
         ("LEDGER_DATABASE_URL", "host=x password=hunter2", "postgresql://"),
         ("LEDGER_TOKEN_PEPPER", "hunter2", "openssl rand -hex 32"),

@@ -74,6 +74,11 @@ class Install:
         """
         if not user.is_other or _runs(self.bin_dir, user):
             return self
+        if not _may_become(user):
+            raise EmbeddedPostgresError(
+                f"PostgreSQL refuses to run as root, and this root may not become {user.name}: it lacks the capability"
+                " SETUID or SETGID, or that user. Start this program as a user other than root, or set LEDGER_DATABASE_URL."
+            )
         copied = replace(self, bin_dir=_copy(self))
         if not _runs(copied.bin_dir, user):
             raise EmbeddedPostgresError(
@@ -166,13 +171,14 @@ def _runs(bin_dir: Path, user: ServerUser) -> bool:
             subprocess.run(
                 [bin_dir / program, "--version"], capture_output=True, check=True, cwd="/", **user.as_process()
             )
-    except PermissionError as error:
-        if error.filename is None:  # the drop itself was refused, not the file
-            raise EmbeddedPostgresError(
-                f"PostgreSQL refuses to run as root, and this root may not become {user.name} ({error.strerror})."
-                " Start this program as a user other than root, or set LEDGER_DATABASE_URL."
-            ) from error
+    except (OSError, subprocess.CalledProcessError):
         return False
+    return True
+
+
+def _may_become(user: ServerUser) -> bool:
+    try:
+        subprocess.run(["/bin/sh", "-c", ":"], check=True, cwd="/", **user.as_process())
     except (OSError, subprocess.CalledProcessError):
         return False
     return True

@@ -55,8 +55,8 @@ class Owner:
 
 
 @contextmanager
-def owner(folder: Path, *, python: str = sys.executable, **arguments) -> Iterator[Owner]:
-    command = [python, "-c", OWNER, str(folder)]
+def owner(folder: Path, *, python: tuple[str, ...] = (sys.executable,), **arguments) -> Iterator[Owner]:
+    command = [*python, "-c", OWNER, str(folder)]
     with subprocess.Popen(
         command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **arguments
     ) as process:
@@ -478,6 +478,17 @@ class TestAsRoot:
             EmbeddedPostgres.start(folder)
 
     @as_root
+    @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv takes the capability away")
+    def test_a_root_that_may_become_nobody_else_is_told_so(self, folder):
+        capless = ("setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid", sys.executable)
+        with owner(folder, python=capless, stderr=subprocess.PIPE) as refused:
+            _, told = refused.process.communicate(timeout=WAIT_S)
+
+        assert refused.process.returncode == 1
+        assert "this root may not become nobody" in told
+        assert "LEDGER_DATABASE_URL" in told
+
+    @as_root
     def test_data_that_belong_to_root_are_refused_with_the_command_that_helps(self, folder):
         data = folder / "pgdata"
         os.chown(data, 0, 0)
@@ -512,7 +523,7 @@ class TestAsAnotherUser:
             pytest.skip("nobody can't reach this checkout or a Python of its version")
         environment = {"PYTHONPATH": str(packages), "PYTHONDONTWRITEBYTECODE": "1", "PATH": "/usr/bin:/bin"}
         drop = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        return {"python": str(python), "env": environment, **drop}
+        return {"python": (str(python),), "env": environment, **drop}
 
     def test_it_starts_and_shares_a_server_of_its_own(self, place, nobody):
         home = place / "home of nobody"
