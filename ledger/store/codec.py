@@ -14,8 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from ledger.events.envelope import Event
-from ledger.events.registry import FACT_TYPES, TOPICS
+from ledger.events import FACT_TYPES, TOPICS, Event
 from ledger.store.faults import UnknownTopic
 from ledger.values import SYSTEM, Actor, Role, Source, utc
 

@@ -81,7 +81,6 @@ class GroupCommit:
             self._rouse()
             self._thread.join()
             self._thread = None
-        self._appender.close()
 
     def _answer(self, waiting: _Waiting, deadline: float) -> Outcome:
         if not waiting.answered.acquire(timeout=max(0.0, deadline - monotonic())):
@@ -114,6 +113,7 @@ class GroupCommit:
             batch = self._next_batch()
             if not batch:
                 if self._closed and not self._queue:
+                    self._appender.close()
                     return
                 self._idle = True
                 if not self._queue and not self._closed:

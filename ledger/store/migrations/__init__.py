@@ -4,13 +4,17 @@ The views are not here: they can always be built again from the facts, so the pr
 """
 
 import hashlib
+import logging
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import psycopg
+from psycopg.errors import Diagnostic
 from psycopg.rows import TupleRow
 
 from ledger.store.faults import ClockIsFixed, MigrationChanged, MigrationFailed
+
+log = logging.getLogger(__name__)
 
 Clock = Literal["wall", "story"]
 
@@ -49,6 +53,7 @@ def migrate(url: str, *, clock: Clock | None = None, folder: Path = Path(__file_
     steps = migrations(folder)
     applied: list[str] = []
     with psycopg.connect(url, autocommit=True) as connection:
+        connection.add_notice_handler(_tell)
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         done = _recorded(connection)
         _refuse_changed(steps, done)
@@ -69,6 +74,11 @@ def pending(url: str) -> list[str]:
         done = _recorded(connection)
     _refuse_changed(steps, done)
     return [step.name for step in steps if step.name not in done]
+
+
+def _tell(notice: Diagnostic) -> None:
+    if notice.severity_nonlocalized == "WARNING":
+        log.warning("%s", notice.message_primary)
 
 
 def _recorded(connection: psycopg.Connection[TupleRow]) -> dict[str, str]:

@@ -6,6 +6,7 @@ DECLARE
     role_name text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['ledger_owner', 'ledger_migrator', 'ledger_writer', 'ledger_reader'] LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = role_name);
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
         EXCEPTION WHEN duplicate_object OR unique_violation THEN
@@ -242,11 +243,14 @@ BEGIN
                       SELECT e.version FROM ledger.events AS e WHERE e.stream_id = stream_ids[n] ORDER BY e.version DESC LIMIT 1
                   ) AS last ON true,
                   LATERAL (
-                      SELECT count(*) AS events FROM generate_series(from_event, n - 1) AS m WHERE stream_ids[m] = stream_ids[n]
-                  ) AS earlier
-                 WHERE versions[n] - earlier.events
-                       <> COALESCE(last.version + 1, CASE WHEN versions[n] - earlier.events = 0 THEN 0 ELSE 1 END)
+                      SELECT count(*) - 1 AS earlier, (array_agg(versions[m] ORDER BY m))[1] AS first_version
+                        FROM generate_series(from_event, n) AS m WHERE stream_ids[m] = stream_ids[n]
+                  ) AS own
+                 WHERE versions[n] <> COALESCE(last.version + 1, CASE own.first_version WHEN 0 THEN 0 ELSE 1 END) + own.earlier
                  ORDER BY n LIMIT 1;
+                IF NOT FOUND THEN
+                    RAISE EXCEPTION 'command % is refused, yet its versions follow', from_command USING ERRCODE = 'internal_error';
+                END IF;
             END IF;
         END IF;
 
@@ -274,44 +278,42 @@ REVOKE EXECUTE ON FUNCTION ledger.append FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.append TO ledger_writer;
 REVOKE EXECUTE ON FUNCTION ledger.refuse_change FROM PUBLIC;
 
--- Only a superuser may create event triggers. Without them the log rests on its roles, grants and table triggers.
 RESET ROLE;
--- In a schema of its own, so that dropping `ledger` does not first take away what refuses it.
-CREATE SCHEMA ledger_guard AUTHORIZATION ledger_owner;
-SET LOCAL ROLE ledger_owner;
-
-CREATE FUNCTION ledger_guard.refuse_ddl() RETURNS event_trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    changed text;
+-- Only a superuser may create event triggers. Without them the log rests on its roles, grants and table triggers.
+DO $guard$
 BEGIN
-    -- A migration says so; it must be allowed to own the log besides.
-    IF current_setting('ledger.migrating', true) = 'on' THEN
+    IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = CURRENT_USER) THEN
+        RAISE WARNING 'only a superuser may create the event triggers that refuse DROP and ALTER on the log: they are not there';
         RETURN;
     END IF;
-    IF TG_EVENT = 'sql_drop' THEN
-        SELECT object_identity INTO changed FROM pg_event_trigger_dropped_objects()
-         WHERE schema_name IN ('ledger', 'ledger_guard')
-            OR (object_type = 'schema' AND object_name IN ('ledger', 'ledger_guard')) LIMIT 1;
-    ELSE
-        SELECT object_identity INTO changed FROM pg_event_trigger_ddl_commands()
-         WHERE (schema_name IN ('ledger', 'ledger_guard')
-            OR (object_type = 'schema' AND object_identity IN ('ledger', 'ledger_guard')))
-           AND command_tag NOT IN ('REINDEX', 'COMMENT') LIMIT 1;
-    END IF;
-    IF changed IS NOT NULL THEN
-        RAISE EXCEPTION 'the log is append-only: % of % is refused', TG_TAG, changed
-            USING ERRCODE = 'insufficient_privilege', HINT = 'Change the schema by a migration.';
-    END IF;
-END $$;
-
-RESET ROLE;
-DO $$
-BEGIN
+    -- In a schema of its own, so that dropping `ledger` does not first take away what refuses it; and not the owner's to drop.
+    CREATE SCHEMA ledger_guard;
+    CREATE FUNCTION ledger_guard.refuse_ddl() RETURNS event_trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+    DECLARE
+        changed text;
+    BEGIN
+        -- A migration says so; it must be allowed to own the log besides.
+        IF current_setting('ledger.migrating', true) = 'on' THEN
+            RETURN;
+        END IF;
+        IF TG_EVENT = 'sql_drop' THEN
+            SELECT object_identity INTO changed FROM pg_event_trigger_dropped_objects()
+             WHERE schema_name IN ('ledger', 'ledger_guard')
+                OR (object_type = 'schema' AND object_name IN ('ledger', 'ledger_guard')) LIMIT 1;
+        ELSE
+            SELECT object_identity INTO changed FROM pg_event_trigger_ddl_commands()
+             WHERE (schema_name IN ('ledger', 'ledger_guard')
+                OR (object_type = 'schema' AND object_identity IN ('ledger', 'ledger_guard')))
+               AND command_tag NOT IN ('REINDEX', 'COMMENT') LIMIT 1;
+        END IF;
+        IF changed IS NOT NULL THEN
+            RAISE EXCEPTION 'the log is append-only: % of % is refused', TG_TAG, changed
+                USING ERRCODE = 'insufficient_privilege', HINT = 'Change the schema by a migration.';
+        END IF;
+    END $$;
     CREATE EVENT TRIGGER ledger_refuse_alter ON ddl_command_end EXECUTE FUNCTION ledger_guard.refuse_ddl();
     CREATE EVENT TRIGGER ledger_refuse_drop ON sql_drop EXECUTE FUNCTION ledger_guard.refuse_ddl();
     ALTER EVENT TRIGGER ledger_refuse_alter ENABLE ALWAYS;
     ALTER EVENT TRIGGER ledger_refuse_drop ENABLE ALWAYS;
-EXCEPTION WHEN insufficient_privilege THEN
-    RAISE WARNING 'only a superuser may create the event triggers that refuse DROP and ALTER on the log: they are not there';
-END $$;
+END $guard$;
