@@ -1,0 +1,1 @@
+"""Why was it decided so, what was known then, and what followed."""

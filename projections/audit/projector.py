@@ -1,0 +1,224 @@
+"""From facts to the audit view: what was decided, on which versions, and what followed."""
+
+from datetime import timedelta
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
+from ledger.events.envelope import Event
+from ledger.events.proposal import (
+    BusinessCaseRevised,
+    DecisionTaken,
+    EstimateChanged,
+    EstimateGiven,
+    ImpactAssessed,
+    ProposalMerged,
+    ProposalRedirected,
+    ProposalReopened,
+    ProposalSplit,
+    ProposalSubmitted,
+    ProposalSuperseded,
+    ProposalWithdrawn,
+    RiskMaterialised,
+    WorkAbandoned,
+    WorkCompleted,
+    WorkStarted,
+)
+from ledger.values import (
+    Disposition,
+    ProposalId,
+    ProposalStatus,
+    Verdict,
+)
+from projections.audit.around import AROUND
+from projections.audit.followed import FOLLOWED
+from projections.audit.structs import (
+    NOT_RECORDED,
+    AuditedDecision,
+    AuditedProposal,
+    Reopening,
+    provenance,
+    recorded_at,
+)
+from projections.audit.tables import (
+    DECISIONS,
+    PROPOSALS,
+    TABLES,
+    TEAMS,
+    VERSIONS,
+)
+from projections.audit.version_structs import CaseText, EstimateFigures, ImpactFigures, Version, VersionKind
+from projections.projector import Projector, View
+from projections.rows import Rows
+
+STATUS_AFTER = {
+    Disposition.SCHEDULE: ProposalStatus.ACCEPTED,
+    Disposition.DECLINE: ProposalStatus.DECLINED,
+    Disposition.POSTPONE: ProposalStatus.POSTPONED,
+    Disposition.REDIRECT: ProposalStatus.REDIRECTED,
+}
+
+
+def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
+    """This will begin a proposal's story."""
+    first = () if fact.proposer is None else (fact.proposer,)
+    rows.put(
+        PROPOSALS,
+        AuditedProposal(
+            ProposalId(event.stream_id),
+            fact.team_id,
+            fact.title,
+            event.occurred_at,
+            event.position,
+            area=fact.area,
+            kind=fact.kind,
+            proposers=tuple(dict.fromkeys((*first, *fact.co_proposers))),
+            proposer=fact.proposer,
+            provenance=provenance(event),
+        ),
+    )
+
+
+def _becomes(status: ProposalStatus) -> Projector:
+    def change(rows: Rows, event: Event, fact: Struct) -> None:
+        rows.put(PROPOSALS, replace(rows.need(PROPOSALS, event.stream_id), status=status))
+
+    return change
+
+
+def case_revised(rows: Rows, event: Event, fact: BusinessCaseRevised) -> None:
+    """This will keep one version of the business case."""
+    body = asdict(fact)
+    version = body.pop("case_version")
+    rows.put(PROPOSALS, replace(rows.need(PROPOSALS, event.stream_id), case_version=version))
+    _keep(rows, event, VersionKind.CASE, version, case=CaseText(**body))
+
+
+def estimated(rows: Rows, event: Event, fact: EstimateGiven | EstimateChanged) -> None:
+    """This will keep one version of the estimate."""
+    body = asdict(fact)
+    version = body.pop("estimate_version")
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    rows.put(PROPOSALS, replace(proposal, estimate_version=version, likely_days=fact.likely))
+    _keep(rows, event, VersionKind.ESTIMATE, version, estimate=EstimateFigures(**body))
+
+
+def impact_assessed(rows: Rows, event: Event, fact: ImpactAssessed) -> None:
+    """This will keep one version of the impact."""
+    body = asdict(fact)
+    version = body.pop("impact_version")
+    rows.put(PROPOSALS, replace(rows.need(PROPOSALS, event.stream_id), impact_version=version, drag=fact.drag))
+    _keep(rows, event, VersionKind.IMPACT, version, impact=ImpactFigures(**body))
+
+
+def _keep(
+    rows: Rows,
+    event: Event,
+    kind: VersionKind,
+    version: int,
+    *,
+    case: CaseText | None = None,
+    estimate: EstimateFigures | None = None,
+    impact: ImpactFigures | None = None,
+) -> None:
+    rows.put(
+        VERSIONS,
+        Version(
+            ProposalId(event.stream_id),
+            kind,
+            version,
+            event.occurred_at,
+            recorded_at(event),
+            event.position,
+            event.actor.member_id,
+            case,
+            estimate,
+            impact,
+            provenance(event),
+        ),
+    )
+
+
+def risk_materialised(rows: Rows, event: Event, fact: RiskMaterialised) -> None:
+    """This will count an incident, for which a revisit condition may wait."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    rows.put(PROPOSALS, replace(proposal, incidents=proposal.incidents + 1))
+
+
+def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
+    """This will keep a decision with all that it rested on; one on the whole proposal takes the place of the last."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    team = rows.get(TEAMS, proposal.team_id)
+    whole = fact.scope is None
+    silent = fact.verdict is Verdict.NO and all(reason.code == NOT_RECORDED for reason in fact.reasons)
+    promised = team.hours_to_tell if team and whole and fact.verdict is Verdict.NO and event.source is None else None
+    body = asdict(fact)
+    if whole:
+        _end_standing(rows, proposal, None)
+    rows.put(
+        DECISIONS,
+        AuditedDecision(
+            proposal_id=proposal.proposal_id,
+            team_id=proposal.team_id,
+            title=proposal.title,
+            area=proposal.area,
+            proposers=proposal.proposers,
+            proposer=proposal.proposer,
+            decided_at=event.occurred_at,
+            recorded_at=recorded_at(event),
+            position=event.position,
+            number=proposal.decisions + 1,
+            provenance=provenance(event),
+            unexplained=silent,
+            unexplained_when_decided=silent,
+            tell_by=None if promised is None else event.occurred_at + timedelta(hours=promised),
+            standing=whole,
+            # The review that took it is still open and will count once it closes.
+            reviews_before=(team.reviews_held if team else 0) + (fact.review_id is not None),
+            incidents_before=proposal.incidents,
+            **body,
+        ),
+    )
+    changed = replace(proposal, decisions=proposal.decisions + 1)
+    if whole:
+        changed = replace(changed, standing=fact.decision_id, status=STATUS_AFTER[fact.disposition])
+    rows.put(PROPOSALS, changed)
+
+
+def reopened(rows: Rows, event: Event, fact: ProposalReopened) -> None:
+    """This will end the standing of the last decision: its proposal is pending again."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    _end_standing(rows, proposal, Reopening(fact.because, event.occurred_at, event.position, fact.note))
+    rows.put(PROPOSALS, replace(proposal, standing=None, status=ProposalStatus.PENDING))
+
+
+def _end_standing(rows: Rows, proposal: AuditedProposal, because: Reopening | None) -> None:
+    if proposal.standing is not None:
+        last = rows.need(DECISIONS, proposal.standing)
+        rows.put(DECISIONS, replace(last, standing=False, reopened=because))
+
+
+VIEW = View(
+    "audit",
+    TABLES,
+    {
+        ProposalSubmitted: submitted,
+        ProposalRedirected: _becomes(ProposalStatus.REDIRECTED),
+        BusinessCaseRevised: case_revised,
+        EstimateGiven: estimated,
+        EstimateChanged: estimated,
+        ImpactAssessed: impact_assessed,
+        DecisionTaken: decided,
+        ProposalReopened: reopened,
+        ProposalWithdrawn: _becomes(ProposalStatus.WITHDRAWN),
+        ProposalMerged: _becomes(ProposalStatus.MERGED),
+        ProposalSuperseded: _becomes(ProposalStatus.SUPERSEDED),
+        ProposalSplit: _becomes(ProposalStatus.SPLIT),
+        WorkStarted: _becomes(ProposalStatus.IN_PROGRESS),
+        WorkCompleted: _becomes(ProposalStatus.COMPLETED),
+        WorkAbandoned: _becomes(ProposalStatus.ABANDONED),
+        RiskMaterialised: risk_materialised,
+        **AROUND,
+        **FOLLOWED,
+    },
+)

@@ -1,0 +1,119 @@
+"""The audit view's tables."""
+
+from typing import Any
+
+from projections.audit.structs import (
+    AppealRecord,
+    AuditedDecision,
+    AuditedProposal,
+    AuditedReview,
+    AuditedTeam,
+    ConcernRecord,
+    PolicyVersion,
+)
+from projections.audit.version_structs import Version
+from projections.table import Column, Index, Table
+
+PROPOSALS = Table(
+    "audit_proposals",
+    AuditedProposal,
+    key=("proposal_id",),
+    columns=(Column("proposal_id", "uuid"), Column("team_id", "uuid"), Column("status", "text")),
+    by_stream=True,
+)
+
+
+def _codes(decision: AuditedDecision) -> Any:
+    return list(decision.codes)
+
+
+DECISIONS = Table(
+    "audit_decisions",
+    AuditedDecision,
+    key=("decision_id",),
+    columns=(
+        Column("decision_id", "uuid"),
+        Column("proposal_id", "uuid"),
+        Column("team_id", "uuid"),
+        Column("decided_at", "timestamptz"),
+        Column("position", "bigint"),
+        Column("disposition", "text"),
+        Column("area", "text"),
+        Column("decider", "uuid"),
+        Column("system", "text"),
+        Column("codes", "text[]", _codes),
+        Column("scoped", "boolean"),
+        Column("standing", "boolean"),
+        Column("told", "boolean"),
+        Column("acknowledged_at", "timestamptz"),
+        Column("unexplained", "boolean"),
+        Column("unexplained_when_decided", "boolean"),
+        Column("waived", "boolean"),
+        Column("next_date", "timestamptz"),
+        Column("review_id", "uuid"),
+        Column("policy_id", "uuid"),
+        Column("policy_version", "bigint"),
+        Column("mentions", "uuid[]", lambda row: list(row.mentions)),
+    ),
+    indexes=(
+        Index("proposal_id, position", current=False),
+        Index("decided_at, decision_id", where="disposition <> 'SCHEDULE' AND NOT scoped"),
+        Index("team_id, decided_at, decision_id", where="disposition <> 'SCHEDULE' AND NOT scoped"),
+        Index("decided_at", where="standing AND disposition <> 'SCHEDULE' AND acknowledged_at IS NULL"),
+        Index("next_date, decision_id", where="standing AND disposition = 'POSTPONE'"),
+        Index("codes", method="gin", where="disposition <> 'SCHEDULE' AND NOT scoped"),
+    ),
+)
+
+CONCERNS = Table(
+    "audit_concerns",
+    ConcernRecord,
+    key=("concern_id",),
+    columns=(
+        Column("concern_id", "uuid"),
+        Column("proposal_id", "uuid"),
+        Column("team_id", "uuid"),
+        Column("raised_at", "timestamptz"),
+        Column("state", "text"),
+        Column("blocking", "boolean"),
+    ),
+    indexes=(Index("proposal_id, raised_at", current=False), Index("team_id, raised_at, concern_id")),
+)
+
+APPEALS = Table(
+    "audit_appeals",
+    AppealRecord,
+    key=("appeal_id",),
+    columns=(
+        Column("appeal_id", "uuid"),
+        Column("proposal_id", "uuid"),
+        Column("decision_id", "uuid"),
+        Column("team_id", "uuid"),
+        Column("lodged_at", "timestamptz"),
+        Column("state", "text"),
+    ),
+    indexes=(Index("decision_id", current=False), Index("team_id, lodged_at, appeal_id")),
+)
+
+VERSIONS = Table(
+    "audit_versions",
+    Version,
+    key=("proposal_id", "kind", "version"),
+    columns=(Column("proposal_id", "uuid"), Column("kind", "text"), Column("version", "bigint")),
+    grows_only=True,
+)
+
+REVIEWS = Table(
+    "audit_reviews", AuditedReview, key=("review_id",), columns=(Column("review_id", "uuid"),), by_stream=True
+)
+
+TEAMS = Table("audit_teams", AuditedTeam, key=("team_id",), columns=(Column("team_id", "uuid"),), by_stream=True)
+
+POLICIES = Table(
+    "audit_policies",
+    PolicyVersion,
+    key=("policy_id", "version"),
+    columns=(Column("policy_id", "uuid"), Column("version", "bigint")),
+)
+
+TABLES = (PROPOSALS, DECISIONS, CONCERNS, APPEALS, VERSIONS, REVIEWS, TEAMS, POLICIES)

@@ -1,0 +1,1 @@
+"""What came of it: actual against estimate, realised against promised, and the cost of the NOs."""

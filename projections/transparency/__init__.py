@@ -1,0 +1,1 @@
+"""How a team answers: counts, times and shares, per period."""

@@ -1,0 +1,319 @@
+"""From facts to what is counted."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ledger.events.envelope import Event
+from ledger.events.proposal import (
+    AppealDismissed,
+    AppealLodged,
+    AppealUpheld,
+    ConcernAnswered,
+    ConcernOverruled,
+    ConcernRaised,
+    ConcernResolved,
+    DecisionAcknowledged,
+    DecisionCarriedOver,
+    DecisionCommunicated,
+    DecisionExplained,
+    DecisionTaken,
+    EstimateChanged,
+    EstimateGiven,
+    PlaybackConfirmed,
+    ProposalMerged,
+    ProposalRedirected,
+    ProposalReopened,
+    ProposalSplit,
+    ProposalSubmitted,
+    ProposalSuperseded,
+    ProposalWithdrawn,
+    WorkAbandoned,
+    WorkCompleted,
+    WorkStarted,
+)
+from ledger.events.review import AgendaFrozen, ReviewClosed, ReviewOpened, ReviewScheduled, ReviewSkipped
+from ledger.events.team import CadenceSet, ServiceLevelSet, TeamFormed
+from ledger.values import Acknowledgement, Disposition, ProposalId, ReviewKind, TeamId, Verdict
+from projections.projector import Projector, View
+from projections.rows import Rows
+from projections.transparency.structs import (
+    CountedDecision,
+    CountedProposal,
+    CountedTeam,
+    Mark,
+    MarkKind,
+    Matter,
+    MatterKind,
+    Said,
+)
+from projections.transparency.tables import DECISIONS, MARKS, MATTERS, PROPOSALS, TABLES, TEAMS
+
+NOT_RECORDED = "NOT_RECORDED"
+DAY_S = 86_400
+
+
+def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
+    """This will count a proposal."""
+    rows.put(
+        PROPOSALS,
+        CountedProposal(
+            ProposalId(event.stream_id),
+            fact.team_id,
+            event.occurred_at,
+            fact.area,
+            event.source.system if event.source else None,
+            fact.proposer,
+        ),
+    )
+
+
+def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
+    """This will count a decision; one on a part of a proposal leaves the proposal as it was."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    whole, refused = fact.scope is None, fact.verdict is Verdict.NO
+    first = whole and not proposal.answered
+    waited = (event.occurred_at - proposal.submitted_at).total_seconds() / DAY_S
+    team = rows.get(TEAMS, proposal.team_id) if refused and whole and event.source is None else None
+    hours = team.hours_to_tell if team else None
+    said = Said(0)
+    for holds, flag in (
+        (not whole, Said.SCOPED),
+        (any(reason.code != NOT_RECORDED for reason in fact.reasons), Said.REASONED),
+        (hours is not None, Said.PROMISED),
+        (fact.self_decided, Said.SELF_DECIDED),
+        (event.source is not None, Said.IMPORTED),
+        (first, Said.FIRST),
+    ):
+        said |= flag if holds else Said(0)
+    rows.put(
+        DECISIONS,
+        CountedDecision(
+            fact.decision_id,
+            proposal.team_id,
+            event.occurred_at,
+            fact.disposition,
+            int(said),
+            proposal.area,
+            event.source.system if event.source else None,
+            proposal.proposer,
+            tuple(dict.fromkeys(reason.code for reason in fact.reasons)),
+            waited if first and waited >= 0 else None,
+            None if hours is None else event.occurred_at + timedelta(hours=hours),
+        ),
+    )
+    if whole:
+        looked_at = proposal.looked_at or event.occurred_at
+        rows.put(PROPOSALS, replace(proposal, pending=False, answered=True, looked_at=looked_at))
+        if fact.disposition is Disposition.REDIRECT:
+            redirected(rows, event, fact)
+
+
+def redirected(rows: Rows, event: Event, fact: Struct) -> None:
+    """This will count a proposal that left for another list, once: the decision and the leaving may be two facts."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    if not proposal.redirected:
+        rows.put(PROPOSALS, replace(proposal, pending=False, redirected=True))
+        _mark(rows, event, proposal, MarkKind.REDIRECTED)
+
+
+def reopened(rows: Rows, event: Event, fact: ProposalReopened) -> None:
+    """This will count a return to the backlog."""
+    proposal = replace(rows.need(PROPOSALS, event.stream_id), pending=True, redirected=False)
+    rows.put(PROPOSALS, proposal)
+    _mark(rows, event, proposal, MarkKind.REOPENED)
+
+
+def estimated(rows: Rows, event: Event, fact: EstimateGiven) -> None:
+    """This will count a first estimate."""
+    _mark(rows, event, rows.need(PROPOSALS, event.stream_id), MarkKind.ESTIMATED)
+
+
+def estimate_changed(rows: Rows, event: Event, fact: EstimateChanged) -> None:
+    """This will count a change of an estimate, apart from its being taken away."""
+    kind = MarkKind.ESTIMATE_REMOVED if fact.removed else MarkKind.ESTIMATE_CHANGED
+    _mark(rows, event, rows.need(PROPOSALS, event.stream_id), kind)
+
+
+def started(rows: Rows, event: Event, fact: WorkStarted) -> None:
+    """This will count a start of work, and one without a YES apart."""
+    kind = MarkKind.STARTED_WITHOUT_YES if fact.without_yes else MarkKind.STARTED
+    _leaves(kind)(rows, event, fact)
+
+
+def _leaves(kind: MarkKind) -> Projector:
+    """This will count a fact after which its proposal no longer waits for an answer."""
+
+    def count(rows: Rows, event: Event, fact: Struct) -> None:
+        proposal = rows.need(PROPOSALS, event.stream_id)
+        if proposal.pending:
+            rows.put(PROPOSALS, replace(proposal, pending=False))
+        _mark(rows, event, proposal, kind)
+
+    return count
+
+
+def carried_over(rows: Rows, event: Event, fact: DecisionCarriedOver) -> None:
+    """This will count an item that a review left undecided."""
+    _mark(rows, event, rows.need(PROPOSALS, event.stream_id), MarkKind.CARRIED_OVER)
+
+
+def _mark(rows: Rows, event: Event, proposal: CountedProposal, kind: MarkKind) -> None:
+    rows.put(
+        MARKS,
+        Mark(
+            event.event_id,
+            proposal.proposal_id,
+            proposal.team_id,
+            kind,
+            event.occurred_at,
+            proposal.area,
+            event.source.system if event.source else None,
+        ),
+    )
+
+
+def _says(rows: Rows, decision: CountedDecision, flags: Said) -> None:
+    if decision.said | flags != decision.said:
+        rows.put(DECISIONS, replace(decision, said=int(decision.said | flags)))
+
+
+def explained(rows: Rows, event: Event, fact: DecisionExplained) -> None:
+    """This will note that a reason came after the decision."""
+    if any(reason.code != NOT_RECORDED for reason in fact.reasons):
+        _says(rows, rows.need(DECISIONS, fact.decision_id), Said.EXPLAINED)
+
+
+def communicated(rows: Rows, event: Event, fact: DecisionCommunicated) -> None:
+    """This will note that the proposer was told, and whether within the team's service level."""
+    decision = rows.need(DECISIONS, fact.decision_id)
+    if decision.proposer in fact.audience and not decision.said & Said.TOLD:
+        in_time = decision.tell_by is not None and event.occurred_at <= decision.tell_by
+        _says(rows, decision, Said.TOLD | Said.TOLD_IN_TIME if in_time else Said.TOLD)
+
+
+def acknowledged(rows: Rows, event: Event, fact: DecisionAcknowledged) -> None:
+    """This will note that the recipient answered, and whether the decision was understood."""
+    understood = Said(0) if fact.answer is Acknowledgement.NOT_UNDERSTOOD else Said.UNDERSTOOD
+    _says(rows, rows.need(DECISIONS, fact.decision_id), Said.ACKNOWLEDGED | understood)
+
+
+def playback_confirmed(rows: Rows, event: Event, fact: PlaybackConfirmed) -> None:
+    """This will note that the proposer was understood in the end."""
+    _says(rows, rows.need(DECISIONS, fact.decision_id), Said.UNDERSTOOD)
+
+
+def _opens(kind: MatterKind, rows: Rows, event: Event, matter_id: UUID) -> None:
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    system = event.source.system if event.source else None
+    rows.put(MATTERS, Matter(matter_id, proposal.team_id, kind, event.occurred_at, "OPEN", proposal.area, system))
+
+
+def concern_raised(rows: Rows, event: Event, fact: ConcernRaised) -> None:
+    """This will count a concern."""
+    _opens(MatterKind.CONCERN, rows, event, fact.concern_id)
+
+
+def appeal_lodged(rows: Rows, event: Event, fact: AppealLodged) -> None:
+    """This will count an appeal."""
+    _opens(MatterKind.APPEAL, rows, event, fact.appeal_id)
+
+
+def _concern(state: str) -> Projector:
+    def move(rows: Rows, event: Event, fact: ConcernAnswered | ConcernResolved | ConcernOverruled) -> None:
+        rows.put(MATTERS, replace(rows.need(MATTERS, fact.concern_id), state=state))
+
+    return move
+
+
+def _appeal(state: str) -> Projector:
+    def end(rows: Rows, event: Event, fact: AppealUpheld | AppealDismissed) -> None:
+        rows.put(MATTERS, replace(rows.need(MATTERS, fact.appeal_id), state=state))
+
+    return end
+
+
+def review_scheduled(rows: Rows, event: Event, fact: ReviewScheduled) -> None:
+    """This will count a planned review at its planned time."""
+    kind = MatterKind.PRODUCT_REVIEW if fact.kind is ReviewKind.PRODUCT else MatterKind.ENGINEERING_REVIEW
+    rows.put(MATTERS, Matter(event.stream_id, fact.team_id, kind, fact.starts_at, "SCHEDULED"))
+
+
+def agenda_frozen(rows: Rows, event: Event, fact: AgendaFrozen) -> None:
+    """This will note which proposals somebody looks at for the first time."""
+    for item in fact.items:
+        proposal = rows.need(PROPOSALS, item.proposal_id)
+        if proposal.looked_at is None:
+            rows.put(PROPOSALS, replace(proposal, looked_at=event.occurred_at))
+
+
+def review_opened(rows: Rows, event: Event, fact: ReviewOpened) -> None:
+    """This will put a review at the time when it began."""
+    rows.put(MATTERS, replace(rows.need(MATTERS, event.stream_id), at=event.occurred_at))
+
+
+def _review(state: str) -> Projector:
+    def end(rows: Rows, event: Event, fact: ReviewClosed | ReviewSkipped) -> None:
+        rows.put(MATTERS, replace(rows.need(MATTERS, event.stream_id), state=state))
+
+    return end
+
+
+def team_formed(rows: Rows, event: Event, fact: TeamFormed) -> None:
+    """This will note a team."""
+    rows.put(TEAMS, CountedTeam(TeamId(event.stream_id), fact.name, event.occurred_at))
+
+
+def cadence_set(rows: Rows, event: Event, fact: CadenceSet) -> None:
+    """This will note how often the team means to meet."""
+    team = rows.need(TEAMS, event.stream_id)
+    rows.put(TEAMS, replace(team, engineering_days=fact.engineering_days, product_days=fact.product_days))
+
+
+def service_level_set(rows: Rows, event: Event, fact: ServiceLevelSet) -> None:
+    """This will note what the team promises."""
+    team = rows.need(TEAMS, event.stream_id)
+    rows.put(TEAMS, replace(team, days_to_decide=fact.days_to_decide, hours_to_tell=fact.hours_to_tell))
+
+
+VIEW = View(
+    "transparency",
+    TABLES,
+    {
+        ProposalSubmitted: submitted,
+        DecisionTaken: decided,
+        ProposalRedirected: redirected,
+        ProposalReopened: reopened,
+        EstimateGiven: estimated,
+        EstimateChanged: estimate_changed,
+        DecisionCarriedOver: carried_over,
+        ProposalWithdrawn: _leaves(MarkKind.WITHDRAWN),
+        ProposalMerged: _leaves(MarkKind.MERGED),
+        ProposalSuperseded: _leaves(MarkKind.SUPERSEDED),
+        ProposalSplit: _leaves(MarkKind.SPLIT),
+        WorkStarted: started,
+        WorkCompleted: _leaves(MarkKind.COMPLETED),
+        WorkAbandoned: _leaves(MarkKind.ABANDONED),
+        DecisionExplained: explained,
+        DecisionCommunicated: communicated,
+        DecisionAcknowledged: acknowledged,
+        PlaybackConfirmed: playback_confirmed,
+        ConcernRaised: concern_raised,
+        ConcernAnswered: _concern("ANSWERED"),
+        ConcernResolved: _concern("RESOLVED"),
+        ConcernOverruled: _concern("OVERRULED"),
+        AppealLodged: appeal_lodged,
+        AppealUpheld: _appeal("UPHELD"),
+        AppealDismissed: _appeal("DISMISSED"),
+        ReviewScheduled: review_scheduled,
+        AgendaFrozen: agenda_frozen,
+        ReviewOpened: review_opened,
+        ReviewClosed: _review("HELD"),
+        ReviewSkipped: _review("SKIPPED"),
+        TeamFormed: team_formed,
+        CadenceSet: cadence_set,
+        ServiceLevelSet: service_level_set,
+    },
+)

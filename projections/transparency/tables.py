@@ -1,0 +1,75 @@
+"""The transparency view's tables. Their indexes hold every column that is counted, so that a count reads no row."""
+
+from projections.table import Column, Index, Table
+from projections.transparency.structs import CountedDecision, CountedProposal, CountedTeam, Mark, Matter
+
+PROPOSALS = Table(
+    "transparency_proposals",
+    CountedProposal,
+    key=("proposal_id",),
+    columns=(
+        Column("proposal_id", "uuid"),
+        Column("team_id", "uuid"),
+        Column("submitted_at", "timestamptz"),
+        Column("area", "text"),
+        Column("system", "text"),
+        Column("unseen", "boolean", lambda row: row.pending and row.looked_at is None),
+    ),
+    indexes=(Index("team_id, submitted_at, area, system, unseen"),),
+    by_stream=True,
+)
+
+DECISIONS = Table(
+    "transparency_decisions",
+    CountedDecision,
+    key=("decision_id",),
+    columns=(
+        Column("decision_id", "uuid"),
+        Column("team_id", "uuid"),
+        Column("decided_at", "timestamptz"),
+        Column("disposition", "text"),
+        Column("said", "bigint"),
+        Column("area", "text"),
+        Column("system", "text"),
+        Column("waited_days", "float8"),
+        Column("codes", "text[]", lambda row: list(row.codes)),
+    ),
+    indexes=(Index("team_id, decided_at, disposition, said, area, system, waited_days"),),
+)
+
+MARKS = Table(
+    "transparency_marks",
+    Mark,
+    key=("mark_id",),
+    columns=(
+        Column("mark_id", "uuid"),
+        Column("proposal_id", "uuid"),
+        Column("team_id", "uuid"),
+        Column("kind", "text", lambda row: row.kind.value),
+        Column("at", "timestamptz"),
+        Column("area", "text"),
+        Column("system", "text"),
+    ),
+    indexes=(Index("team_id, at, kind, area, system, proposal_id"),),
+    grows_only=True,
+)
+
+MATTERS = Table(
+    "transparency_matters",
+    Matter,
+    key=("matter_id",),
+    columns=(
+        Column("matter_id", "uuid"),
+        Column("team_id", "uuid"),
+        Column("kind", "text"),
+        Column("at", "timestamptz"),
+        Column("state", "text"),
+        Column("area", "text"),
+        Column("system", "text"),
+    ),
+    indexes=(Index("team_id, at, kind, state, area, system"),),
+)
+
+TEAMS = Table("transparency_teams", CountedTeam, key=("team_id",), columns=(Column("team_id", "uuid"),), by_stream=True)
+
+TABLES = (PROPOSALS, DECISIONS, MARKS, MATTERS, TEAMS)
