@@ -1,0 +1,58 @@
+"""Effort and other figures that people give: what counts as one, and the sentence for what does not."""
+
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, Decimal
+
+from ledger.domain.rejected import Code, Rejected
+
+#: The finest step of an estimate, in engineer-days.
+STEP = Decimal("0.25")
+MOST_DAYS = Decimal(10_000)
+#: The largest figure of any other kind: hours, percent, or what a benefit is counted in.
+MOST = Decimal(10) ** 12
+
+
+def effort(days: Decimal, *path: str, code: Code = Code.BAD_USER_INPUT) -> Decimal:
+    """This will accept engineer-days above 0 and at most 10,000, in steps of 0.25; anything else is rejected with `code`."""
+    if not days.is_finite() or not 0 < days <= MOST_DAYS:
+        raise Rejected(code, f"{days} engineer-days cannot be; give more than 0 and at most {MOST_DAYS}.", *path)
+    if days % STEP:
+        raise Rejected(code, f"{days} engineer-days is too fine; use steps of {STEP}, such as {stepped(days)}.", *path)
+    return days
+
+
+def three_points(optimistic: Decimal, likely: Decimal, pessimistic: Decimal) -> None:
+    """This will check rule 3: 0 < optimistic ≤ likely ≤ pessimistic, each in steps of 0.25. Raises ESTIMATE_INVALID."""
+    for name, days in (("optimistic", optimistic), ("likely", likely), ("pessimistic", pessimistic)):
+        effort(days, name, code=Code.ESTIMATE_INVALID)
+    if optimistic > likely:
+        raise Rejected(
+            Code.ESTIMATE_INVALID,
+            f"The optimistic {optimistic} days are more than the likely {likely}. Lower the one or raise the other.",
+            "optimistic",
+        )
+    if likely > pessimistic:
+        raise Rejected(
+            Code.ESTIMATE_INVALID,
+            f"The likely {likely} days are more than the pessimistic {pessimistic}. Lower the one or raise the other.",
+            "likely",
+        )
+
+
+def stepped(days: Decimal | float) -> Decimal:
+    """This will round engineer-days up to a whole step of 0.25."""
+    return (Decimal(str(days)) / STEP).to_integral_value(rounding=ROUND_CEILING) * STEP
+
+
+def figure(value: Decimal, what: str, path: Sequence[str], *, least: Decimal = Decimal(0)) -> Decimal:
+    """This will accept a finite figure from `least` to 10^12; `what` names it, with its unit, in the rejection."""
+    if not value.is_finite() or not least <= value <= MOST:
+        raise Rejected(Code.BAD_USER_INPUT, f"{value} {what} cannot be; give {least} or more.", *path)
+    return value
+
+
+def share(value: float, what: str, path: Sequence[str]) -> float:
+    """This will accept a share from 0 to 1 (confidence, probability)."""
+    if not 0 <= value <= 1:
+        raise Rejected(Code.BAD_USER_INPUT, f"A {what} of {value} cannot be; give 0 to 1.", *path)
+    return value

@@ -1,0 +1,317 @@
+"""Answering: a decision with all that it rested on, a better reason given later, and an item left for the next review."""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from ledger.commands import Issued
+from ledger.commands.proposal import ExplainDecision, TakeDecision
+from ledger.commands.review import CarryOverItem
+from ledger.domain.effort import effort, stepped
+from ledger.domain.proposal.reasons import Beside, check_reasons
+from ledger.domain.proposal.revisiting import check_revisit
+from ledger.domain.proposal.standing import another, decision_of, said, standing, submitted
+from ledger.domain.proposal.state import ProposalState
+from ledger.domain.rejected import Code, Rejected
+from ledger.events.proposal import DecisionCarriedOver, DecisionExplained, DecisionTaken
+from ledger.ranking import DEFAULT_FORMULA, Formula, expected_days, score
+from ledger.values import (
+    AgendaItem,
+    Basis,
+    Disposition,
+    PolicyId,
+    ProposalId,
+    ProposalStatus,
+    RedirectTarget,
+    ReviewId,
+    ReviewKind,
+    RevisitKind,
+    TeamId,
+    Verdict,
+)
+
+#: How often in a row an item may be left undecided (rule 9).
+CARRY_OVERS_MAX = 2
+
+
+class ReviewContext(Struct, frozen=True):
+    """What a decision needs to know of its review. Capacity and what is reserved of it are in engineer-days.
+
+    `policy_…` and `formula` are those that rank the agenda; `cut_score` is the lowest score that still fits the capacity.
+    """
+
+    review_id: ReviewId
+    team_id: TeamId
+    kind: ReviewKind
+    open: bool
+    agenda: tuple[AgendaItem, ...]
+    capacity: Decimal
+    reserved: Decimal = Decimal(0)
+    cut_score: float | None = None
+    policy_id: PolicyId | None = None
+    policy_version: int = 0
+    formula: Formula = DEFAULT_FORMULA
+
+    def item(self, proposal_id: ProposalId) -> AgendaItem | None:
+        """This will give the proposal's place on the agenda; None: it has none."""
+        return next((item for item in self.agenda if item.proposal_id == proposal_id), None)
+
+
+def decide_take_decision(
+    state: ProposalState | None,
+    issued: Issued[TakeDecision],
+    review: ReviewContext,
+    codes: Mapping[str, str | None],
+    others: Collection[ProposalId],
+) -> list[Struct]:
+    """This will answer one item (rules 4 to 8 and 13). `codes`: the active reason codes with the companion that each asks for;
+    `others`: those of the proposals named in the command that exist.
+
+    Raises WRONG_STATE, CONFLICT, REVIEW_NOT_OPEN, NOT_ON_AGENDA, CONCERN_OPEN, STALE_BASIS, OVER_CAPACITY, and what the
+    checks of the answer raise.
+    """
+    command = issued.command
+    known = standing(state, {ProposalStatus.PENDING}, "be decided")
+    if known.decision(command.decision_id) is not None:
+        raise Rejected(Code.CONFLICT, "This decision exists already. Take a new one under a new id.", "decision_id")
+    item = _check_review(known, review)
+    _check_concerns(known)
+    _check_basis(known, command, review)
+    _check_shape(command)
+    if command.verdict is Verdict.NO:
+        _check_no(known, issued, codes, others)
+        days = over_reason = None
+    else:
+        days, over_reason = _reserve(known, command, review)
+    total, rank = _place(known, item, review)
+    return [
+        DecisionTaken(
+            decision_id=command.decision_id,
+            verdict=command.verdict,
+            disposition=command.disposition,
+            review_id=review.review_id,
+            basis=Basis(
+                known.case_version,
+                known.estimate_version,
+                known.impact_version,
+                review.policy_id,
+                review.policy_version,
+            ),
+            score=total,
+            rank=rank,
+            cut_score=review.cut_score,
+            capacity_left=review.capacity - review.reserved,
+            days_reserved=days,
+            over_capacity_reason=over_reason,
+            reasons=command.reasons,
+            chosen_instead=command.chosen_instead,
+            revisit=command.revisit,
+            reconsider_if=command.reconsider_if,
+            final=command.final,
+            decider=issued.member_id,
+            self_decided=issued.member_id in known.proposers,
+            redirect=command.redirect,
+            redirect_url=command.redirect_url,
+        )
+    ]
+
+
+def _check_review(state: ProposalState, review: ReviewContext) -> AgendaItem:
+    """This will check rule 7, and give the item's place on the agenda."""
+    if review.kind is not ReviewKind.PRODUCT:
+        raise Rejected(
+            Code.REVIEW_NOT_OPEN,
+            "An engineering review prepares the list and decides nothing. Decide in an open product review.",
+            "review_id",
+        )
+    if not review.open:
+        raise Rejected(Code.REVIEW_NOT_OPEN, "The review is not open. Open it, or decide in one that is.", "review_id")
+    if review.team_id != state.team_id:
+        raise Rejected(
+            Code.REVIEW_NOT_OPEN,
+            "The review is another team's. Decide in an open product review of the proposal's team.",
+            "review_id",
+        )
+    item = review.item(state.proposal_id)
+    if item is None:
+        raise Rejected(
+            Code.NOT_ON_AGENDA, "The proposal is not on this review's agenda. Take it to the next one.", "proposal_id"
+        )
+    return item
+
+
+def _check_concerns(state: ProposalState) -> None:
+    """This will check rule 8."""
+    blocking = state.blocking_concerns
+    if blocking:
+        raise Rejected(
+            Code.CONCERN_OPEN,
+            f"{len(blocking)} blocking concern{'s are' if len(blocking) > 1 else ' is'} open: "
+            f"{'; '.join(_short(c.raised.text) for c in blocking)}. Have it resolved, or overrule it with a reason.",
+            "proposal_id",
+        )
+
+
+def _short(text: str, most: int = 80) -> str:
+    return f"“{text}”" if len(text) <= most else f"“{text[: most - 1]}…”"
+
+
+def _check_basis(state: ProposalState, command: TakeDecision, review: ReviewContext) -> None:
+    """This will check rule 4, and name each version that has moved on."""
+    pairs = (
+        ("case_version", "the case", command.case_version, state.case_version),
+        ("estimate_version", "the estimate", command.estimate_version, state.estimate_version),
+        ("impact_version", "the impact", command.impact_version, state.impact_version),
+    )
+    moved = [(name, f"{what} {seen} → {now}") for name, what, seen, now in pairs if seen != now]
+    seen_policy, policy = (command.policy_id, command.policy_version), (review.policy_id, review.policy_version)
+    if seen_policy != policy:
+        moved.append(("policy_version", f"the policy {_policy(*seen_policy)} → {_policy(*policy)}"))
+    if moved:
+        raise Rejected(
+            Code.STALE_BASIS,
+            f"What you looked at has changed: {', '.join(words for _, words in moved)}. "
+            "Look at the new versions, then decide on those.",
+            moved[0][0],
+        )
+
+
+def _policy(policy_id: PolicyId | None, version: int) -> str:
+    return "default" if policy_id is None else f"{policy_id} version {version}"
+
+
+def _check_shape(command: TakeDecision) -> None:
+    """This will check that the parts of the answer belong together."""
+    verdict = Verdict.YES if command.disposition is Disposition.SCHEDULE else Verdict.NO
+    if command.verdict is not verdict:
+        raise Rejected(
+            Code.BAD_USER_INPUT,
+            f"{command.disposition} does not follow from {command.verdict}. "
+            "A YES is SCHEDULE; a NO is DECLINE, POSTPONE or REDIRECT.",
+            "disposition",
+        )
+    of_yes, of_no = command.verdict is Verdict.YES, command.verdict is Verdict.NO
+    of_decline, of_redirect = command.disposition is Disposition.DECLINE, command.disposition is Disposition.REDIRECT
+    parts = (
+        ("days_reserved", command.days_reserved is not None, of_yes, "a YES"),
+        ("over_capacity_reason", command.over_capacity_reason is not None, of_yes, "a YES"),
+        ("reasons", bool(command.reasons), of_no, "a NO"),
+        ("chosen_instead", bool(command.chosen_instead), of_no, "a NO"),
+        ("revisit", bool(command.revisit), of_no, "a NO"),
+        ("reconsider_if", command.reconsider_if is not None, of_decline, "DECLINE"),
+        ("final", command.final, of_decline, "DECLINE"),
+        ("redirect", command.redirect is not None, of_redirect, "REDIRECT"),
+        ("redirect_url", command.redirect_url is not None, of_redirect, "REDIRECT"),
+    )
+    for name, given, belongs, where in parts:
+        if given and not belongs:
+            raise Rejected(Code.BAD_USER_INPUT, f"`{name}` belongs to {where} only. Leave it out.", name)
+
+
+def _check_no(
+    state: ProposalState, issued: Issued[TakeDecision], codes: Mapping[str, str | None], others: Collection[ProposalId]
+) -> None:
+    """This will check rules 5 and 6."""
+    command = issued.command
+    for index, chosen in enumerate(command.chosen_instead):
+        another(state, chosen, others, "chosen_instead", str(index))
+    check_reasons(command.reasons, codes, Beside(bool(command.chosen_instead), bool(command.revisit)))
+    check_revisit(command.revisit, state, issued.at, others)
+    match command.disposition:
+        case Disposition.POSTPONE:
+            if all(condition.kind is not RevisitKind.DATE for condition in command.revisit):
+                raise Rejected(
+                    Code.REVISIT_MISSING,
+                    "A POSTPONE needs a day on which it comes back at the latest. Add a revisit condition DATE.",
+                    "revisit",
+                )
+        case Disposition.DECLINE:
+            said_if = bool((command.reconsider_if or "").strip())
+            if said_if == command.final:
+                raise Rejected(
+                    Code.RECONSIDER_MISSING,
+                    "A DECLINE says either what would make you reconsider, or that it is final. Give one of the two.",
+                    "reconsider_if",
+                )
+        case _:
+            _check_redirect(command)
+
+
+def _check_redirect(command: TakeDecision) -> None:
+    if command.redirect is None:
+        raise Rejected(Code.BAD_USER_INPUT, "A REDIRECT says where to. Name the kind of list.", "redirect")
+    if command.redirect is not RedirectTarget.SEVERITY_TRACK and command.redirect_url is None:
+        raise Rejected(
+            Code.BAD_USER_INPUT, "A REDIRECT says where it is followed from now on. Give the link.", "redirect_url"
+        )
+
+
+def _reserve(state: ProposalState, command: TakeDecision, review: ReviewContext) -> tuple[Decimal, str | None]:
+    """This will check rule 13; it gives the days to reserve, and why the capacity is gone over (None: it is not)."""
+    if command.days_reserved is not None:
+        days = effort(command.days_reserved, "days_reserved")
+    else:
+        expected = expected_days(state.to_item())
+        if expected is None:
+            raise Rejected(
+                Code.BAD_USER_INPUT,
+                "The proposal has no estimate in days to reserve by. Give `days_reserved`, or have it estimated.",
+                "days_reserved",
+            )
+        days = stepped(expected)
+    left = review.capacity - review.reserved
+    if days <= left:
+        return days, None
+    if not (command.over_capacity_reason or "").strip():
+        raise Rejected(
+            Code.OVER_CAPACITY,
+            f"This takes {days:f} days and {left:f} of {review.capacity:f} are left, {days - left:f} too few. "
+            "Reserve fewer, or give `over_capacity_reason`.",
+            "over_capacity_reason",
+        )
+    return days, command.over_capacity_reason
+
+
+def _place(state: ProposalState, item: AgendaItem, review: ReviewContext) -> tuple[float, int]:
+    """This will give score and rank: those of the agenda, or new ones where the item moved on since it was frozen."""
+    shown = (item.case_version, item.estimate_version, item.impact_version)
+    if shown == (state.case_version, state.estimate_version, state.impact_version) and item.score is not None:
+        return item.score, item.rank or _rank(state.proposal_id, item.score, review)
+    total = score(review.formula, state.to_item()).total
+    return total, _rank(state.proposal_id, total, review)
+
+
+def _rank(proposal_id: ProposalId, total: float, review: ReviewContext) -> int:
+    rank, seen = 1, False
+    for other in review.agenda:
+        seen = seen or other.proposal_id == proposal_id
+        ahead = (other.score or 0.0) > total or ((other.score or 0.0) == total and not seen)
+        rank += ahead and other.proposal_id != proposal_id
+    return rank
+
+
+def decide_explain_decision(
+    state: ProposalState | None, issued: Issued[ExplainDecision], codes: Mapping[str, str | None]
+) -> list[Struct]:
+    """This will record reasons given after a NO, under the same rule 5; they never replace the first. Raises WRONG_STATE."""
+    command = issued.command
+    taken = decision_of(submitted(state), command.decision_id).taken
+    if taken.verdict is not Verdict.NO:
+        raise Rejected(Code.WRONG_STATE, "The answer was YES, which needs no reason. Explain a NO.", "decision_id")
+    check_reasons(command.reasons, codes, Beside(bool(taken.chosen_instead), bool(taken.revisit)))
+    return [DecisionExplained(command.decision_id, command.reasons)]
+
+
+def decide_carry_over_item(state: ProposalState | None, issued: Issued[CarryOverItem]) -> list[Struct]:
+    """This will leave an item undecided for the second time in a row at most (rule 9). Raises CARRIED_OVER_TOO_OFTEN."""
+    command = issued.command
+    known = standing(state, {ProposalStatus.PENDING}, "be carried over")
+    reason = said(command.reason, "The reason", "reason")
+    if known.carried_over >= CARRY_OVERS_MAX:
+        raise Rejected(
+            Code.CARRIED_OVER_TOO_OFTEN,
+            f"The item was carried over {known.carried_over} times in a row already. Decide it now.",
+            "proposal_id",
+        )
+    return [DecisionCarriedOver(command.review_id, reason, known.carried_over + 1)]
