@@ -1,7 +1,7 @@
 """One PostgreSQL for the run, one database per test; see `tests.databases`."""
 
 from collections.abc import Iterator
-from uuid import uuid4
+from dataclasses import asdict
 
 import psycopg
 import pytest
@@ -10,7 +10,6 @@ from tests import databases
 from tests.databases import Backend, Server
 
 BACKEND = pytest.StashKey[Backend]()
-RUN_ID = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,20 +27,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     given = getattr(config, "workerinput", None)
     if given is not None:  # a worker of pytest-xdist takes what the first process chose
-        config.stash[BACKEND], config.stash[RUN_ID] = Backend(*given["ledger_backend"]), given["ledger_run_id"]
+        config.stash[BACKEND] = Backend(**given["ledger_backend"])
         return
     try:
         config.stash[BACKEND] = databases.choose(config.getoption("--db"), config.getoption("--dsn"))
     except LookupError as error:
         raise pytest.UsageError(str(error)) from None
-    config.stash[RUN_ID] = uuid4().hex[:12]
 
 
 class _Workers:
     def pytest_configure_node(self, node) -> None:  # type: ignore[no-untyped-def]
-        chosen = node.config.stash[BACKEND]
-        node.workerinput["ledger_backend"] = (chosen.kind, chosen.why, chosen.dsn)
-        node.workerinput["ledger_run_id"] = node.config.stash[RUN_ID]
+        node.workerinput["ledger_backend"] = asdict(node.config.stash[BACKEND])
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -55,14 +51,14 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if RUN_ID in config.stash and not hasattr(config, "workerinput"):
-        databases.clear(config.stash[RUN_ID])
+    if BACKEND in config.stash and not hasattr(config, "workerinput"):
+        databases.clear(config.stash[BACKEND])
 
 
 @pytest.fixture(scope="session")
 def server(pytestconfig: pytest.Config) -> Iterator[Server]:
     """The run's PostgreSQL; its superuser may make databases and roles."""
-    with databases.serve(pytestconfig.stash[BACKEND], pytestconfig.stash[RUN_ID]) as found:
+    with databases.serve(pytestconfig.stash[BACKEND]) as found:
         yield found
 
 
