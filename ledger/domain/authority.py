@@ -18,7 +18,6 @@ class Own(StrEnum):
     PROPOSER = "PROPOSER"
     RAISER = "RAISER"
     DECIDER = "DECIDER"
-    RECIPIENT = "RECIPIENT"
 
 
 class Permission(Struct, frozen=True):
@@ -61,7 +60,7 @@ PERMISSIONS: dict[type[Struct], Permission] = {
     proposal.TakeDecision: _DECIDING,
     proposal.ExplainDecision: _DECIDING,
     proposal.CommunicateDecision: _DECIDING,
-    proposal.AcknowledgeDecision: Permission(ENGINEERS, Own.RECIPIENT),
+    proposal.AcknowledgeDecision: _OWN_PROPOSAL,
     proposal.PlayBackConcern: Permission(DECIDERS, Own.DECIDER),
     proposal.ConfirmPlayback: _OWN_PROPOSAL,
     proposal.CorrectPlayback: _OWN_PROPOSAL,

@@ -7,14 +7,12 @@ from msgspec.structs import replace
 
 from ledger.commands.catalogue import AddReasonCode, RetireReasonCode
 from ledger.commands.issued import Issued
+from ledger.domain.codes import IMPORT_ONLY
 from ledger.domain.rejected import Code, Rejected
 from ledger.events.catalogue import ReasonCodeAdded, ReasonCodeRetired
 from ledger.events.envelope import Event
 
 CatalogueFact = ReasonCodeAdded | ReasonCodeRetired
-
-#: What imported decisions carry where their source gives no code, or no reason at all (rule 17).
-IMPORT_ONLY_CODES = frozenset({"NOT_CLASSIFIED", "NOT_RECORDED"})
 
 
 class ReasonCode(Struct, frozen=True):
@@ -31,15 +29,14 @@ class CatalogueState(Struct, frozen=True):
 
     codes: dict[str, ReasonCode] = {}
 
-    def active(self, code: str) -> ReasonCode | None:
-        """This will give the code if a new NO may use it."""
-        found = self.codes.get(code)
-        return found if found is not None and found.active else None
+    def active(self) -> dict[str, str | None]:
+        """This will give the codes that a new NO may give, each with its companion."""
+        return {code.code: code.companion for code in self.codes.values() if code.active}
 
 
 def evolve(state: CatalogueState | None, event: Event) -> CatalogueState:
     """This will fold one fact of the catalogue into its state."""
-    fact = cast(CatalogueFact, event.fact)
+    fact = cast("CatalogueFact", event.fact)
     codes = {} if state is None else state.codes
     match fact:
         case ReasonCodeAdded():
@@ -53,7 +50,7 @@ def evolve(state: CatalogueState | None, event: Event) -> CatalogueState:
 def decide_add_reason_code(state: CatalogueState | None, issued: Issued[AddReasonCode]) -> list[Struct]:
     """This will add a code that there never was."""
     command = issued.command
-    if command.code in IMPORT_ONLY_CODES:
+    if command.code in IMPORT_ONLY:
         raise Rejected(
             Code.IMPORT_ONLY,
             f"{command.code} marks imported decisions whose source gives no code. Choose another name.",

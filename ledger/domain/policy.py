@@ -30,21 +30,31 @@ class PolicyState(Struct, frozen=True):
 
     policy_id: PolicyId
     name: str
-    policy_version: int
-    formula: Formula
+    #: The formula of each version, from 1.
+    formulas: tuple[Formula, ...]
     teams: frozenset[TeamId] = frozenset()
+
+    @property
+    def policy_version(self) -> int:
+        """This will give the latest version."""
+        return len(self.formulas)
+
+    @property
+    def formula(self) -> Formula:
+        """This will give the formula of the latest version."""
+        return self.formulas[-1]
 
 
 def evolve(state: PolicyState | None, event: Event) -> PolicyState:
     """This will fold one fact of a policy's stream into its state."""
-    fact = cast(PolicyFact, event.fact)
+    fact = cast("PolicyFact", event.fact)
     if isinstance(fact, PolicyDefined):
-        return PolicyState(PolicyId(event.stream_id), fact.name, 1, fact.formula)
+        return PolicyState(PolicyId(event.stream_id), fact.name, (fact.formula,))
     if state is None:
         raise LookupError(f"{type(fact).__name__} at position {event.position} is of a policy that was never defined")
     match fact:
         case PolicyRevised():
-            return replace(state, policy_version=fact.policy_version, formula=fact.formula)
+            return replace(state, formulas=(*state.formulas, fact.formula))
         case PolicyActivated():
             return replace(state, teams=state.teams | {fact.team_id})
         case _:

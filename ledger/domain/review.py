@@ -43,8 +43,6 @@ ReviewFact = (
 
 #: Most items of one agenda.
 AGENDA_MAX = 250
-#: How often in a row one item may be carried over (rule 9): the next time is refused.
-CARRY_OVERS_MAX = 2
 
 
 class ReviewPhase(StrEnum):
@@ -94,7 +92,7 @@ class ReviewState(Struct, frozen=True):
 
 def evolve(state: ReviewState | None, event: Event) -> ReviewState:
     """This will fold one fact of a review's stream into its state."""
-    fact = cast(ReviewFact, event.fact)
+    fact = cast("ReviewFact", event.fact)
     if isinstance(fact, ReviewScheduled):
         return ReviewState(ReviewId(event.stream_id), fact.team_id, fact.kind, fact.starts_at)
     if state is None:
@@ -242,24 +240,10 @@ def cut_score(review: ReviewState) -> float | None:
     return cut
 
 
-def decide_carry_over_item(
-    state: ReviewState | None, issued: Issued[CarryOverItem], carried_over_before: int, *, pending: bool
-) -> list[Struct]:
-    """This will leave an item for the next review, unless it was left twice in a row before (rule 9)."""
+def decide_carry_over_item(state: ReviewState | None, issued: Issued[CarryOverItem]) -> list[Struct]:
+    """This will leave an item for the next review; how often it may be, the proposal's own rule says."""
     command = issued.command
     answerable(state, command.proposal_id)
-    if not pending:
-        raise Rejected(
-            Code.WRONG_STATE,
-            "The proposal has left the backlog since the agenda was frozen: nothing is left to carry over.",
-            "proposal_id",
-        )
-    if carried_over_before >= CARRY_OVERS_MAX:
-        raise Rejected(
-            Code.CARRIED_OVER_TOO_OFTEN,
-            f"The item was carried over {carried_over_before} times in a row. Decide it now: yes, no, or postpone it.",
-            "proposal_id",
-        )
     return [ItemCarriedOver(command.proposal_id, command.reason)]
 
 

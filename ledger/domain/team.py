@@ -65,7 +65,7 @@ class TeamState(Struct, frozen=True):
 
 def evolve(state: TeamState | None, event: Event) -> TeamState:
     """This will fold one fact of a team's stream into its state."""
-    fact = cast(TeamFact, event.fact)
+    fact = cast("TeamFact", event.fact)
     if isinstance(fact, TeamFormed):
         return TeamState(TeamId(event.stream_id), fact.name, fact.hours_per_day, fact.weekly_hours)
     if state is None:

@@ -1,0 +1,29 @@
+"""What the handlers must be told from outside, since a stream cannot be asked for what it does not know."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ledger.values import PolicyId, ProposalId, TeamId
+
+
+class AgendaCandidates(Protocol):
+    """Which streams to look at. The handlers load each from the log, and what the log says counts: too many are harmless.
+
+    One that is too new to be listed yet is missed by this agenda and on the next.
+    """
+
+    def pending(self, team_id: TeamId) -> Sequence[ProposalId]:
+        """This will give the proposals in the team's backlog, in any order."""
+        ...
+
+    def postponed(self, team_id: TeamId) -> Sequence[ProposalId]:
+        """This will give the team's proposals with a NO that has revisit conditions (postponed ones, and some declined), due or not."""
+        ...
+
+    def reviews_held(self, team_id: TeamId) -> Sequence[int]:
+        """This will give the position at which each product review of the team closed, in order."""
+        ...
+
+    def policy_in_force(self, team_id: TeamId) -> PolicyId | None:
+        """This will give the policy that was last activated for the team; None: the default formula ranks it."""
+        ...

@@ -1,0 +1,55 @@
+"""What is checked of every command before it is handled: its bounds, its times, and that its text can be stored."""
+
+import re
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from ledger.commands.issued import Issued, request_hash
+from ledger.domain.rejected import Code, Rejected
+
+C = TypeVar("C", bound=Struct)
+
+#: msgspec ends its messages with the place at fault.
+_PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_STEP = re.compile(r"\.(\w+)|\[([^\]]*)\]")
+#: The NUL character as JSON writes it, which PostgreSQL's text cannot hold.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def check(issued: Issued[C]) -> bytes:
+    """This will give the hash of a sound request, or refuse it with the field at fault. Nothing of the ledger is looked at."""
+    for name in ("at", "occurred_at"):
+        instant: datetime | None = getattr(issued, name)
+        if instant is not None and instant.tzinfo is None:
+            raise Rejected(Code.BAD_USER_INPUT, f"`{name}` names no time zone. Add one, such as Z for UTC.", name)
+    if issued.occurred_at is not None and issued.occurred_at > issued.at:
+        raise Rejected(
+            Code.BAD_USER_INPUT,
+            f"`occurred_at` is {issued.occurred_at.isoformat()}, after the request itself: only what has happened is "
+            "recorded. Leave it out, or give the time when it was true.",
+            "occurred_at",
+        )
+    try:
+        body = msgspec.json.encode(issued.command)
+        msgspec.convert(
+            msgspec.to_builtins(issued.command, builtin_types=(UUID, datetime)), type(issued.command), strict=False
+        )
+    except UnicodeEncodeError as error:
+        raise Rejected(Code.BAD_USER_INPUT, "A text has half of a character in it. Type it again.") from error
+    except msgspec.ValidationError as error:
+        raise _refused(str(error)) from error
+    if _NUL.search(body):
+        raise Rejected(Code.BAD_USER_INPUT, "A text has the character U+0000 in it. Take it out.")
+    return request_hash(issued)
+
+
+def _refused(message: str) -> Rejected:
+    found = _PLACE.search(message)
+    if found is None:
+        return Rejected(Code.BAD_USER_INPUT, f"{message}.")
+    path = [name or index for name, index in _STEP.findall(found[1])]
+    return Rejected(Code.BAD_USER_INPUT, f"`{'.'.join(path)}`: {message[: found.start()].lower()}.", *path)

@@ -1,0 +1,73 @@
+"""Answering an item: one append on the proposal's stream and the review's, both or neither."""
+
+from collections.abc import Iterable
+
+from ledger.commands.issued import Issued
+from ledger.commands.proposal import ExplainDecision, TakeDecision
+from ledger.domain import review as reviews
+from ledger.domain.proposal.deciding import ReviewContext, decide_explain_decision, decide_take_decision
+from ledger.domain.proposal.standing import submitted
+from ledger.domain.proposal.state import ProposalState
+from ledger.domain.review import ReviewPhase, ReviewState
+from ledger.events.proposal import DecisionTaken
+from ledger.handlers.authorising import role
+from ledger.handlers.seen import Change, Seen
+from ledger.ranking import DEFAULT_FORMULA, Formula
+from ledger.values import ProposalId
+
+
+def take_decision(seen: Seen, issued: Issued[TakeDecision]) -> Change:
+    """This will answer one item of an open product review, on the versions and the policy that were looked at."""
+    command = issued.command
+    proposal = submitted(seen.proposal(command.proposal_id))
+    review = reviews.known(seen.review(command.review_id))
+    seen.look(i for i in (proposal.team_id, review.policy_id) if i is not None)
+    acting = role(seen, issued, proposal.team_id)
+    waited_for = (c.proposal_id for c in command.revisit if c.proposal_id is not None)
+    others = existing(seen, [*command.chosen_instead, *waited_for])
+    facts = decide_take_decision(proposal, issued, _context(seen, review), active_codes(seen), others)
+    reviews.answerable(review, command.proposal_id)
+    days = next((fact.days_reserved for fact in facts if isinstance(fact, DecisionTaken)), None)
+    on_review = reviews.decide_item(command.proposal_id, command.decision_id, command.verdict, days)
+    return Change(acting, [(command.proposal_id, facts), (command.review_id, on_review)])
+
+
+def explain_decision(seen: Seen, issued: Issued[ExplainDecision]) -> Change:
+    """This will give reasons after the decision."""
+    proposal = submitted(seen.proposal(issued.command.proposal_id))
+    acting = role(seen, issued, proposal.team_id)
+    facts = decide_explain_decision(proposal, issued, active_codes(seen))
+    return Change(acting, [(proposal.proposal_id, facts)])
+
+
+def existing(seen: Seen, proposal_ids: Iterable[ProposalId]) -> dict[ProposalId, ProposalState]:
+    """This will give those of the proposals that exist."""
+    found = {proposal_id: seen.proposal(proposal_id) for proposal_id in proposal_ids}
+    return {proposal_id: state for proposal_id, state in found.items() if state is not None and state.is_submitted}
+
+
+def active_codes(seen: Seen) -> dict[str, str | None]:
+    """This will give the reason codes that a NO may give, each with the companion that it asks for."""
+    catalogue = seen.catalogue()
+    return {} if catalogue is None else catalogue.active()
+
+
+def _context(seen: Seen, review: ReviewState) -> ReviewContext:
+    return ReviewContext(
+        review.review_id,
+        review.team_id,
+        review.kind,
+        review.phase is ReviewPhase.OPEN,
+        review.items,
+        review.capacity,
+        review.reserved,
+        policy_id=review.policy_id,
+        policy_version=review.policy_version,
+        formula=_formula(seen, review),
+        cut_score=reviews.cut_score(review),
+    )
+
+
+def _formula(seen: Seen, review: ReviewState) -> Formula:
+    policy = None if review.policy_id is None else seen.policy(review.policy_id)
+    return DEFAULT_FORMULA if policy is None else policy.formulas[review.policy_version - 1]

@@ -1,0 +1,153 @@
+"""Where every command arrives: look, decide, append; again if somebody was faster; and the first outcome for a repeated one."""
+
+from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from ledger.commands.issued import Issued
+from ledger.domain.rejected import Code, Rejected
+from ledger.events import Event, event_id
+from ledger.handlers import catalogue, policy, proposal, review, team
+from ledger.handlers.candidates import AgendaCandidates
+from ledger.handlers.checking import check
+from ledger.handlers.outcome import Outcome, outcome, stored
+from ledger.handlers.seen import Change, Handler, Seen
+from ledger.handlers.subjects import streams, subject
+from ledger.store.application import Ledger
+from ledger.store.faults import CommandReused, StoryRanBackwards, VersionConflict
+from ledger.values import Actor, utc
+
+#: The function of every command.
+HANDLERS: dict[type[Struct], Handler] = {
+    **proposal.HANDLERS,
+    **review.HANDLERS,
+    **team.HANDLERS,
+    **policy.HANDLERS,
+    **catalogue.HANDLERS,
+}
+
+#: How often a command is tried while others change the same streams.
+ATTEMPTS_MAX = 6
+#: Locks that those share who try again, so that they go one after the other instead of losing to each other.
+TURNS = 64
+
+
+class Handlers:
+    """The one way for a command into the ledger. Safe for many threads."""
+
+    def __init__(self, ledger: Ledger, candidates: AgendaCandidates) -> None:
+        self._ledger = ledger
+        self._candidates = candidates
+        self._turns = tuple(Lock() for _ in range(TURNS))
+
+    def handle(self, issued: Issued[Any]) -> Outcome:
+        """This will do what was asked and give what was recorded; a known command id gives its first outcome (rule 16).
+
+        Raises Rejected for every no, CONFLICT and COMMAND_REUSED among them. LedgerBusy, LedgerUnavailable (nothing was recorded) and
+        OutcomeUnknown (it may be; send the same again) pass through from the store.
+        """
+        request_hash = check(issued)
+        try:
+            return self._handle(issued, request_hash)
+        except Rejected:
+            # It may be refused only because it was done before: then that is the answer.
+            first = self._first_outcome(issued, request_hash)
+            if first is None:
+                raise
+            return first
+
+    def _handle(self, issued: Issued[Any], request_hash: bytes) -> Outcome:
+        handler = HANDLERS[type(issued.command)]
+        turn: AbstractContextManager[object] = nullcontext()
+        for _ in range(ATTEMPTS_MAX):
+            with turn:
+                try:
+                    return self._attempt(handler, issued, request_hash)
+                except VersionConflict as conflict:
+                    turn = self._turns[conflict.stream_id.int % TURNS]
+        raise Rejected(
+            Code.CONFLICT,
+            f"Somebody else changed the same thing each of the {ATTEMPTS_MAX} times that this was tried. "
+            "Load it again and repeat.",
+        )
+
+    def _attempt(self, handler: Handler, issued: Issued[Any], request_hash: bytes) -> Outcome:
+        seen = Seen(self._ledger, self._candidates)
+        seen.look(streams(issued.command))
+        about = subject(issued.command)
+        _expect(issued.expected_version, seen.version(about))
+        events = _events(issued, handler(seen, issued), seen)
+        try:
+            receipt = self._ledger.append(
+                events, command_id=issued.command_id, request_hash=request_hash, at=utc(issued.at)
+            )
+        except CommandReused as fault:
+            raise _reused(fault) from fault
+        except StoryRanBackwards as fault:
+            raise Rejected(
+                Code.BAD_USER_INPUT,
+                f"The story has reached {fault.recorded_at.isoformat()} and cannot go back to {fault.at.isoformat()}. "
+                "Give a later time.",
+                "at",
+            ) from fault
+        if receipt.repeated:
+            return outcome(receipt, about, self._facts(receipt.first_position, receipt.last_position))
+        return outcome(receipt, about, stored(receipt, events))
+
+    def _first_outcome(self, issued: Issued[Any], request_hash: bytes) -> Outcome | None:
+        try:
+            receipt = self._ledger.outcome(issued.command_id, request_hash)
+        except CommandReused as fault:
+            raise _reused(fault) from fault
+        if receipt is None:
+            return None
+        return outcome(receipt, subject(issued.command), self._facts(receipt.first_position, receipt.last_position))
+
+    def _facts(self, first_position: int, last_position: int) -> list[Event]:
+        return self._ledger.read(first_position - 1, last_position - first_position + 1)
+
+
+def _events(issued: Issued[Any], change: Change, seen: Seen) -> list[Event]:
+    """This will put the facts into their envelopes, each with the next version of its stream."""
+    actor = Actor(issued.member_id, change.role)
+    occurred_at = utc(issued.occurred_at or issued.at)
+    versions: dict[UUID, int] = {}
+    events: list[Event] = []
+    for stream_id, facts in change.facts:
+        for fact in facts:
+            versions[stream_id] = versions.get(stream_id, seen.version(stream_id)) + 1
+            events.append(
+                Event(
+                    event_id=event_id(issued.command_id, len(events)),
+                    stream_id=stream_id,
+                    version=versions[stream_id],
+                    occurred_at=occurred_at,
+                    actor=actor,
+                    command_id=issued.command_id,
+                    correlation_id=issued.correlation_id or issued.command_id,
+                    fact=fact,
+                    causation_id=issued.causation_id,
+                )
+            )
+    return events
+
+
+def _expect(expected_version: int | None, version: int) -> None:
+    if expected_version is not None and expected_version != version:
+        raise Rejected(
+            Code.CONFLICT,
+            f"Somebody else changed it: you had seen version {expected_version}, and it is at version {version}. "
+            "Load it again and repeat.",
+            "expected_version",
+        )
+
+
+def _reused(fault: CommandReused) -> Rejected:
+    return Rejected(
+        Code.COMMAND_REUSED,
+        f"The command id {fault.command_id} was used for another request. Use a new id for a new request.",
+        "command_id",
+    )

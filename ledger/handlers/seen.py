@@ -1,0 +1,114 @@
+"""What one attempt at a command has seen of the ledger: streams folded into states, each loaded once."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, TypeVar, get_args
+from uuid import UUID
+
+from msgspec import Struct
+
+from ledger.commands.issued import Issued
+from ledger.domain import catalogue, policy, proposal, review, team
+from ledger.domain.catalogue import CatalogueState
+from ledger.domain.policy import PolicyState
+from ledger.domain.proposal.state import ProposalFact, ProposalState
+from ledger.domain.rejected import Code, Rejected
+from ledger.domain.review import ReviewState
+from ledger.domain.team import TeamState
+from ledger.events import Event
+from ledger.handlers.candidates import AgendaCandidates
+from ledger.store.application import Ledger
+from ledger.values import CATALOGUE, ORGANISATION, PolicyId, ProposalId, ReviewId, Role, TeamId
+
+S = TypeVar("S")
+
+#: Most streams that are asked for at once: an answer stays within the statement's time limit.
+STREAMS_AT_ONCE = 1_000
+
+_PROPOSAL = get_args(ProposalFact)
+_REVIEW = get_args(review.ReviewFact)
+_TEAM = get_args(team.TeamFact)
+_POLICY = get_args(policy.PolicyFact)
+_CATALOGUE = get_args(catalogue.CatalogueFact)
+
+
+class Change(Struct, frozen=True):
+    """What a command comes to: the facts for each stream, in the order in which they are recorded, and the role that was used."""
+
+    role: Role
+    facts: Sequence[tuple[UUID, Sequence[Struct]]]
+
+
+class Seen:
+    """The streams as of when they were first looked at; those that are asked for together are of one moment.
+
+    A stream that does not exist, or is of another kind than was asked for, is None. Not for several threads at once.
+    """
+
+    def __init__(self, ledger: Ledger, candidates: AgendaCandidates) -> None:
+        self.candidates = candidates
+        self._ledger = ledger
+        self._events: dict[UUID, list[Event]] = {}
+        self._states: dict[UUID, object] = {}
+
+    def look(self, stream_ids: Iterable[UUID]) -> None:
+        """This will load the streams that were not looked at yet, in one round trip for every 1,000 of them."""
+        unseen = [stream_id for stream_id in dict.fromkeys(stream_ids) if stream_id not in self._events]
+        for start in range(0, len(unseen), STREAMS_AT_ONCE):
+            self._events |= self._ledger.streams(unseen[start : start + STREAMS_AT_ONCE])
+
+    def head(self) -> int:
+        """This will give the last position of the ledger now."""
+        return self._ledger.head()
+
+    def version(self, stream_id: UUID) -> int:
+        """This will give the version at which a stream was seen, 0 if there is none."""
+        self.look([stream_id])
+        events = self._events[stream_id]
+        return events[-1].version if events else 0
+
+    def proposal(self, proposal_id: ProposalId) -> ProposalState | None:
+        """This will give a proposal as it was seen."""
+        return self._fold(proposal_id, proposal.evolve, _PROPOSAL)
+
+    def review(self, review_id: ReviewId) -> ReviewState | None:
+        """This will give a review as it was seen."""
+        return self._fold(review_id, review.evolve, _REVIEW)
+
+    def team(self, team_id: TeamId) -> TeamState | None:
+        """This will give a team, or the organisation, as it was seen."""
+        return self._fold(team_id, team.evolve, _TEAM)
+
+    def policy(self, policy_id: PolicyId) -> PolicyState | None:
+        """This will give a policy as it was seen."""
+        return self._fold(policy_id, policy.evolve, _POLICY)
+
+    def organisation(self) -> TeamState | None:
+        """This will give the organisation as it was seen: the roles across teams."""
+        return self.team(ORGANISATION)
+
+    def catalogue(self) -> CatalogueState | None:
+        """This will give the reason catalogue as it was seen."""
+        return self._fold(CATALOGUE, catalogue.evolve, _CATALOGUE)
+
+    def _fold(
+        self, stream_id: UUID, evolve: Callable[[S | None, Event], S], kind: tuple[type[Struct], ...]
+    ) -> S | None:
+        self.look([stream_id])
+        events = self._events[stream_id]
+        if not events or not isinstance(events[0].fact, kind):
+            return None
+        found: S | None = self._states.get(stream_id)  # type: ignore[assignment]  # a stream is of one kind
+        if found is None:
+            for event in events:
+                found = evolve(found, event)
+            self._states[stream_id] = found
+        return found
+
+    def free(self, stream_id: UUID, state: object | None, path: str) -> None:
+        """This will refuse an id for something new that something of another kind has. What has it of its own kind, the domain says."""
+        if state is None and self.version(stream_id):
+            raise Rejected(Code.CONFLICT, "This id is taken by something else. Choose another.", path)
+
+
+#: The function of one command: what it has seen and what was asked, to what it comes to.
+Handler: TypeAlias = Callable[[Seen, Issued[Any]], Change]
