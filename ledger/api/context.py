@@ -60,6 +60,8 @@ class Context:
     resources: Resources
     #: The views that were read, as they were then; an answer says the earliest of these states.
     shown: dict[str, Standing] = field(default_factory=dict)
+    #: The last position that this request's mutations recorded; 0: none did.
+    recorded: int = 0
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:

@@ -9,6 +9,7 @@ from strawberry.types.execution import ExecutionContext
 
 from ledger.api import node, viewer
 from ledger.api.documents import PreparedDocuments
+from ledger.api.mutations import mutation_type
 from ledger.api.node import READERS, Reader
 from ledger.api.scalars import SCALARS
 
@@ -33,6 +34,7 @@ def build() -> LedgerSchema:
     READERS.update(NODES)
     return LedgerSchema(
         query=strawberry.type(type("Query", NOUNS, {}), description="What can be asked."),
+        mutation=mutation_type(),
         extensions=[PreparedDocuments],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

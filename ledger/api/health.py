@@ -1,0 +1,55 @@
+"""Is the process alive, and can it do its work? Open to everybody, so it says little."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from ledger.api.context import Resources
+from ledger.api.standing import standings
+
+log = logging.getLogger(__name__)
+
+#: Views that are further behind than this do not count as ready.
+LAG_MS_MAX = 10_000
+DATABASE_S = 3.0
+
+
+def health_routes(resources: Callable[[], Resources]) -> list[HTTPRouteHandler]:
+    """This will make the handlers of `/health/live` and `/health/ready`."""
+
+    @get("/health/live")
+    async def live() -> Response[bytes]:
+        """Say that the process answers."""
+        return _answer(200, {"live": True})
+
+    @get("/health/ready")
+    async def ready() -> Response[bytes]:
+        """Say whether the database answers and the views are up to date: 200, or 503."""
+        database, views = await _state(resources())
+        is_ready = database == "ok" and views == "ok"
+        return _answer(200 if is_ready else 503, {"ready": is_ready, "database": database, "views": views})
+
+    return [live, ready]
+
+
+async def _state(resources: Resources) -> tuple[str, str]:
+    try:
+        async with asyncio.timeout(DATABASE_S), resources.reads.connection(DATABASE_S) as connection:
+            found = await standings(connection)
+    except Exception as error:
+        log.warning("not ready: %s", type(error).__name__)
+        return "unreachable", "unknown"
+    if any(view.fault for view in found.views.values()):
+        return "ok", "stopped"
+    if found.head and (not found.views or any(view.lag_ms > LAG_MS_MAX for view in found.views.values())):
+        return "ok", "behind"
+    return "ok", "ok"
+
+
+def _answer(status: int, body: dict[str, Any]) -> Response[bytes]:
+    return Response(msgspec.json.encode(body), status_code=status, media_type="application/json")

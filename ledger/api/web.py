@@ -1,0 +1,71 @@
+"""The web application around the API: its routes, its headers, and its answers to what is no GraphQL request."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.datastructures import ResponseHeader
+from litestar.exceptions import HTTPException
+
+from ledger.api.context import Resources
+from ledger.api.errors import BAD_USER_INPUT, INTERNAL, NOT_FOUND, logged
+from ledger.api.health import health_routes
+from ledger.api.http import BODY_MAX, JSON, Authenticate, graphql_routes
+from ledger.api.schema import LedgerSchema
+
+log = logging.getLogger(__name__)
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_CODES = {404: NOT_FOUND}
+_SENTENCES = {
+    404: "There is nothing at this address. The API is at /graphql.",
+    405: "This address does not take that method.",
+    413: f"The body is larger than {BODY_MAX // 1024} KiB.",
+}
+
+
+def web(
+    schema: LedgerSchema,
+    resources: Callable[[], Resources],
+    authenticate: Authenticate,
+    lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
+) -> Litestar:
+    """This will make the application. `resources` are those that the lifespan brings up."""
+    return Litestar(
+        route_handlers=[*graphql_routes(schema, resources, authenticate), *health_routes(resources)],
+        lifespan=[lifespan],
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=BODY_MAX,
+        response_headers=[ResponseHeader(name=name, value=value) for name, value in HEADERS.items()],
+        exception_handlers={HTTPException: _refused, Exception: _unexpected},
+    )
+
+
+def _refused(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    status = error.status_code
+    if status >= 500:  # noqa: PLR2004
+        return _unexpected(_, error)
+    message = _SENTENCES.get(status, "The request can't be understood.")
+    return _answer(status, message, {"code": _CODES.get(status, BAD_USER_INPUT)}, error.headers or {})
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    reference = logged(error, request.url.path)
+    message = f"Something went wrong on our side. Its reference is {reference}."
+    return _answer(500, message, {"code": INTERNAL, "reference": reference}, {})
+
+
+def _answer(status: int, message: str, extensions: dict[str, str], headers: dict[str, str]) -> Response[bytes]:
+    body = {"errors": [{"message": message, "extensions": extensions}]}
+    return Response(msgspec.json.encode(body), status_code=status, media_type=JSON, headers={**HEADERS, **headers})
