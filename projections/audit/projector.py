@@ -176,6 +176,9 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
             # The review that took it is still open and will count once it closes.
             reviews_before=(team.reviews_held if team else 0) + (fact.review_id is not None),
             incidents_before=proposal.incidents,
+            case_version=proposal.case_version,
+            estimate_version=proposal.estimate_version,
+            impact_version=proposal.impact_version,
             **body,
         ),
     )

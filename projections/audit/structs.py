@@ -237,6 +237,10 @@ class AuditedDecision(Struct, frozen=True, omit_defaults=True):
     #: What the conditions count from: product reviews held and risks materialised by then.
     reviews_before: int = 0
     incidents_before: int = 0
+    #: The versions that stood when it was recorded; a live decision's basis names the same.
+    case_version: int = 0
+    estimate_version: int = 0
+    impact_version: int = 0
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -254,9 +258,9 @@ class AuditedDecision(Struct, frozen=True, omit_defaults=True):
         return self.scope is not None
 
     @property
-    def waived(self) -> bool:
-        """This will say whether the conditions that would bring it back were given up."""
-        return self.waiver is not None
+    def may_return(self) -> bool:
+        """This will say whether conditions stand that would bring the proposal back."""
+        return self.standing and self.waiver is None and bool(self.revisit)
 
     @property
     def next_date(self) -> datetime | None:

@@ -48,7 +48,7 @@ DECISIONS = Table(
         Column("acknowledged_at", "timestamptz"),
         Column("unexplained", "boolean"),
         Column("unexplained_when_decided", "boolean"),
-        Column("waived", "boolean"),
+        Column("may_return", "boolean"),
         Column("next_date", "timestamptz"),
         Column("review_id", "uuid"),
         Column("policy_id", "uuid"),
@@ -60,7 +60,7 @@ DECISIONS = Table(
         Index("decided_at, decision_id", where="disposition <> 'SCHEDULE' AND NOT scoped"),
         Index("team_id, decided_at, decision_id", where="disposition <> 'SCHEDULE' AND NOT scoped"),
         Index("decided_at", where="standing AND disposition <> 'SCHEDULE' AND acknowledged_at IS NULL"),
-        Index("next_date, decision_id", where="standing AND disposition = 'POSTPONE'"),
+        Index("COALESCE(next_date, 'infinity'), decision_id", where="may_return"),
         Index("codes", method="gin", where="disposition <> 'SCHEDULE' AND NOT scoped"),
     ),
 )

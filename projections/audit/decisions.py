@@ -1,0 +1,162 @@
+"""Decisions as lists: what was declined, by what ground, and which NOs wait to be told or answered."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from ledger.values import Disposition
+from projections.audit.structs import AuditedDecision
+from projections.audit.tables import DECISIONS
+from projections.conditions import Conditions, Connection, Teams, rows
+
+#: Most values that one facet lists.
+FACET_MAX = 100
+
+
+class NoFilter(Struct, frozen=True):
+    """Which NOs are meant. None: any. `since` up to before `until` is when they were taken."""
+
+    dispositions: tuple[Disposition, ...] = (Disposition.DECLINE,)
+    teams: tuple[UUID, ...] | None = None
+    reasons: tuple[str, ...] | None = None
+    areas: tuple[str, ...] | None = None
+    deciders: tuple[UUID, ...] | None = None
+    systems: tuple[str, ...] | None = None
+    told: bool | None = None
+    acknowledged: bool | None = None
+    #: Had it a reason on its day, or has it got one since?
+    explained: bool | None = None
+    #: Had it a reason on its own day?
+    explained_when_decided: bool | None = None
+    imported: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class FacetCount(Struct, frozen=True):
+    """How many NOs share one value; `value` None: those that name none."""
+
+    value: str | None
+    count: int
+
+
+class Facets(Struct, frozen=True, kw_only=True):
+    """The NOs that a filter leaves, counted by each of their sides, the most frequent value first."""
+
+    total: int
+    reason: tuple[FacetCount, ...] = ()
+    team: tuple[FacetCount, ...] = ()
+    area: tuple[FacetCount, ...] = ()
+    decider: tuple[FacetCount, ...] = ()
+    told: tuple[FacetCount, ...] = ()
+    explained: tuple[FacetCount, ...] = ()
+    source: tuple[FacetCount, ...] = ()
+
+
+_FACETS = {
+    "reason": "code",
+    "team": "team_id::text",
+    "area": "area",
+    "decider": "decider::text",
+    "told": "told::text",
+    "explained": "(NOT unexplained)::text",
+    "source": "system",
+}
+_facet_counts = msgspec.json.Decoder(tuple[FacetCount, ...]).decode
+
+
+def _noes(teams: Teams, wanted: NoFilter, as_of: int | None) -> Conditions:
+    where = Conditions(as_of)
+    where.add(where.stands("d")).add("d.disposition <> 'SCHEDULE' AND NOT d.scoped")
+    where.among("d.team_id", "visible", teams).among("d.team_id", "teams", wanted.teams)
+    where.among("d.disposition", "dispositions", [d.value for d in wanted.dispositions])
+    where.among("d.area", "areas", wanted.areas).among("d.decider", "deciders", wanted.deciders)
+    where.among("d.system", "systems", wanted.systems).within("d.decided_at", wanted.since, wanted.until)
+    if wanted.reasons is not None:
+        where.add("d.codes && %(reasons)s", reasons=list(wanted.reasons))
+    where.given("d.told = %(told)s", told=wanted.told)
+    where.given("(d.acknowledged_at IS NOT NULL) = %(acknowledged)s", acknowledged=wanted.acknowledged)
+    where.given("d.unexplained <> %(explained)s", explained=wanted.explained)
+    where.given("d.unexplained_when_decided <> %(then)s", then=wanted.explained_when_decided)
+    return where.given("(d.system IS NOT NULL) = %(imported)s", imported=wanted.imported)
+
+
+async def declined(
+    connection: Connection,
+    teams: Teams,
+    wanted: NoFilter,
+    *,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+    as_of: int | None = None,
+) -> list[AuditedDecision]:
+    """This will give the NOs that a filter leaves, the latest first."""
+    where = _noes(teams, wanted, as_of)
+    if after is not None:
+        where.add("(d.decided_at, d.decision_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    found = await rows(
+        connection,
+        f"SELECT d.doc FROM views.audit_decisions AS d WHERE {where} "
+        "ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT %(limit)s",
+        {**where.values, "limit": limit},
+    )
+    return [DECISIONS.decode(doc) for (doc,) in found]
+
+
+async def facets(
+    connection: Connection,
+    teams: Teams,
+    wanted: NoFilter,
+    *,
+    names: tuple[str, ...] = tuple(_FACETS),
+    as_of: int | None = None,
+) -> Facets:
+    """This will count the NOs that a filter leaves, by each named facet. A NO with two reasons counts under both."""
+    where = _noes(teams, wanted, as_of)
+    counts = ", ".join(
+        f"(SELECT convert_to(COALESCE(json_agg(json_build_object('value', v, 'count', n) ORDER BY n DESC, v), '[]')::text, 'UTF8')"
+        f" FROM (SELECT {_FACETS[name]} AS v, count(*) AS n FROM noes"
+        f" {'LEFT JOIN LATERAL unnest(codes) AS code ON true' if name == 'reason' else ''}"
+        f" GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {FACET_MAX}) AS found)"
+        for name in names
+    )
+    ((total, *found),) = await rows(
+        connection,
+        "WITH noes AS MATERIALIZED (SELECT team_id, area, decider, told, unexplained, system, codes"
+        f" FROM views.audit_decisions AS d WHERE {where})"
+        f" SELECT (SELECT count(*) FROM noes){', ' if counts else ''}{counts}",
+        where.values,
+    )
+    return Facets(total=total, **dict(zip(names, map(_facet_counts, found), strict=True)))
+
+
+async def unanswered_notices(
+    connection: Connection,
+    teams: Teams,
+    *,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+    told: bool | None = None,
+    imported: bool = False,
+    as_of: int | None = None,
+) -> list[AuditedDecision]:
+    """This will give the standing NOs that were not told, or were told and not acknowledged, the oldest first.
+
+    Imported ones were told where they were taken, as far as anybody knows, and come only when asked for.
+    """
+    where = Conditions(as_of)
+    where.add(where.stands("d")).add("d.standing AND d.disposition <> 'SCHEDULE' AND d.acknowledged_at IS NULL")
+    where.among("d.team_id", "visible", teams).given("d.told = %(told)s", told=told)
+    if not imported:
+        where.add("d.system IS NULL")
+    if after is not None:
+        where.add("(d.decided_at, d.decision_id) > (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    found = await rows(
+        connection,
+        f"SELECT d.doc FROM views.audit_decisions AS d WHERE {where} "
+        "ORDER BY d.decided_at, d.decision_id LIMIT %(limit)s",
+        {**where.values, "limit": limit},
+    )
+    return [DECISIONS.decode(doc) for (doc,) in found]

@@ -1,0 +1,66 @@
+"""Concerns and appeals as lists."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from projections.audit.structs import AppealRecord, AppealState, ConcernRecord, ConcernState
+from projections.audit.tables import APPEALS, CONCERNS
+from projections.conditions import Conditions, Connection, Teams, rows
+
+
+async def concerns(
+    connection: Connection,
+    teams: Teams,
+    *,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+    team_ids: Sequence[UUID] | None = None,
+    proposal_id: UUID | None = None,
+    states: Sequence[ConcernState] | None = None,
+    blocking: bool | None = None,
+    as_of: int | None = None,
+) -> list[ConcernRecord]:
+    """This will give concerns, the latest first."""
+    where = Conditions(as_of)
+    where.add(where.stands("c")).among("c.team_id", "visible", teams).among("c.team_id", "teams", team_ids)
+    where.given("c.proposal_id = %(proposal)s", proposal=proposal_id).given(
+        "c.blocking = %(blocking)s", blocking=blocking
+    )
+    where.among("c.state", "states", None if states is None else [state.value for state in states])
+    if after is not None:
+        where.add("(c.raised_at, c.concern_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    found = await rows(
+        connection,
+        f"SELECT c.doc FROM views.audit_concerns AS c WHERE {where} "
+        "ORDER BY c.raised_at DESC, c.concern_id DESC LIMIT %(limit)s",
+        {**where.values, "limit": limit},
+    )
+    return [CONCERNS.decode(doc) for (doc,) in found]
+
+
+async def appeals(
+    connection: Connection,
+    teams: Teams,
+    *,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+    team_ids: Sequence[UUID] | None = None,
+    proposal_id: UUID | None = None,
+    states: Sequence[AppealState] | None = None,
+    as_of: int | None = None,
+) -> list[AppealRecord]:
+    """This will give appeals, the latest first."""
+    where = Conditions(as_of)
+    where.add(where.stands("a")).among("a.team_id", "visible", teams).among("a.team_id", "teams", team_ids)
+    where.given("a.proposal_id = %(proposal)s", proposal=proposal_id)
+    where.among("a.state", "states", None if states is None else [state.value for state in states])
+    if after is not None:
+        where.add("(a.lodged_at, a.appeal_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    found = await rows(
+        connection,
+        f"SELECT a.doc FROM views.audit_appeals AS a WHERE {where} "
+        "ORDER BY a.lodged_at DESC, a.appeal_id DESC LIMIT %(limit)s",
+        {**where.values, "limit": limit},
+    )
+    return [APPEALS.decode(doc) for (doc,) in found]

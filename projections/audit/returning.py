@@ -1,0 +1,144 @@
+"""What would bring a proposal back, and how near each condition is."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import assert_never
+from uuid import UUID
+
+from msgspec import Struct
+
+from ledger.values import ProposalId, ProposalStatus, RevisitCondition, RevisitKind
+from projections.audit.structs import AuditedDecision, AuditedProposal, AuditedTeam
+from projections.audit.tables import DECISIONS, PROPOSALS, TEAMS
+from projections.conditions import Conditions, Connection, Teams, rows
+
+DAY = timedelta(days=1)
+
+
+class ConditionStanding(Struct, frozen=True):
+    """One condition and how near it is. `missing` counts down to 0 in `unit` (days, reviews, …); None: it can't be said in figures."""
+
+    condition: RevisitCondition
+    holds: bool
+    missing: float | None
+    unit: str
+    #: The same in words.
+    summary: str
+
+
+class Revisit(Struct, frozen=True):
+    """A NO that may come back: its decision, its proposal, and its conditions."""
+
+    decision: AuditedDecision
+    proposal: AuditedProposal
+    conditions: tuple[ConditionStanding, ...]
+
+    @property
+    def due(self) -> bool:
+        """This will say whether any of the conditions holds: one is enough."""
+        return any(condition.holds for condition in self.conditions)
+
+
+class Known(Struct, frozen=True):
+    """What conditions are held against: the time, the team, and the proposals that are waited for."""
+
+    now: datetime
+    team: AuditedTeam | None = None
+    others: dict[ProposalId, AuditedProposal] = {}
+
+
+def standings(decision: AuditedDecision, proposal: AuditedProposal, known: Known) -> tuple[ConditionStanding, ...]:
+    """This will say of each condition of a decision whether it holds and, if not, what is missing."""
+    return tuple(_standing(condition, decision, proposal, known) for condition in decision.revisit)
+
+
+def _standing(
+    c: RevisitCondition, decision: AuditedDecision, proposal: AuditedProposal, known: Known
+) -> ConditionStanding:
+    match c.kind:
+        case RevisitKind.DATE:
+            left = max(0.0, (c.on - known.now) / DAY) if c.on else 0.0
+            day = f"{c.on:%Y-%m-%d}" if c.on else "no day"
+            return _counted(c, left, "days", f"from {day} on", f"{left:.0f} days to go")
+        case RevisitKind.AFTER_REVIEWS:
+            held = max(0, (known.team.reviews_held if known.team else 0) - decision.reviews_before)
+            return _number(c, held, c.count or 0, "reviews", "held")
+        case RevisitKind.INCIDENTS_AT_LEAST:
+            return _number(c, proposal.incidents - decision.incidents_before, c.count or 0, "incidents", "reported")
+        case RevisitKind.ITEM_DELIVERED:
+            other = known.others.get(c.proposal_id) if c.proposal_id else None
+            done = other is not None and other.status is ProposalStatus.COMPLETED
+            title = f"“{other.title}”" if other else f"proposal {c.proposal_id}"
+            now = "completed" if done else f"now {other.status if other else 'unknown'}"
+            return ConditionStanding(c, done, None, "", f"When {title} is delivered: {now}.")
+        case RevisitKind.DRAG_ABOVE:
+            short = None if proposal.drag is None or c.hours is None else float(c.hours - proposal.drag)
+            return _figure(c, short, "hours/week", f"drag above {c.hours} h/week", proposal.drag)
+        case RevisitKind.ESTIMATE_BELOW:
+            over = None if proposal.likely_days is None or c.days is None else float(proposal.likely_days - c.days)
+            return _figure(c, over, "days", f"estimate below {c.days} days", proposal.likely_days)
+        case RevisitKind.CASE_REVISED:
+            holds = proposal.case_version > decision.case_version
+            now = f"version {proposal.case_version} is the latest, {decision.case_version} was decided on"
+            return ConditionStanding(c, holds, None, "", f"When the case is rewritten: {now}.")
+        case _:
+            assert_never(c.kind)
+
+
+def _counted(c: RevisitCondition, left: float, unit: str, what: str, missing: str) -> ConditionStanding:
+    return ConditionStanding(c, left == 0, left, unit, f"{what[:1].upper()}{what[1:]}: {missing if left else 'due'}.")
+
+
+def _number(c: RevisitCondition, reached: int, wanted: int, unit: str, done: str) -> ConditionStanding:
+    left = float(max(0, wanted - reached))
+    return _counted(c, left, unit, f"after {wanted} {unit}", f"{max(0, reached)} of {wanted} {done}")
+
+
+def _figure(c: RevisitCondition, missing: float | None, unit: str, what: str, now: Decimal | None) -> ConditionStanding:
+    holds = missing is not None and missing < 0
+    stands = "not known" if now is None else f"now {now}"
+    left = None if missing is None else max(0.0, missing)
+    return ConditionStanding(c, holds, left, unit, f"{what[:1].upper()}{what[1:]}: {stands}.")
+
+
+async def revisits(
+    connection: Connection,
+    teams: Teams,
+    now: datetime,
+    *,
+    limit: int,
+    after: tuple[datetime | None, UUID] | None = None,
+    team_ids: tuple[UUID, ...] | None = None,
+    until: datetime | None = None,
+    as_of: int | None = None,
+) -> list[Revisit]:
+    """This will give the NOs that may come back, the nearest date first, those without a date last.
+
+    `until`: only those with a date before it.
+    """
+    where = Conditions(as_of)
+    where.add(where.stands("d")).add("d.may_return").add(where.stands("p"))
+    where.add("p.status IN ('DECLINED', 'POSTPONED')")
+    where.among("d.team_id", "visible", teams).among("d.team_id", "teams", team_ids)
+    where.given("d.next_date < %(until)s", until=until)
+    if after is not None:
+        key = "(COALESCE(d.next_date, 'infinity'), d.decision_id)"
+        where.add(f"{key} > (COALESCE(%(date)s, 'infinity'::timestamptz), %(id)s)", date=after[0], id=after[1])
+    found = await rows(
+        connection,
+        "SELECT d.doc, p.doc, t.doc,"
+        f" (SELECT array_agg(o.doc) FROM views.audit_proposals AS o"
+        f" WHERE o.proposal_id = ANY(d.mentions) AND {where.stands('o')})"
+        " FROM views.audit_decisions AS d JOIN views.audit_proposals AS p USING (proposal_id)"
+        f" LEFT JOIN views.audit_teams AS t ON t.team_id = d.team_id AND {where.stands('t')}"
+        f" WHERE {where} ORDER BY COALESCE(d.next_date, 'infinity'), d.decision_id LIMIT %(limit)s",
+        {**where.values, "limit": limit},
+    )
+    return [_revisit(now, *docs) for docs in found]
+
+
+def _revisit(now: datetime, d: bytes, p: bytes, t: bytes | None, others: list[bytes] | None) -> Revisit:
+    decision, proposal = DECISIONS.decode(d), PROPOSALS.decode(p)
+    named = {other.proposal_id: other for other in map(PROPOSALS.decode, others or ())}
+    known = Known(now, None if t is None else TEAMS.decode(t), named)
+    return Revisit(decision, proposal, standings(decision, proposal, known))

@@ -1,0 +1,62 @@
+"""The conditions of a query over a view's tables: each a piece of SQL with the values that it names."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+Connection: TypeAlias = AsyncConnection[TupleRow]
+#: The teams that may be read; None: all.
+Teams: TypeAlias = Collection[UUID] | None
+
+
+class Conditions:
+    """Conditions that all must hold. Only literal SQL goes into them; values go beside, by name."""
+
+    def __init__(self, as_of: int | None = None) -> None:
+        """`as_of` is the position whose rows are read; None: those that stand now."""
+        self._parts: list[str] = []
+        self.values: dict[str, Any] = {"as_of": as_of}
+        self._now = as_of is None
+
+    def stands(self, alias: str) -> str:
+        """This will give the condition that picks a table's rows of the state that is read."""
+        if self._now:
+            return f"{alias}.valid_to IS NULL"
+        return f"({alias}.valid_from <= %(as_of)s AND ({alias}.valid_to IS NULL OR {alias}.valid_to > %(as_of)s))"
+
+    def add(self, part: str, **values: Any) -> "Conditions":
+        """This will add a condition."""
+        self._parts.append(part)
+        self.values.update(values)
+        return self
+
+    def given(self, part: str, **values: Any) -> "Conditions":
+        """This will add a condition unless its values are None: what nobody asked for is no condition."""
+        return self if all(value is None for value in values.values()) else self.add(part, **values)
+
+    def among(self, column: str, name: str, wanted: Iterable[Any] | None) -> "Conditions":
+        """This will ask for one of the values; None: any will do."""
+        return self if wanted is None else self.add(f"{column} = ANY(%({name})s)", **{name: list(wanted)})
+
+    def within(self, column: str, since: datetime | None, until: datetime | None) -> "Conditions":
+        """This will ask for an instant from `since` up to before `until`."""
+        return self.given(f"{column} >= %(since)s", since=since).given(f"{column} < %(until)s", until=until)
+
+    def copy(self) -> "Conditions":
+        """This will give the same conditions, to which others can be added."""
+        twin = Conditions(self.values["as_of"])
+        twin._parts, twin.values = list(self._parts), dict(self.values)
+        return twin
+
+    def __str__(self) -> str:
+        return " AND ".join(self._parts) or "true"
+
+
+async def rows(connection: Connection, statement: str, values: dict[str, Any]) -> list[TupleRow]:
+    """This will run one statement and give all of its rows."""
+    cursor = await connection.execute(statement.encode(), values, binary=True)
+    return await cursor.fetchall()
