@@ -25,11 +25,22 @@ strings, numbers, tuples and structs of them are.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import psycopg
 from msgspec import Struct
 
 from ledger.events.envelope import Event
 from projections.rows import Rows
 from projections.table import Table
+
+
+class PoisonFact(Exception):  # noqa: N818 a fact, told as it is
+    """A projector could not make sense of the fact at this position; `__cause__` is what it raised."""
+
+    def __init__(self, view: str, event: Event, error: Exception) -> None:
+        fact = type(event.fact).__name__
+        super().__init__(f"view {view}, position {event.position}, {fact}: {type(error).__name__}: {error}")
+        self.event = event
+
 
 #: What a type of fact does to a view's rows.
 Projector = Callable[[Rows, Event, Any], None]
@@ -58,20 +69,24 @@ class View:
         return ":".join([str(self.version), *(table.definition[:16] for table in self.tables)])
 
     def fold(self, rows: Rows, events: Sequence[Event]) -> None:
-        """This will fold whole commands, in order of position, into the rows. Raises what a projector raises."""
+        """This will fold whole commands, in order of position, into the rows. Raises PoisonFact for the first that can't be."""
         on = self.on
-        command_id = position = None
-        for event in events:
-            if event.command_id != command_id:
-                if position is not None:
+        command_id = event = None
+        position = 0
+        try:
+            for event in events:
+                if event.command_id != command_id:
                     rows.settle(position)
-                command_id = event.command_id
-            position = event.position
-            projector = on.get(type(event.fact))
-            if projector is not None:
-                projector(rows, event, event.fact)
-        if position is not None:
-            rows.settle(position)
+                    command_id = event.command_id
+                position = event.position
+                projector = on.get(type(event.fact))
+                if projector is not None:
+                    projector(rows, event, event.fact)
+        except Exception as error:
+            if event is None or isinstance(error, psycopg.OperationalError):
+                raise
+            raise PoisonFact(self.name, event, error) from error
+        rows.settle(position)
 
     def __repr__(self) -> str:
         return f"View({self.name})"

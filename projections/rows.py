@@ -87,6 +87,14 @@ class TableRows:
             self.standing[key] = Standing(row, valid_from, True)
             self.index(key, None, row)
 
+    def fresh(self) -> list[Version]:
+        """This will give the versions that stand and are not stored yet."""
+        return [
+            Version(found.valid_from, None, found.row)
+            for found in self.standing.values()
+            if found is not None and not found.is_stored
+        ]
+
     def settle(self, position: int) -> None:
         """This will make the changes stand from the position on, and close what they replace."""
         standing, versions = self.standing, self.versions

@@ -9,6 +9,7 @@ from msgspec import Struct
 from ledger.events import Event
 from ledger.events.proposal import ProposalSubmitted, ProposalWithdrawn, SourceNoted
 from ledger.values import SYSTEM, Actor, Role, TeamId
+from projections.projector import PoisonFact
 from projections.rows import Rows, Version
 from projections.table import Column, Table
 from tests.projections.example import NOTES, TITLES, Title, titles
@@ -50,7 +51,7 @@ def test_a_lookup_follows_what_is_put_and_removed() -> None:
 
 
 def test_a_fact_about_an_unknown_row_raises() -> None:
-    with pytest.raises(LookupError, match="table titles has no row"):
+    with pytest.raises(PoisonFact, match="view titles, position 1, SourceNoted: LookupError: table titles has no row"):
         titles().fold(Rows(titles().tables), [event(1, uuid4(), SourceNoted("k", "t"))])
 
 

@@ -1,0 +1,138 @@
+"""Versions of rows in PostgreSQL's binary COPY format, made by hand: several times faster than a driver that adapts each value."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from struct import Struct as Packing
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection, sql
+
+from projections.rows import Version
+from projections.table import SqlType, Table
+
+_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_TRAILER = b"\xff\xff"
+_NULL = b"\xff\xff\xff\xff"
+_length = Packing("!i").pack
+_bigint = Packing("!iq").pack
+_float = Packing("!id").pack
+_array = Packing("!iiiiii").pack
+_TRUE, _FALSE = _length(1) + b"\x01", _length(1) + b"\x00"
+_UUID = _length(16)
+_LENGTHS = tuple(_length(n) for n in range(4096))
+
+#: PostgreSQL counts from 2000-01-01, in microseconds.
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_TEXT_OID, _UUID_OID = 25, 2950
+
+
+def _uuid(value: UUID | None) -> bytes:
+    return _NULL if value is None else _UUID + value.int.to_bytes(16, "big")
+
+
+def _raw(data: bytes) -> bytes:
+    size = len(data)
+    return (_LENGTHS[size] if size < 4096 else _length(size)) + data  # noqa: PLR2004 the table's own size
+
+
+@lru_cache(maxsize=65536)
+def _text(value: str | None) -> bytes:
+    # PostgreSQL's text can't hold NUL; the row itself, as JSON, keeps it.
+    return _NULL if value is None else _raw(value.replace("\0", "\ufffd").encode())
+
+
+def _integer(value: int | None) -> bytes:
+    return _NULL if value is None else _bigint(8, value)
+
+
+def _double(value: float | None) -> bytes:
+    return _NULL if value is None else _float(8, value)
+
+
+def _boolean(value: bool | None) -> bytes:
+    return _NULL if value is None else _TRUE if value else _FALSE
+
+
+def _instant(value: datetime | None) -> bytes:
+    return _NULL if value is None else _bigint(8, (value - _EPOCH) // _MICROSECOND)
+
+
+def _array_of(oid: int, pack: Callable[[Any], bytes]) -> Callable[[Iterable[Any] | None], bytes]:
+    empty = _length(12) + Packing("!iii").pack(0, 0, oid)
+
+    def packed(values: Iterable[Any] | None) -> bytes:
+        if values is None:
+            return _NULL
+        elements = [pack(value) for value in values]
+        if not elements:
+            return empty
+        body = b"".join(elements)
+        return _array(20 + len(body), 1, 0, oid, len(elements), 1) + body
+
+    return packed
+
+
+_PACKERS: dict[SqlType, Callable[[Any], bytes]] = {
+    "uuid": _uuid,
+    "text": _text,
+    "bigint": _integer,
+    "float8": _double,
+    "boolean": _boolean,
+    "timestamptz": _instant,
+    "uuid[]": _array_of(_UUID_OID, _uuid),
+    "text[]": _array_of(_TEXT_OID, _text),
+}
+
+Pack = Callable[[Iterable[Version]], bytes]
+
+
+def packer(table: Table[Any]) -> Pack:
+    """This will give the function that turns versions of the table's rows into the body of a binary COPY.
+
+    Raises what the values raise that do not fit their columns: struct.error, AttributeError, UnicodeEncodeError.
+    """
+    parts = [(_PACKERS[column.type], column.value) for column in table.columns]
+    head = Packing("!h").pack(len(parts) + 3)
+    encode = table.encode
+
+    def pack(versions: Iterable[Version]) -> bytes:
+        pieces: list[bytes] = []
+        extend = pieces.extend
+        for valid_from, valid_to, row in versions:
+            doc = encode(row)
+            extend(
+                [
+                    head,
+                    *[packed(value(row)) for packed, value in parts],
+                    _bigint(8, valid_from),
+                    _NULL if valid_to is None else _bigint(8, valid_to),
+                    _raw(doc),
+                ]
+            )
+        return b"".join(pieces)
+
+    return pack
+
+
+def copy_statement(table: Table[Any], schema: str, *, freeze: bool = False) -> sql.Composed:
+    """This will give the COPY that takes what the packer makes; `freeze` where the table was made in this transaction."""
+    names = [column.name for column in table.columns] + ["valid_from", "valid_to", "doc"]
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary{})").format(
+        sql.Identifier(schema, table.name),
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+        sql.SQL(", FREEZE" if freeze else ""),
+    )
+
+
+def whole(body: bytes) -> bytes:
+    """This will put what a binary COPY begins and ends with round the packed versions."""
+    return _HEADER + body + _TRAILER
+
+
+def copy(connection: Connection[Any], table: Table[Any], schema: str, body: bytes) -> None:
+    """This will store packed versions in one COPY."""
+    with connection.cursor() as cursor, cursor.copy(copy_statement(table, schema)) as target:
+        target.write(whole(body))

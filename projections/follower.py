@@ -1,0 +1,227 @@
+"""The one loop that keeps the views up to date: batches of whole commands, each view's rows and its position in one transaction.
+
+Any number of followers may run on one database; the one that holds the advisory lock leads and the others are hot spares. The lock
+belongs to the connection that writes, so that a follower that has lost it can't write either.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from ledger.events.envelope import Event
+from projections import schema
+from projections.log import Log, commands, streams
+from projections.projector import PoisonFact, View
+from projections.rebuild import rebuild
+from projections.storing import Storing
+
+log = logging.getLogger(__name__)
+
+#: Most facts of one transaction, unless one command alone has more.
+BATCH = 2_000
+#: How long to wait for word of new facts before looking, for the leader's place, and after a fault of the database, in seconds.
+POLL_S = 0.03
+SPARE_S = 0.25
+BACKOFF_S = (0.1, 5.0)
+HEARTBEAT_S = 2.0
+#: A new view with more facts than this before it is built, which is faster than following from the first.
+BUILD_FACTS = 20_000
+
+_BEAT = """
+INSERT INTO views.leader (backend, since, beat_at) VALUES (pg_backend_pid(), clock_timestamp(), clock_timestamp())
+ON CONFLICT (one_row) DO UPDATE SET beat_at = EXCLUDED.beat_at, backend = EXCLUDED.backend,
+    since = CASE WHEN views.leader.backend = EXCLUDED.backend THEN views.leader.since ELSE EXCLUDED.since END
+"""
+
+
+class Follower:
+    """Follows the log into the views. `start()` runs it in a thread of its own, `run()` in the caller's; `stop()` ends either."""
+
+    def __init__(self, url: str, log: Log, views: Sequence[View], *, batch: int = BATCH) -> None:
+        self._url = url
+        self._log = log
+        self._views = {view.name: view for view in views}
+        self._storing = {view.name: Storing(view, schema.LIVE) for view in views}
+        self._batch = batch
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._moved = threading.Condition()
+        #: By view, as this follower knows them while it leads.
+        self.positions: dict[str, int] = {}
+        self.faults: dict[str, str] = {}
+        self.leads = False
+
+    def start(self) -> None:
+        """This will follow in a thread until `stop()`."""
+        self._thread = threading.Thread(target=self.run, name="follower", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10) -> None:
+        """This will end following after the batch that is being written; nothing happens if it has ended."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def __enter__(self) -> "Follower":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def run(self) -> None:
+        """This will follow until `stop()`, through every loss of the database."""
+        pause = BACKOFF_S[0]
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as connection:
+                    if self._take_lead(connection):
+                        pause = BACKOFF_S[0]
+                        self._lead(connection)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.warning("the views wait for the database: %s", error)
+            except Exception:
+                log.exception("following failed and begins again in %.1f s", pause)
+            finally:
+                self.leads = False
+            self._stopping.wait(pause)
+            pause = min(pause * 2, BACKOFF_S[1])
+
+    def wait_for(self, view: str, position: int, timeout_s: float) -> bool:
+        """This will wait until this follower has brought the view to the position; False if that took too long or the view has stopped."""
+        deadline = monotonic() + timeout_s
+        with self._moved:
+            while self.positions.get(view, -1) < position:
+                if view in self.faults or not self._moved.wait(max(0.0, deadline - monotonic())):
+                    return self.positions.get(view, -1) >= position
+        return True
+
+    def lag(self) -> dict[str, int]:
+        """This will give for each view how many facts it lacks."""
+        head = self._log.head()
+        return {name: head - position for name, position in self.positions.items()}
+
+    def _take_lead(self, connection: Connection[Any]) -> bool:
+        connection.execute("SET TimeZone = 'UTC'")
+        while not self._stopping.is_set():
+            if connection.execute("SELECT pg_try_advisory_lock(%s)", [schema.LEADER_LOCK]).fetchone() == (True,):
+                return True
+            self._stopping.wait(SPARE_S)
+        return False
+
+    def _lead(self, connection: Connection[Any]) -> None:
+        stale = schema.ensure(connection, list(self._views.values()))
+        known = {found.view: found for found in schema.positions(connection)}
+        head = self._log.head()
+        fresh = [view for view in self._views.values() if not known[view.name].position and head > BUILD_FACTS]
+        for view in dict.fromkeys([*stale, *fresh]):
+            log.info("view %s is built from %d facts", view.name, head)
+            rebuild(self._url, self._log, [view], cancelled=self._stopping.is_set)
+        # A stopped view gets another chance from a program that may have been mended.
+        connection.execute("UPDATE views.positions SET fault = NULL WHERE view = ANY(%s)", [list(self._views)])
+        with self._moved:
+            self.faults.clear()
+            self.positions = {p.view: p.position for p in schema.positions(connection) if p.view in self._views}
+        self.leads = True
+        log.info("this process leads the views, from position %d", min(self.positions.values(), default=0))
+        beat = 0.0
+        while not self._stopping.is_set():
+            if monotonic() - beat >= HEARTBEAT_S:
+                beat = monotonic()
+                self._beat(connection)
+            if not self._round(connection):
+                self._log.wait_past(max(self.positions.values(), default=0), POLL_S)
+
+    def _beat(self, connection: Connection[Any]) -> None:
+        connection.execute(_BEAT)
+        # Another process may have built a stopped view again.
+        for found in schema.positions(connection):
+            if (
+                found.view in self.faults
+                and found.fault is None
+                and found.definition == self._views[found.view].definition
+            ):
+                del self.faults[found.view]
+                self.positions[found.view] = found.position
+
+    def _round(self, connection: Connection[Any]) -> bool:
+        """This will bring each view on by one batch; False when there was nothing to do."""
+        pages: dict[int, list[Event]] = {}
+        for name, view in self._views.items():
+            if name in self.faults or self._stopping.is_set():
+                continue
+            after = self.positions[name]
+            page = pages.get(after)
+            if page is None:
+                page = pages[after] = commands(self._log, after, self._batch)
+            if page:
+                self._advance(connection, view, page)
+        return any(pages.values())
+
+    def _advance(self, connection: Connection[Any], view: View, events: Sequence[Event]) -> None:
+        try:
+            self._store(connection, view, events)
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise
+        except Exception as error:
+            parts = _split(events, error)
+            if parts is None:
+                self._fault(connection, view, events[0].position, error)
+            for part in parts or ():
+                if view.name not in self.faults:
+                    self._advance(connection, view, part)
+
+    def _store(self, connection: Connection[Any], view: View, events: Sequence[Event]) -> None:
+        storing = self._storing[view.name]
+        with connection.transaction():
+            row = connection.execute(
+                "SELECT position, definition FROM views.positions WHERE view = %s FOR UPDATE", [view.name]
+            ).fetchone()
+            stored, definition = row or (0, "")
+            if definition != view.definition:
+                self.faults[view.name] = "Another version of the program has built it."
+            # A build that was switched in meanwhile stands elsewhere than this follower thought.
+            elif stored == events[0].position - 1:
+                rows = storing.rows(connection, streams(events))
+                view.fold(rows, events)
+                storing.write(connection, rows)
+                stored = events[-1].position
+                connection.execute(
+                    "UPDATE views.positions SET position = %s, updated_at = clock_timestamp() WHERE view = %s",
+                    [stored, view.name],
+                )
+        with self._moved:
+            self.positions[view.name] = stored
+            self._moved.notify_all()
+
+    def _fault(self, connection: Connection[Any], view: View, position: int, error: Exception) -> None:
+        fault = f"Stopped before position {position}: {error}"
+        log.critical(
+            "view %s has stopped before position %d; the other views go on", view.name, position, exc_info=error
+        )
+        connection.execute(
+            "UPDATE views.positions SET fault = %s, updated_at = clock_timestamp() WHERE view = %s",
+            [fault.replace("\0", ""), view.name],
+        )
+        with self._moved:
+            self.faults[view.name] = fault
+            self._moved.notify_all()
+
+
+def _split(events: Sequence[Event], error: Exception) -> tuple[Sequence[Event], Sequence[Event]] | None:
+    """This will cut a failed batch between commands, so that what can be stored is; None where the first command is at fault."""
+    starts = [n for n, event in enumerate(events) if n == 0 or events[n - 1].command_id != event.command_id]
+    if isinstance(error, PoisonFact):
+        poisoned = error.event.command_id
+        cut = next(n for n in starts if events[n].command_id == poisoned)
+        end = next((n for n in starts if n > cut), len(events))
+        return (events[:cut], events[cut:end]) if cut else None
+    if len(starts) == 1:
+        return None
+    cut = starts[len(starts) // 2]
+    return events[:cut], events[cut:]

@@ -1,0 +1,300 @@
+"""Views built again from the first fact, beside the live tables, and then put in their place in one transaction.
+
+The same projectors fold the same facts, only with all current rows in memory (about a kilobyte each) and every version copied into
+tables without indexes. What is recorded meanwhile is followed in the new tables; the last of it while the live view is held still.
+"""
+
+import gc
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from time import sleep
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import Connection, sql
+
+from ledger.events.envelope import Event
+from projections import schema
+from projections.copying import copy_statement, packer, whole
+from projections.log import Log, commands, streams
+from projections.projector import View
+from projections.rows import Rows
+from projections.storing import Storing
+from projections.table import Table
+
+#: Facts read, folded and copied at once.
+PAGE = 5_000
+#: Versions packed at once at the end.
+CHUNK = 20_000
+#: What may be left to follow while the live view is held still.
+LAST_FACTS = 2_000
+SWITCH_TRIES = 10
+SWITCH_LOCK_MS = 2_000
+
+
+class Progress(NamedTuple):
+    """How far a rebuild is: facts folded of those there were, and what is being done (`fold`, `index`, `catch up`, `switch`)."""
+
+    step: str
+    done: int
+    total: int
+
+
+class Cancelled(Exception):  # noqa: N818 - named for what happened
+    """The rebuild was called off; the live views are as they were."""
+
+
+Report = Callable[[Progress], None]
+
+
+def rebuild(
+    url: str,
+    log: Log,
+    views: Sequence[View],
+    *,
+    progress: Report = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> int:
+    """This will build the views again and switch them in, and give the last position that is in them.
+
+    Raises what a projector raises as PoisonFact, and Cancelled. Whatever it raises, KeyboardInterrupt too, the live views stay as
+    they were and the build is dropped.
+    """
+    with psycopg.connect(url, autocommit=True) as connection, _build_schema(connection) as name:
+        schema.ensure(connection, views)
+        connection.execute("SET TimeZone = 'UTC'")
+        build = _Build(url, log, name, log.head(), progress, cancelled)
+        with _without_collector():
+            _fold(build, views)
+        return min([_follow_and_switch(connection, build, view) for view in views], default=build.total)
+
+
+class _Build(NamedTuple):
+    """One run: where it is built, from how many facts, whom it tells and who may call it off."""
+
+    url: str
+    log: Log
+    schema: str
+    total: int
+    progress: Report
+    cancelled: Callable[[], bool]
+
+    def check(self) -> None:
+        """This will raise Cancelled if the build was called off."""
+        if self.cancelled():
+            raise Cancelled
+
+
+def _fold(build: _Build, views: Sequence[View]) -> None:
+    folds = [(view, Rows(view.tables)) for view in views]
+    packers = {table: packer(table) for view in views for table in view.tables}
+    with _Copier(build.url, views, build.schema) as copier:
+        for events in _pages(build.log, build.total):
+            build.check()
+            for view, rows in folds:
+                view.fold(rows, events)
+                for table, changed in rows.tables.items():
+                    if changed.versions:
+                        copier.put(table, packers[table](changed.versions))
+                        changed.versions.clear()
+            build.progress(Progress("fold", events[-1].position, build.total))
+        for _, rows in folds:
+            for table, changed in rows.tables.items():
+                standing = changed.fresh()
+                for start in range(0, len(standing), CHUNK):
+                    copier.put(table, packers[table](standing[start : start + CHUNK]))
+        build.progress(Progress("index", build.total, build.total))
+
+
+def _pages(log: Log, total: int) -> Iterator[list[Event]]:
+    """This will give the log up to the total in pages of whole commands; the next is read while one is folded."""
+    ready: queue.Queue[list[Event] | BaseException] = queue.Queue(maxsize=2)
+    stopped = threading.Event()
+
+    def read() -> None:
+        position = 0
+        try:
+            while position < total and not stopped.is_set():
+                page = commands(log, position, min(PAGE, total - position + 1))
+                position = page[-1].position
+                ready.put(page)
+            ready.put([])
+        except BaseException as error:
+            ready.put(error)
+
+    reader = threading.Thread(target=read, name="rebuild-reader", daemon=True)
+    reader.start()
+    try:
+        while page := ready.get():
+            if isinstance(page, BaseException):
+                raise page
+            yield page
+    finally:
+        stopped.set()
+        while reader.is_alive():
+            with suppress(queue.Empty):
+                ready.get(timeout=0.05)
+        reader.join()
+
+
+class _Copier:
+    """One transaction on a connection of its own that makes the tables, copies into them and indexes them, in a thread of its own.
+
+    PostgreSQL so takes rows in while others are folded; and rows of a table that was made in the same transaction need no later vacuum.
+    """
+
+    def __init__(self, url: str, views: Sequence[View], build: str) -> None:
+        self._url = url
+        self._views = views
+        self._build = build
+        self._bodies: queue.Queue[tuple[Table[Any], bytes] | None] = queue.Queue(maxsize=64)
+        self._thread = threading.Thread(target=self._run, name="rebuild-copier", daemon=True)
+        self._error: BaseException | None = None
+        self._abandoned = False
+
+    def put(self, table: Table[Any], body: bytes) -> None:
+        """This will hand packed versions over; raises what copying earlier ones raised."""
+        self._check()
+        self._bodies.put((table, body))
+
+    def __enter__(self) -> "_Copier":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._abandoned = kind is not None
+        self._bodies.put(None)
+        self._thread.join()
+        if kind is None:
+            self._check()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            with psycopg.connect(self._url) as connection:
+                self._copy(connection)
+                if self._abandoned:
+                    connection.rollback()
+        except BaseException as error:
+            self._error = error
+            while self._bodies.get() is not None:
+                pass
+
+    def _copy(self, connection: Connection[Any]) -> None:
+        connection.execute("SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL synchronous_commit = off")
+        statements: dict[Table[Any], sql.Composed] = {}
+        for view in self._views:
+            schema.make_tables(connection, view, self._build)
+            statements |= {table: copy_statement(table, self._build, freeze=True) for table in view.tables}
+        while (body := self._bodies.get()) is not None:
+            if not self._abandoned:
+                with connection.cursor() as cursor, cursor.copy(statements[body[0]]) as target:
+                    target.write(whole(body[1]))
+        if self._abandoned:
+            return
+        for view in self._views:
+            schema.make_indexes(connection, view, self._build)
+            for table in view.tables:
+                connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(self._build, table.name)))
+
+
+def _follow_and_switch(connection: Connection[Any], build: _Build, view: View) -> int:
+    storing, position = Storing(view, build.schema), build.total
+    while (head := build.log.head()) - position > LAST_FACTS:
+        build.check()
+        with connection.transaction():
+            position = _follow(connection, build.log, storing, position)
+        build.progress(Progress("catch up", position, head))
+    build.check()
+    build.progress(Progress("switch", position, head))
+    for attempt in range(1, SWITCH_TRIES + 1):
+        try:
+            return _switch(connection, build.log, storing, position)
+        except psycopg.errors.LockNotAvailable:
+            if attempt == SWITCH_TRIES:
+                raise
+            sleep(0.1 * attempt)
+    raise AssertionError("every attempt returns or raises")
+
+
+def _follow(connection: Connection[Any], log: Log, storing: Storing, position: int) -> int:
+    events = commands(log, position, LAST_FACTS)
+    if not events:
+        return position
+    rows = storing.rows(connection, streams(events))
+    storing.view.fold(rows, events)
+    storing.write(connection, rows)
+    return events[-1].position
+
+
+def _switch(connection: Connection[Any], log: Log, storing: Storing, position: int) -> int:
+    view = storing.view
+    with connection.transaction():
+        connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(SWITCH_LOCK_MS)))
+        # The follower writes its rows under the lock of this row, so that the live view stands still from here on.
+        row = connection.execute(
+            "SELECT position, tables FROM views.positions WHERE view = %s FOR UPDATE", [view.name]
+        ).fetchone()
+        if row is None:
+            raise LookupError(f"view {view.name} has no position")
+        while (reached := _follow(connection, log, storing, position)) != position:
+            position = reached
+        for name in row[1]:
+            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(schema.LIVE, name)))
+        for table in view.tables:
+            connection.execute(
+                sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(
+                    sql.Identifier(storing.schema, table.name), sql.Identifier(schema.LIVE)
+                )
+            )
+        connection.execute(
+            "UPDATE views.positions SET position = %s, updated_at = clock_timestamp(), fault = NULL, definition = %s, tables = %s "
+            "WHERE view = %s",
+            [position, view.definition, [table.name for table in view.tables], view.name],
+        )
+    return position
+
+
+@contextmanager
+def _build_schema(connection: Connection[Any]) -> Iterator[str]:
+    """This will have a schema for a build inside the block, and drop it and those that killed builds left."""
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [schema.MAKE_LOCK])
+        left = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname ~ '^views_b[0-9]+$'").fetchall()
+        numbers = sorted(int(name.removeprefix("views_b")) for (name,) in left)
+        for number in numbers:
+            if connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_BUILDS, number]).fetchone() == (True,):
+                connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(f"views_b{number}")))
+        number = max(numbers, default=0) + 1
+        build = f"views_b{number}"
+        connection.execute("SELECT pg_advisory_lock(%s, %s)", [_BUILDS, number])
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(build)))
+    try:
+        yield build
+    finally:
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(build)))
+        connection.execute("SELECT pg_advisory_unlock(%s, %s)", [_BUILDS, number])
+
+
+#: The first half of the advisory lock that a running build holds, "bild" in ASCII; the second is its number.
+_BUILDS = int.from_bytes(b"bild")
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """This will spare the collector from walking millions of rows that hold no cycles."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()
