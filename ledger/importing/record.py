@@ -1,0 +1,307 @@
+"""One line of a history as facts of its source, each with its times, its place in the order of knowing, and its provenance."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+from ledger.domain.imported import BUSINESS_CASE, SourceAmount, SourceFact, SourceSubmission
+from ledger.domain.rejected import Code, Rejected
+from ledger.importing.form import (
+    AmountForm,
+    CaseForm,
+    FactForm,
+    Figure,
+    Instant,
+    RecordForm,
+    content_hash,
+    converted,
+    dated,
+    refused,
+)
+from ledger.importing.naming import Names, decision_id
+from ledger.values import Dating, DecisionId, MemberId, ProposalId, Source
+
+#: Keys that the envelope holds, so that they are no words of the fact.
+_ENVELOPE = frozenset(
+    {"seq", "type", "at", "recorded_at", "not_after", "known_by", "at_is_upper_bound", "at_is_lower_bound", "at_source"}
+    | {"commit", "recorded_by"}
+)
+_WORD_MAX = 200
+_NUMBERED = re.compile(r"(.*?)(\d+)")
+
+
+class Entry(Struct, frozen=True):
+    """One fact of the source on its way in: one command."""
+
+    command_id: UUID
+    content_hash: bytes
+    #: When it may be known to the ledger: the order of recording.
+    known: datetime
+    occurred_at: datetime
+    source: Source
+    fact: SourceFact
+
+
+class Record(Struct, frozen=True):
+    """One proposal, its facts in the order of knowing, and the people it names."""
+
+    external_id: str
+    names: Names
+    proposal_id: ProposalId
+    entries: tuple[Entry, ...]
+    people: dict[MemberId, str]
+
+
+class _Times(NamedTuple):
+    """When a fact was true and known. `known` None: no date at all."""
+
+    occurred: datetime | None
+    dating: Dating | None
+    known: datetime | None
+    #: The source says itself when it recorded it.
+    is_recorded: bool
+
+
+def record(form: RecordForm, names: Names) -> Record:
+    """This will turn a line into entries. Raises Rejected, with a sentence that says which fact is wrong."""
+    return _Reading(form, names).record()
+
+
+class _Reading:
+    """The reading of one line."""
+
+    def __init__(self, form: RecordForm, names: Names) -> None:
+        self.form = form
+        self.names = names
+        self.people: dict[MemberId, str] = {}
+        self.facts = [_fact(words, number) for number, words in enumerate(form.facts, start=1)]
+        self.commands = [names.command(f"{form.id}#{fact.seq}") for fact in self.facts]
+
+    def record(self) -> Record:
+        proposals = [number for number, fact in enumerate(self.facts) if fact.type == "proposed"]
+        if len(proposals) != 1:
+            raise refused(
+                f"It has {len(proposals)} facts of the type proposed; it needs exactly one. Call a later one reproposed.",
+                "facts",
+            )
+        times = [_times(fact) for fact in self.facts]
+        places = _places(times, proposals[0])
+        last: datetime | None = next((t.occurred for t in times if t.occurred is not None), None)
+        entries: list[tuple[datetime, int, int, Entry]] = []
+        for number, (fact, words, time, known) in enumerate(
+            zip(self.facts, self.form.facts, times, places, strict=True)
+        ):
+            if time.occurred is not None:
+                last = time.occurred
+            assert last is not None  # noqa: S101  # _places refuses a line without any date
+            entry = self._entry(number, fact, words, time, known, last)
+            entries.append((known, number != proposals[0], number, entry))
+        if self.form.business_case is not None:
+            entries.append(self._case(self.form.business_case, places, proposals[0], last))
+        entries.sort(key=lambda placed: placed[:3])
+        ordered = tuple([placed[3] for placed in entries])
+        return Record(self.form.id, self.names, self.names.proposal(self.form.id), ordered, self.people)
+
+    def _entry(  # noqa: PLR0917
+        self, number: int, fact: FactForm, words: dict[str, Any], time: _Times, known: datetime, last: datetime
+    ) -> Entry:
+        digest = content_hash(words)
+        source, said = self._source(fact, str(fact.seq), digest, time)
+        people = self._people(fact.by)
+        rest = {key: value for key, value in words.items() if key not in said and value is not None}
+        if people:
+            rest["by"] = _listed(people)
+        if fact.named_approvers:
+            rest["named_approvers"] = _listed(self._people(fact.named_approvers))
+        amount = fact.actual or fact.estimate
+        source_fact = SourceFact(
+            fact.type,
+            rest,
+            people,
+            fact.verdict,
+            fact.reason,
+            fact.scope,
+            None if amount is None else _amount(amount),
+            self._submission() if fact.type == "proposed" else None,
+            self._decision(number, fact),
+            self._successor(fact),
+            time.occurred if time.dating is Dating.NOT_AFTER and fact.at is None else None,
+        )
+        return Entry(self.commands[number], digest, known, last, source, source_fact)
+
+    def _case(
+        self, words: dict[str, Any], places: list[datetime], proposed: int, last: datetime | None
+    ) -> tuple[datetime, int, int, Entry]:
+        form: CaseForm = converted(words, CaseForm, BUSINESS_CASE)
+        recorded = dated(form.recorded_at, BUSINESS_CASE, "recorded_at")
+        # Without a date it is only sure to have been there in the end: earlier would be hindsight.
+        known = max(places) if recorded is None else max(recorded.at, places[proposed])
+        occurred = last if recorded is None else recorded.at
+        assert occurred is not None  # noqa: S101  # there is a fact with a date
+        dating = Dating.UNDATED if recorded is None else Dating.DAY if recorded.is_day else None
+        digest = content_hash(words)
+        source = Source(
+            self.names.system,
+            f"{self.form.id}#{BUSINESS_CASE}",
+            self.form.source.url,
+            digest.hex(),
+            None if recorded is None else recorded.at,
+            dating,
+        )
+        rest = {key: value for key, value in words.items() if key != "recorded_at" and value is not None}
+        command = self.names.command(source.external_id)
+        order = proposed if recorded is not None else len(places)
+        entry = Entry(command, digest, known, occurred, source, SourceFact(BUSINESS_CASE, rest))
+        return (known, 1, order, entry)
+
+    def _source(self, fact: FactForm, number: str, digest: bytes, time: _Times) -> tuple[Source, frozenset[str]]:
+        said = _ENVELOPE
+        recorded_by = fact.recorded_by
+        if recorded_by is None and fact.recorded_initials is not None:
+            recorded_by, said = fact.recorded_initials, said | {"recorded_initials"}
+        url = self.form.source.url
+        if isinstance(fact.evidence, str) and fact.evidence.startswith(("https://", "http://")):
+            url, said = fact.evidence, said | {"evidence"}
+        source = Source(
+            self.names.system,
+            f"{self.form.id}#{number}",
+            url,
+            digest.hex(),
+            time.known,
+            time.dating,
+            fact.at_source,
+            fact.commit,
+            self._person(recorded_by) if recorded_by else None,
+        )
+        return source, said
+
+    def _submission(self) -> SourceSubmission:
+        form = self.form
+        areas = (form.area, form.component, form.owner, form.topic)
+        area = next((word for word in areas if isinstance(word, str) and 0 < len(word) <= _WORD_MAX), None)
+        return SourceSubmission(form.title, self._people(form.proposers), area, form.kind)
+
+    def _decision(self, number: int, fact: FactForm) -> DecisionId | None:
+        """This will name the decision that a fact takes, or the last one before it that its reason is for."""
+        if fact.type == "decided":
+            return decision_id(self.commands[number])
+        if fact.type != "reason_recorded" or fact.for_fact not in (None, "decided"):
+            return None
+        for earlier in reversed(range(number)):
+            other = self.facts[earlier]
+            if other.type == "decided" and fact.verdict in (None, other.verdict):
+                return decision_id(self.commands[earlier])
+        return None
+
+    def _successor(self, fact: FactForm) -> ProposalId | None:
+        """This will name the one proposal of the same source that took its place, where the source names exactly one."""
+        raw = fact.superseded_by
+        if isinstance(raw, list) and len(raw) == 1:
+            raw = raw[0]
+        own = _NUMBERED.fullmatch(self.form.id)
+        if not isinstance(raw, str) or len(raw) > _WORD_MAX or own is None:
+            return None
+        other = _NUMBERED.fullmatch(raw.strip())
+        if other is None or other[1].casefold() not in ("", own[1].casefold()):
+            return None
+        return self.names.proposal(own[1] + other[2].zfill(len(own[2])))
+
+    def _people(self, given: list[str] | str | None) -> tuple[MemberId, ...]:
+        named = [given] if isinstance(given, str) else given or []
+        return tuple([self._person(name) for name in named])
+
+    def _person(self, name: str) -> MemberId:
+        member = self.names.member(name)
+        self.people[member] = name
+        return member
+
+
+def _fact(words: dict[str, Any], number: int) -> FactForm:
+    what = f"fact {number}"
+    fact: FactForm = converted(words, FactForm, what)
+    if fact.seq != number:
+        raise refused(f"{what}: seq is {fact.seq}, but seq counts 1, 2, 3 … without a gap. Number it {number}.", "seq")
+    return fact
+
+
+def _times(fact: FactForm) -> _Times:
+    what = f"fact {fact.seq}"
+    at = dated(fact.at, what, "at")
+    recorded = dated(fact.recorded_at, what, "recorded_at")
+    bound = dated(fact.not_after, what, "not_after") or dated(fact.known_by, what, "known_by")
+    known = recorded or at or bound
+    known_at = None if known is None else known.at
+    if at is not None:
+        return _Times(at.at, _dating(fact, at), known_at, recorded is not None)
+    latest = bound or recorded
+    if latest is not None:
+        return _Times(latest.at, Dating.NOT_AFTER, known_at, recorded is not None)
+    return _Times(None, Dating.UNDATED, None, is_recorded=False)
+
+
+def _dating(fact: FactForm, at: Instant) -> Dating | None:
+    if fact.at_is_upper_bound:
+        return Dating.NOT_AFTER
+    if fact.at_is_lower_bound:
+        return Dating.NOT_BEFORE
+    return Dating.DAY if at.is_day else None
+
+
+def _places(times: list[_Times], proposed: int) -> list[datetime]:
+    """This will put each fact where it became known.
+
+    Facts that the source recorded stand at that time. The others never stand before one another against their numbers: where dates
+    disagree with the order, the order is the source's own logic, and later is safe from hindsight. Nothing stands before the proposal
+    itself. Raises Rejected where no fact has a date.
+    """
+    first = next((time.known for time in times if time.known is not None), None)
+    if first is None:
+        raise refused(
+            "None of its facts has a date: no at, recorded_at, not_after or known_by. Date one of them.", "facts"
+        )
+    places: list[datetime] = []
+    latest = latest_unrecorded = None
+    for time in times:
+        if time.known is None:
+            place = latest or first
+        elif time.is_recorded or latest_unrecorded is None:
+            place = time.known
+        else:
+            place = max(time.known, latest_unrecorded)
+        if not time.is_recorded:
+            latest_unrecorded = place
+        latest = place if latest is None else max(latest, place)
+        places.append(place)
+    start = places[proposed]
+    return [max(place, start) for place in places]
+
+
+def _amount(form: AmountForm) -> SourceAmount:
+    return SourceAmount(_figure(form.value), form.unit, _figure(form.previous), form.stage)
+
+
+def _figure(value: Figure | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _listed(people: tuple[MemberId, ...]) -> str:
+    return ", ".join([f"member:{member}" for member in people])
+
+
+def ids(record: Record) -> Iterator[UUID]:
+    """This will give the ids of all commands of a record."""
+    return (entry.command_id for entry in record.entries)
+
+
+def conflicting(entry: Entry) -> Rejected:
+    """This will make the answer to a fact that was imported before with other words."""
+    return Rejected(
+        Code.CONFLICT,
+        f"{entry.source.external_id} was imported before with other content, and what is recorded stays. "
+        "Give what is new a seq of its own.",
+        "facts",
+    )
