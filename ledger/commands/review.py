@@ -26,8 +26,8 @@ class FreezeAgenda(Struct, frozen=True, omit_defaults=True):
 
     review_id: Review
     proposal_ids: Annotated[
-        tuple[ProposalId, ...] | None,
-        Meta(max_length=250, description="Only these (and what is due); left out: all that is pending."),
+        Annotated[tuple[ProposalId, ...], Meta(max_length=250)] | None,
+        Meta(description="Only these (and what is due); left out: all that is pending."),
     ] = None
     limit: Annotated[
         int, Meta(ge=1, le=250, description="How many pending items at most; what is due comes besides.")
