@@ -40,8 +40,9 @@ def build() -> LedgerSchema:
     )
 
 
-def sdl(schema: strawberry.Schema) -> str:
+def sdl(built: LedgerSchema | None = None) -> str:
     """This will print the schema sorted, so that a difference is a change and not an order."""
+    schema = built or build()
     text = print_schema(lexicographic_sort_schema(schema._schema)) + "\n"
     for name, kind in schema._schema.type_map.items():
         if getattr(kind, "is_one_of", False):  # the printer leaves the directive out
@@ -50,4 +51,4 @@ def sdl(schema: strawberry.Schema) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(sdl(build()))
+    sys.stdout.write(sdl())

@@ -1,0 +1,268 @@
+"""The composition root: the one place where the store, the handlers, the views, the directory and the web meet."""
+
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from socket import socket
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import psycopg
+import uvicorn
+from litestar import Litestar
+from psycopg import sql
+from psycopg_pool import AsyncConnectionPool
+from uvicorn.supervisors import Multiprocess
+
+from ledger.api import schema
+from ledger.api.authentication import by_token
+from ledger.api.context import Resources
+from ledger.api.standing import Connection, Pool
+from ledger.api.web import web
+from ledger.handlers import Handlers, bootstrap
+from ledger.settings import Settings
+from ledger.store.application import Ledger
+from ledger.store.connections import (
+    CONNECT_TIMEOUT_S,
+    IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    LOCK_TIMEOUT_MS,
+    READER,
+    STATEMENT_TIMEOUT_MS,
+    WRITER,
+)
+from ledger.store.embedded import EmbeddedPostgres
+from ledger.store.migrations import migrate, pending
+from ledger.values import PolicyId, ProposalId, ProposalStatus, TeamId
+from projections.audit import projector as audit
+from projections.follower import Follower
+from projections.outcomes import projector as outcomes
+from projections.projector import View
+from projections.reviews import projector as reviews
+from projections.transparency import projector as transparency
+
+log = logging.getLogger(__name__)
+
+#: Connections for tokens, besides those that read.
+DIRECTORY_POOL_SIZE = 2
+#: How long a stopping server waits for requests that are under way, in seconds.
+GRACE_S = 10
+#: Tells the workers of one `serve` whether they may follow the log for the views.
+FOLLOW = "LEDGER_SERVE_FOLLOW"
+#: Most proposals that one agenda looks at.
+LOOKED_AT_MAX = 10_000
+
+_PROPOSALS = b"""
+SELECT proposal_id FROM views.audit_proposals WHERE team_id = %s AND status = %s AND valid_to IS NULL LIMIT %s
+"""
+_REVIEWS_HELD = b"""
+SELECT min(valid_from) FROM views.reviews WHERE team_id = %s AND kind = 'PRODUCT' AND state = 'CLOSED' GROUP BY review_id ORDER BY 1
+"""
+_POLICY = b"""
+SELECT stream_id FROM ledger.events
+ WHERE topic = 'PolicyActivated' AND convert_from(payload, 'UTF8')::json ->> 'team_id' = %s::text ORDER BY position DESC LIMIT 1
+"""
+
+#: Every view there is.
+VIEWS: tuple[View, ...] = (audit.VIEW, outcomes.VIEW, reviews.VIEW, transparency.VIEW)
+
+
+class NotMigrated(RuntimeError):  # noqa: N818 - named for what happened
+    """The database lacks migrations, and is not ours to change without being asked."""
+
+
+class NotStarted(RuntimeError):  # noqa: N818
+    """The server could not start; the log says why."""
+
+
+@dataclass
+class Parts:
+    """What the running application has at hand; there is nothing before it has started."""
+
+    resources: Resources
+    directory: Pool
+
+
+def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
+    """This will make the application for a migrated database. `follow`: keep the views up to date in this process too.
+
+    Any number of processes may follow one database: one leads, the others take over when it ends.
+    """
+    if settings.database_url is None:
+        raise ValueError("the application needs a database's URL; `serve` starts one of its own")
+    url, pepper = settings.database_url, settings.pepper()
+    parts: list[Parts] = []
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with running(url, settings.pool_size, follow=follow) as found:
+            parts.append(found)
+            yield
+            parts.clear()
+
+    authenticate = by_token(lambda: parts[0].directory, lambda: parts[0].resources.reads, pepper)
+    return web(schema.build(), lambda: parts[0].resources, authenticate, lifespan)
+
+
+@asynccontextmanager
+async def running(url: str, pool_size: int, *, follow: bool) -> AsyncIterator[Parts]:
+    """This will bring up what a process needs, and take it down again in the opposite order."""
+    async with AsyncExitStack() as stack:
+        ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size))
+        stack.push_async_callback(anyio.to_thread.run_sync, ledger.close)
+        await anyio.to_thread.run_sync(begin, ledger)
+        if follow:
+            follower = Follower(url, ledger, VIEWS)
+            follower.start()
+            stack.push_async_callback(anyio.to_thread.run_sync, lambda: follower.stop())
+        reads = await stack.enter_async_context(pool(url, READER, pool_size))
+        directory = await stack.enter_async_context(pool(url, WRITER, DIRECTORY_POOL_SIZE))
+        handlers = Handlers(ledger, ViewCandidates(url))
+        yield Parts(Resources(reads, handlers.handle, anyio.CapacityLimiter(pool_size)), directory)
+
+
+def begin(ledger: Ledger) -> None:
+    """This will see to it that the organisation and the reason catalogue are there; a story begins with its own commands."""
+    _, clock = ledger.identity()
+    if clock == "wall":
+        bootstrap(ledger, datetime.now(UTC), uuid4())
+
+
+def pool(url: str, role: str, size: int) -> Pool:
+    """This will make a pool of connections in a role and with time limits; it opens with its `async with`."""
+    prepared = sql.SQL(
+        "SET ROLE {}; SET lock_timeout = {}; SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {};"
+        " SET TimeZone = 'UTC'"
+    ).format(
+        sql.Identifier(role),
+        sql.Literal(LOCK_TIMEOUT_MS),
+        sql.Literal(STATEMENT_TIMEOUT_MS),
+        sql.Literal(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    )
+
+    async def configure(connection: Connection) -> None:
+        await connection.execute(prepared)
+
+    return AsyncConnectionPool(
+        url,
+        connection_class=Connection,
+        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S},
+        min_size=1,
+        max_size=size,
+        open=False,
+        configure=configure,
+        name=f"{role}-pool",
+        timeout=CONNECT_TIMEOUT_S,
+    )
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which says when it takes requests."""
+
+    ready: Callable[[str], None] | None = None
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """This will start, and call `ready` with the address once requests are answered."""
+        await super().startup(sockets)
+        if self.started and self.ready and sockets:
+            self.ready(address(sockets[0]))
+
+
+def address(listening: socket) -> str:
+    """This will give the URL under which a socket's server is found."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(settings: Settings, *, follow: bool = True, ready: Callable[[str], None] | None = None) -> None:
+    """This will serve until a signal ends it: on the settings' database, or on an embedded one that it starts and migrates.
+
+    `ready` is called once with the address. Raises NotMigrated for a database that lacks migrations, and NotStarted.
+    """
+    with ExitStack() as stack:
+        if settings.database_url is None:
+            server = stack.enter_context(EmbeddedPostgres.start(settings.data_dir))
+            settings = replace(settings, database_url=server.url)
+            migrate(server.url)
+        elif lacking := pending(settings.database_url):
+            raise NotMigrated(f"The database lacks {', '.join(lacking)}. Run: decision-ledger migrate")
+        _serve(settings, follow, ready)
+
+
+def _serve(settings: Settings, follow: bool, ready: Callable[[str], None] | None) -> None:
+    several = settings.workers > 1
+    config = uvicorn.Config(
+        "ledger.app:worker" if several else create_app(settings, follow=follow),
+        factory=several,
+        workers=settings.workers,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    with config.bind_socket() as listening:
+        if several:
+            os.environ.update(_environment(settings, follow))
+            if ready:  # who connects from now on is answered when the first worker is up
+                ready(address(listening))
+            Multiprocess(config, sockets=[listening]).run()
+            return
+        server = Server(config)
+        server.ready = ready
+        server.run(sockets=[listening])
+        if not server.started:
+            raise NotStarted("The server could not start; see above.")
+
+
+def _environment(settings: Settings, follow: bool) -> dict[str, str]:
+    """This will write down for the workers what may have come from elsewhere than the environment."""
+    return {
+        "LEDGER_DATABASE_URL": settings.database_url or "",
+        "LEDGER_DATA_DIR": str(settings.data_dir),
+        "LEDGER_POOL_SIZE": str(settings.pool_size),
+        "LEDGER_TOKEN_PEPPER": settings.pepper().hex(),
+        "LEDGER_LOG_LEVEL": settings.log_level,
+        FOLLOW: "yes" if follow else "no",
+    }
+
+
+def worker() -> Litestar:
+    """This will make the application of one of several workers, from the environment that `serve` gave it."""
+    settings = Settings.from_environment()
+    logging.basicConfig(level=settings.log_level_number, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return create_app(settings, follow=os.environ.get(FOLLOW) != "no")
+
+
+class ViewCandidates:
+    """Tells the handlers which streams an agenda may need, from the views. It is asked seldom, so it connects each time."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def pending(self, team_id: TeamId) -> list[ProposalId]:
+        """This will give the proposals in the team's backlog."""
+        return self._rows(_PROPOSALS, [team_id, ProposalStatus.PENDING, LOOKED_AT_MAX])
+
+    def postponed(self, team_id: TeamId) -> list[ProposalId]:
+        """This will give the team's postponed proposals."""
+        return self._rows(_PROPOSALS, [team_id, ProposalStatus.POSTPONED, LOOKED_AT_MAX])
+
+    def reviews_held(self, team_id: TeamId) -> list[int]:
+        """This will give the positions at which product reviews of the team closed."""
+        return self._rows(_REVIEWS_HELD, [team_id])
+
+    def policy_in_force(self, team_id: TeamId) -> PolicyId | None:
+        """This will give the policy that the team goes by."""
+        return next(iter(self._rows(_POLICY, [team_id])), None)
+
+    def _rows(self, statement: bytes, values: list[Any]) -> list[Any]:
+        with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+            return [row[0] for row in connection.execute(statement, values)]

@@ -1,0 +1,158 @@
+"""The whole application on a real socket and a real database, and clients with tokens."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+
+from ledger.app import ViewCandidates, address, create_app
+from ledger.commands import Issued
+from ledger.commands.team import AddMember, FormTeam, GrantRole
+from ledger.directory import members, tokens
+from ledger.directory.members import Person
+from ledger.handlers import Handlers, bootstrap
+from ledger.settings import Settings
+from ledger.store.application import Ledger
+from ledger.values import GLOBAL_ROLES, ORGANISATION, SYSTEM, MemberId, Role, TeamId
+
+PEPPER = bytes(range(32))
+START_S = 30
+
+
+class Client:
+    """One member's program."""
+
+    def __init__(self, base_url: str, token: str, member_id: MemberId) -> None:
+        self.token = token
+        self.member_id = member_id
+        self.http = httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def answer(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The whole answer, errors and all."""
+        return self.http.post("/graphql", json={"query": query, "variables": variables}).json()
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """The data of an answer that must have no errors."""
+        found = self.answer(query, **variables)
+        assert "errors" not in found, found["errors"]
+        return found["data"]
+
+    def do(self, mutation: str, **given: Any) -> dict[str, Any]:
+        """The payload of a mutation by its name."""
+        kind = mutation[0].upper() + mutation[1:] + "Input"
+        text = (
+            f"mutation M($input: {kind}!) {{ {mutation}(input: $input) {{ "
+            "userErrors { code message path } position version commandId repeated receipt { recordedAt facts { position leaf } } } }"
+        )
+        return self.ask(text, input=given)[mutation]
+
+    def error(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The only error of an answer."""
+        (found,) = self.answer(query, **variables)["errors"]
+        return found
+
+
+class Api:
+    """A served ledger, in which members can be given roles."""
+
+    def __init__(self, url: str, base_url: str, ledger: Ledger) -> None:
+        self.database_url = url
+        self.base_url = base_url
+        self.ledger = ledger
+        self.handlers = Handlers(ledger, ViewCandidates(url))
+        self.clients: list[Client] = []
+
+    def issue(self, command: Any) -> Any:
+        """What the system itself does."""
+        return self.handlers.handle(Issued(command=command, command_id=uuid4(), member_id=SYSTEM, at=datetime.now(UTC)))
+
+    def team(self, name: str = "Checkout") -> TeamId:
+        team_id = TeamId(uuid4())
+        self.issue(FormTeam(team_id=team_id, name=name))
+        return team_id
+
+    def client(self, role: Role | None = None, team_id: TeamId | None = None, name: str = "Ada") -> Client:
+        """A member with a role: in a team, or across teams."""
+        member_id = MemberId(uuid4())
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            members.put(connection, [Person(member_id, name)])
+            secret, _ = tokens.create(connection, PEPPER, member_id, "tests")
+        if role is not None:
+            where = ORGANISATION if role in GLOBAL_ROLES else team_id
+            assert where is not None
+            self.issue(AddMember(where, member_id))
+            self.issue(GrantRole(where, member_id, role))
+        found = Client(self.base_url, secret, member_id)
+        self.clients.append(found)
+        return found
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            cursor = connection.execute(statement, values)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """The address at which an application answers inside the block."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, loop="uvloop", http="httptools")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_S
+    while not server.started and thread.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert server.started
+    try:
+        yield address(listening)
+    finally:
+        server.should_exit = True
+        thread.join(START_S)
+        listening.close()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(database_url=database_url, data_dir=tmp_path, token_pepper=PEPPER, pool_size=4)
+
+
+@pytest.fixture
+def api(settings: Settings) -> Iterator[Api]:
+    """A served ledger of this test's own, with its views followed."""
+    assert settings.database_url is not None
+    ledger = Ledger(settings.database_url)
+    bootstrap(ledger, datetime.now(UTC), uuid4())
+    with served(create_app(settings)) as base_url:
+        found = Api(settings.database_url, base_url, ledger)
+        yield found
+        for client in found.clients:
+            client.http.close()
+    ledger.close()
+
+
+def case(**more: Any) -> dict[str, Any]:
+    """A business case that is whole."""
+    return {
+        "problem": "Every change to the price rules breaks the basket.",
+        "benefitsOfFixing": [
+            {"code": "EASES_CHANGE", "text": "A rule changes in one place, in an hour instead of two days."}
+        ],
+        "risksOfIgnoring": [
+            {"text": "A wrong price is charged.", "probability": 0.2, "lossHours": "40", "windowWeeks": 12}
+        ],
+        "noRisksOfFixing": "The rules are covered by tests.",
+        "noBenefitsOfIgnoring": "Nothing is won by waiting.",
+        **more,
+    }
