@@ -8,7 +8,6 @@ from ledger.domain.proposal.concerns import (
     decide_resolve_concern,
 )
 from ledger.domain.proposal.deciding import (
-    ReviewContext,
     decide_carry_over_item,
     decide_explain_decision,
     decide_take_decision,
@@ -20,6 +19,7 @@ from ledger.domain.proposal.estimating import (
     decide_remove_dependency,
 )
 from ledger.domain.proposal.evolving import evolve
+from ledger.domain.proposal.grounds import ReviewContext
 from ledger.domain.proposal.lifecycle import (
     decide_merge_proposal,
     decide_split_proposal,

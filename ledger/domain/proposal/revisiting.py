@@ -156,8 +156,8 @@ def decide_reopen_proposal(state: ProposalState | None, issued: Issued[ReopenPro
             "The decline is final, so it cannot be reopened. Appeal it, or submit a new proposal.",
             "proposal_id",
         )
-    answered_on = decision.case_version if decision is not None else 0
-    if command.because is ReopenCause.CASE_REVISED and known.case_version <= max(answered_on, 1):
+    answered_on = decision.case_version if decision is not None else 1
+    if command.because is ReopenCause.CASE_REVISED and known.case_version <= answered_on:
         raise Rejected(
             Code.WRONG_STATE,
             f"The case is still at version {known.case_version}, which the answer was given on. Revise it first.",

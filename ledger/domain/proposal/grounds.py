@@ -1,0 +1,116 @@
+"""What an answer rests on: an open product review, no concern in the way, the versions that were looked at, and the item's place."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from ledger.commands.proposal import TakeDecision
+from ledger.domain.proposal.state import ProposalState
+from ledger.domain.rejected import Code, Rejected
+from ledger.ranking import DEFAULT_FORMULA, Formula, score
+from ledger.values import AgendaItem, PolicyId, ProposalId, ReviewId, ReviewKind, TeamId
+
+
+class ReviewContext(Struct, frozen=True):
+    """What a decision needs to know of its review. Capacity and what is reserved of it are in engineer-days.
+
+    `policy_…` and `formula` are those that rank the agenda; `cut_score` is the lowest score that still fits the capacity.
+    """
+
+    review_id: ReviewId
+    team_id: TeamId
+    kind: ReviewKind
+    open: bool
+    agenda: tuple[AgendaItem, ...]
+    capacity: Decimal
+    reserved: Decimal = Decimal(0)
+    cut_score: float | None = None
+    policy_id: PolicyId | None = None
+    policy_version: int = 0
+    formula: Formula = DEFAULT_FORMULA
+
+    def item(self, proposal_id: ProposalId) -> AgendaItem | None:
+        """This will give the proposal's place on the agenda; None: it has none."""
+        return next((item for item in self.agenda if item.proposal_id == proposal_id), None)
+
+
+def check_review(state: ProposalState, review: ReviewContext) -> AgendaItem:
+    """This will check rule 7, and give the item's place on the agenda."""
+    if review.kind is not ReviewKind.PRODUCT:
+        raise Rejected(
+            Code.REVIEW_NOT_OPEN,
+            "An engineering review prepares the list and decides nothing. Decide in an open product review.",
+            "review_id",
+        )
+    if not review.open:
+        raise Rejected(Code.REVIEW_NOT_OPEN, "The review is not open. Open it, or decide in one that is.", "review_id")
+    if review.team_id != state.team_id:
+        raise Rejected(
+            Code.REVIEW_NOT_OPEN,
+            "The review is another team's. Decide in an open product review of the proposal's team.",
+            "review_id",
+        )
+    item = review.item(state.proposal_id)
+    if item is None:
+        raise Rejected(
+            Code.NOT_ON_AGENDA, "The proposal is not on this review's agenda. Take it to the next one.", "proposal_id"
+        )
+    return item
+
+
+def check_concerns(state: ProposalState) -> None:
+    """This will check rule 8."""
+    blocking = state.blocking_concerns
+    if blocking:
+        raise Rejected(
+            Code.CONCERN_OPEN,
+            f"{len(blocking)} blocking concern{'s are' if len(blocking) > 1 else ' is'} open: "
+            f"{'; '.join(_short(c.raised.text) for c in blocking)}. Have it resolved, or overrule it with a reason.",
+            "proposal_id",
+        )
+
+
+def _short(text: str, most: int = 80) -> str:
+    return f"“{text}”" if len(text) <= most else f"“{text[: most - 1]}…”"
+
+
+def check_basis(state: ProposalState, command: TakeDecision, review: ReviewContext) -> None:
+    """This will check rule 4, and name each version that has moved on."""
+    pairs = (
+        ("case_version", "the case", command.case_version, state.case_version),
+        ("estimate_version", "the estimate", command.estimate_version, state.estimate_version),
+        ("impact_version", "the impact", command.impact_version, state.impact_version),
+    )
+    moved = [(name, f"{what} {seen} → {now}") for name, what, seen, now in pairs if seen != now]
+    seen_policy, policy = (command.policy_id, command.policy_version), (review.policy_id, review.policy_version)
+    if seen_policy != policy:
+        moved.append(("policy_version", f"the policy {_policy(*seen_policy)} → {_policy(*policy)}"))
+    if moved:
+        raise Rejected(
+            Code.STALE_BASIS,
+            f"What you looked at has changed: {', '.join(words for _, words in moved)}. "
+            "Look at the new versions, then decide on those.",
+            moved[0][0],
+        )
+
+
+def _policy(policy_id: PolicyId | None, version: int) -> str:
+    return "default" if policy_id is None else f"{policy_id} version {version}"
+
+
+def place(state: ProposalState, item: AgendaItem, review: ReviewContext) -> tuple[float, int]:
+    """This will give score and rank: those of the agenda, or new ones where the item moved on since it was frozen."""
+    shown = (item.case_version, item.estimate_version, item.impact_version)
+    if shown == (state.case_version, state.estimate_version, state.impact_version) and item.score is not None:
+        return item.score, item.rank or _rank(state.proposal_id, item.score, review)
+    total = score(review.formula, state.to_item()).total
+    return total, _rank(state.proposal_id, total, review)
+
+
+def _rank(proposal_id: ProposalId, total: float, review: ReviewContext) -> int:
+    rank, seen = 1, False
+    for other in review.agenda:
+        seen = seen or other.proposal_id == proposal_id
+        ahead = (other.score or 0.0) > total or ((other.score or 0.0) == total and not seen)
+        rank += ahead and other.proposal_id != proposal_id
+    return rank
