@@ -74,7 +74,8 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
     """This will count a decision; one on a part of a proposal leaves the proposal as it was."""
     proposal = rows.need(PROPOSALS, event.stream_id)
     whole, refused = fact.scope is None, fact.verdict is Verdict.NO
-    first = whole and not proposal.answered
+    first = whole and not proposal.answers
+    new = whole and fact.disposition not in proposal.answers
     waited = (event.occurred_at - proposal.submitted_at).total_seconds() / DAY_S
     team = rows.get(TEAMS, proposal.team_id) if refused and whole and event.source is None else None
     hours = team.hours_to_tell if team else None
@@ -86,6 +87,7 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
         (fact.self_decided, Said.SELF_DECIDED),
         (event.source is not None, Said.IMPORTED),
         (first, Said.FIRST),
+        (new, Said.FIRST_OF_ITS_KIND),
     ):
         said |= flag if holds else Said(0)
     rows.put(
@@ -106,7 +108,8 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
     )
     if whole:
         looked_at = proposal.looked_at or event.occurred_at
-        rows.put(PROPOSALS, replace(proposal, pending=False, answered=True, looked_at=looked_at))
+        answers = (*proposal.answers, fact.disposition) if new else proposal.answers
+        rows.put(PROPOSALS, replace(proposal, pending=False, answers=answers, looked_at=looked_at))
         if fact.disposition is Disposition.REDIRECT:
             redirected(rows, event, fact)
 

@@ -57,6 +57,8 @@ class Said(IntFlag):
     IMPORTED = 512
     #: The proposal's first answer as a whole.
     FIRST = 1024
+    #: The proposal's first answer with this disposition.
+    FIRST_OF_ITS_KIND = 2048
 
 
 class CountedProposal(Struct, frozen=True, array_like=True, gc=False):
@@ -70,7 +72,8 @@ class CountedProposal(Struct, frozen=True, array_like=True, gc=False):
     proposer: MemberId | None = None
     pending: bool = True
     looked_at: datetime | None = None
-    answered: bool = False
+    #: The dispositions that it was answered with so far, each once.
+    answers: tuple[Disposition, ...] = ()
     redirected: bool = False
 
 

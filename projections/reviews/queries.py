@@ -1,0 +1,105 @@
+"""Reviews as lists, one review with its agenda, and how many a team has held."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from ledger.values import ReviewKind
+from projections.audit.structs import AuditedProposal
+from projections.audit.tables import PROPOSALS
+from projections.conditions import Conditions, Connection, Teams, rows
+from projections.reviews.structs import AgendaEntry, ReviewRecord, ReviewState
+from projections.reviews.tables import ITEMS, REVIEWS
+
+
+class AgendaLine(Struct, frozen=True):
+    """One item of an agenda with its proposal; None: the audit view, which keeps titles, has not got to it yet."""
+
+    item: AgendaEntry
+    proposal: AuditedProposal | None
+
+
+class Agenda(Struct, frozen=True):
+    """A review with its agenda in order."""
+
+    review: ReviewRecord
+    lines: tuple[AgendaLine, ...] = ()
+
+
+async def review(
+    connection: Connection, teams: Teams, review_id: UUID, *, agenda: bool = True, as_of: int | None = None
+) -> Agenda | None:
+    """This will give a review, with its agenda if asked for; None: it is not there or may not be seen."""
+    where = Conditions(as_of)
+    where.add("r.review_id = %(id)s", id=review_id).add(where.stands("r")).among("r.team_id", "visible", teams)
+    joined = (
+        f" LEFT JOIN views.review_items AS i ON i.review_id = r.review_id AND {where.stands('i')}"
+        f" LEFT JOIN views.audit_proposals AS p ON p.proposal_id = i.proposal_id AND {where.stands('p')}"
+    )
+    found = await rows(
+        connection,
+        f"SELECT r.doc, {'i.doc, p.doc' if agenda else 'NULL, NULL'} FROM views.reviews AS r{joined if agenda else ''}"
+        f" WHERE {where}{' ORDER BY i.place' if agenda else ''}",
+        where.values,
+    )
+    if not found:
+        return None
+    lines = tuple(AgendaLine(ITEMS.decode(i), None if p is None else PROPOSALS.decode(p)) for _, i, p in found if i)
+    return Agenda(REVIEWS.decode(found[0][0]), lines)
+
+
+async def reviews(
+    connection: Connection,
+    teams: Teams,
+    *,
+    limit: int,
+    after: tuple[datetime, UUID] | None = None,
+    team_ids: Sequence[UUID] | None = None,
+    kind: ReviewKind | None = None,
+    states: Sequence[ReviewState] | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    as_of: int | None = None,
+) -> list[ReviewRecord]:
+    """This will give reviews by their planned start, the latest first. For the next ones: SCHEDULED and AGENDA_FROZEN, from now on."""
+    where = Conditions(as_of)
+    where.add(where.stands("r")).among("r.team_id", "visible", teams).among("r.team_id", "teams", team_ids)
+    where.given("r.kind = %(kind)s", kind=kind.value if kind else None).within("r.starts_at", since, until)
+    where.among("r.state", "states", None if states is None else [state.value for state in states])
+    if after is not None:
+        where.add("(r.starts_at, r.review_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    found = await rows(
+        connection,
+        f"SELECT r.doc FROM views.reviews AS r WHERE {where} ORDER BY r.starts_at DESC, r.review_id DESC LIMIT %(limit)s",
+        {**where.values, "limit": limit},
+    )
+    return [REVIEWS.decode(doc) for (doc,) in found]
+
+
+async def next_agenda(
+    connection: Connection, teams: Teams, team_id: UUID, kind: ReviewKind, *, as_of: int | None = None
+) -> UUID | None:
+    """This will name the team's review whose agenda is looked at now: the open one, else the next with a frozen agenda."""
+    where = Conditions(as_of)
+    where.add(where.stands("r")).among("r.team_id", "visible", teams)
+    where.add("r.team_id = %(team)s AND r.kind = %(kind)s", team=team_id, kind=kind.value)
+    where.add("r.state IN ('OPEN', 'AGENDA_FROZEN')")
+    found = await rows(
+        connection,
+        f"SELECT r.review_id FROM views.reviews AS r WHERE {where}"
+        " ORDER BY r.state = 'OPEN' DESC, r.starts_at, r.review_id LIMIT 1",
+        where.values,
+    )
+    return found[0][0] if found else None
+
+
+async def reviews_held(connection: Connection, team_id: UUID, *, as_of: int | None = None) -> int:
+    """This will count the product reviews that a team has held."""
+    where = Conditions(as_of)
+    where.add(where.stands("r"))
+    where.add("r.team_id = %(team)s AND r.kind = 'PRODUCT' AND r.state = 'CLOSED'", team=team_id)
+    ((count,),) = await rows(connection, f"SELECT count(*) FROM views.reviews AS r WHERE {where}", where.values)
+    held: int = count
+    return held
