@@ -117,7 +117,7 @@ async def running(url: str, pool_size: int, *, follow: bool) -> AsyncIterator[Pa
         if follow:
             follower = Follower(url, ledger, VIEWS)
             follower.start()
-            stack.push_async_callback(anyio.to_thread.run_sync, lambda: follower.stop())
+            stack.push_async_callback(anyio.to_thread.run_sync, follower.stop, GRACE_S)
         reads = await stack.enter_async_context(pool(url, READER, pool_size))
         directory = await stack.enter_async_context(pool(url, WRITER, DIRECTORY_POOL_SIZE))
         handlers = Handlers(ledger, ViewCandidates(url))
@@ -194,20 +194,7 @@ def serve(settings: Settings, *, follow: bool = True, ready: Callable[[str], Non
 
 def _serve(settings: Settings, follow: bool, ready: Callable[[str], None] | None) -> None:
     several = settings.workers > 1
-    config = uvicorn.Config(
-        "ledger.app:worker" if several else create_app(settings, follow=follow),
-        factory=several,
-        workers=settings.workers,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
+    config = server_config("ledger.app:worker" if several else create_app(settings, follow=follow), settings)
     with config.bind_socket() as listening:
         if several:
             os.environ.update(_environment(settings, follow))
@@ -220,6 +207,24 @@ def _serve(settings: Settings, follow: bool, ready: Callable[[str], None] | None
         server.run(sockets=[listening])
         if not server.started:
             raise NotStarted("The server could not start; see above.")
+
+
+def server_config(app: Litestar | str, settings: Settings) -> uvicorn.Config:
+    """This will say how the application is served; a text names the function that makes it in each worker."""
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=settings.workers,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
 
 
 def _environment(settings: Settings, follow: bool) -> dict[str, str]:

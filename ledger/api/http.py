@@ -109,15 +109,13 @@ async def execute(
     except TimeoutError:
         raise RequestRefused(504, refusal(UNAVAILABLE, f"This took longer than {REQUEST_S:.0f} s.")) from None
     body: dict[str, Any] = {}
-    status = 200
     if result.errors:
         body["errors"] = [presented(error) for error in result.errors[:ERRORS_MAX]]
         if result.data is None and all(error.path is None for error in result.errors):
-            status = not_run
-    if status == 200 or result.data is not None:  # noqa: PLR2004
-        body["data"] = result.data
+            return _response(body, not_run, media_type)
+    body["data"] = result.data
     body["extensions"] = {"ledger": await _shown(context)}
-    return _response(body, status, media_type)
+    return _response(body, 200, media_type)
 
 
 async def _shown(context: Context) -> dict[str, Any]:

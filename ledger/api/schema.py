@@ -1,6 +1,7 @@
 """The whole schema, put together from the nouns. `python -m ledger.api.schema` prints its SDL, sorted."""
 
 import sys
+from functools import cache
 
 import strawberry
 from graphql import GraphQLError, lexicographic_sort_schema, print_schema
@@ -29,6 +30,7 @@ class LedgerSchema(strawberry.Schema):
         """This will do nothing."""
 
 
+@cache
 def build() -> LedgerSchema:
     """This will put the schema together."""
     READERS.update(NODES)

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import psycopg
 import pytest
 import uvicorn
+from litestar import Litestar
 
-from ledger.app import ViewCandidates, address, create_app
+from ledger.app import ViewCandidates, address, create_app, server_config
 from ledger.commands import Issued
 from ledger.commands.team import AddMember, FormTeam, GrantRole
 from ledger.directory import members, tokens
@@ -104,11 +105,10 @@ class Api:
 
 
 @contextmanager
-def served(app: Any) -> Iterator[str]:
+def served(app: Litestar, settings: Settings) -> Iterator[str]:
     """The address at which an application answers inside the block."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, loop="uvloop", http="httptools")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(app, settings))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
     thread.start()
     deadline = time.monotonic() + START_S
@@ -134,7 +134,7 @@ def api(settings: Settings) -> Iterator[Api]:
     assert settings.database_url is not None
     ledger = Ledger(settings.database_url)
     bootstrap(ledger, datetime.now(UTC), uuid4())
-    with served(create_app(settings)) as base_url:
+    with served(create_app(settings), settings) as base_url:
         found = Api(settings.database_url, base_url, ledger)
         yield found
         for client in found.clients:
