@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from ledger.commands.issued import Issued
 from ledger.commands.proposal import ExplainDecision, TakeDecision
 from ledger.domain import review as reviews
-from ledger.domain.proposal.deciding import ReviewContext, decide_explain_decision, decide_take_decision
+from ledger.domain.proposal.deciding import decide_explain_decision, decide_take_decision
+from ledger.domain.proposal.grounds import ReviewContext
 from ledger.domain.proposal.standing import submitted
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.review import ReviewPhase, ReviewState

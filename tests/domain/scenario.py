@@ -202,11 +202,11 @@ class Outcome:
     """What a command led to: facts, or a no."""
 
     def __init__(self, before: Scenario, found: list[Struct], no: Rejected | None) -> None:
-        self._before, self._found, self._no = before, found, no
+        self._before, self._found, self.no = before, found, no
 
     @property
     def facts(self) -> list[Any]:
-        assert self._no is None, f"it was refused: {self._no.code} {self._no.message}"
+        assert self.no is None, f"it was refused: {self.no.code} {self.no.message}"
         return self._found
 
     def then(self, *expected: Struct) -> Scenario:
@@ -219,11 +219,11 @@ class Outcome:
         return Scenario((*self._before.recorded, *self.facts))
 
     def refused(self, code: Code, *path: str, saying: str | None = None) -> Self:
-        assert self._no is not None, f"it was not refused: {self._found}"
-        assert (self._no.code, self._no.path) == (code, path), self._no.message
-        assert self._no.message.endswith((".", "”")), self._no.message
+        assert self.no is not None, f"it was not refused: {self._found}"
+        assert (self.no.code, self.no.path) == (code, path), self.no.message
+        assert self.no.message.endswith("."), self.no.message
         if saying is not None:
-            assert self._no.message == saying
+            assert self.no.message == saying
         return self
 
 

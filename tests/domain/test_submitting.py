@@ -212,7 +212,7 @@ def test_a_proposal_is_redirected_to_where_it_belongs() -> None:
         .then(facts.ProposalRedirected(RedirectTarget.TRACKER, "It is a single bug.", "https://tracker.example/7"))
     )
     assert after.state.status is ProposalStatus.REDIRECTED
-    given(*ACCEPTED).when(replace(REDIRECT, target=RedirectTarget.TEAM, team_id=OTHER_TEAM)).recorded
+    assert given(*ACCEPTED).when(replace(REDIRECT, target=RedirectTarget.TEAM, team_id=OTHER_TEAM)).facts
 
 
 @pytest.mark.parametrize(

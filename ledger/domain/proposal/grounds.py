@@ -64,8 +64,8 @@ def check_concerns(state: ProposalState) -> None:
     if blocking:
         raise Rejected(
             Code.CONCERN_OPEN,
-            f"{len(blocking)} blocking concern{'s are' if len(blocking) > 1 else ' is'} open: "
-            f"{'; '.join(_short(c.raised.text) for c in blocking)}. Have it resolved, or overrule it with a reason.",
+            f"{len(blocking)} blocking concern{'s are' if len(blocking) > 1 else ' is'} open "
+            f"({'; '.join(_short(c.raised.text) for c in blocking)}). Have it resolved, or overrule it with a reason.",
             "proposal_id",
         )
 

@@ -77,7 +77,7 @@ def _lacking(shape: Shape, companion: str, beside: Beside) -> str | None:
     if not companion:
         return "Add it."
     if shape in {Shape.LINK, Shape.LINK_AND_REVISIT} and not LINK.search(companion):
-        return f"{companion!r} holds no link; give one such as https://… or urn:…"
+        return f"{companion!r} holds no link; give one that begins with https, urn or mailto."
     if shape is Shape.LINK_AND_REVISIT and not beside.has_revisit:
         return "Add the revisit condition that brings the item back, such as ITEM_DELIVERED."
     if shape is Shape.TWO_FIGURES and len(FIGURE.findall(companion)) < 2:  # noqa: PLR2004 - "both figures"
