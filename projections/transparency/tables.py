@@ -70,6 +70,17 @@ MATTERS = Table(
     indexes=(Index("team_id, at, kind, state, area, system"),),
 )
 
-TEAMS = Table("transparency_teams", CountedTeam, key=("team_id",), columns=(Column("team_id", "uuid"),), by_stream=True)
+TEAMS = Table(
+    "transparency_teams",
+    CountedTeam,
+    key=("team_id",),
+    columns=(
+        Column("team_id", "uuid"),
+        Column("formed_at", "timestamptz"),
+        Column("engineering_days", "bigint"),
+        Column("product_days", "bigint"),
+    ),
+    by_stream=True,
+)
 
 TABLES = (PROPOSALS, DECISIONS, MARKS, MATTERS, TEAMS)
