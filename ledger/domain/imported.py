@@ -73,7 +73,7 @@ _UNWANTED = frozenset(
 )
 
 
-class SourceAmount(Struct, frozen=True, omit_defaults=True):
+class SourceAmount(Struct, frozen=True, gc=False, omit_defaults=True):
     """An estimate or an actual figure in the source's own unit. None: the source does not say."""
 
     value: str | None = None
@@ -82,7 +82,7 @@ class SourceAmount(Struct, frozen=True, omit_defaults=True):
     stage: str | None = None
 
 
-class SourceSubmission(Struct, frozen=True):
+class SourceSubmission(Struct, frozen=True, gc=False):
     """What a source says of the proposal as a whole."""
 
     title: str
@@ -91,7 +91,7 @@ class SourceSubmission(Struct, frozen=True):
     kind: str | None = None
 
 
-class SourceFact(Struct, frozen=True):
+class SourceFact(Struct, frozen=True, gc=False):
     """One fact of a source: its own name for it, and its words. People are ids of the directory already."""
 
     type: str

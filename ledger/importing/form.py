@@ -24,7 +24,7 @@ Text = Annotated[str, Meta(max_length=TEXT_CHARACTERS_MAX)]
 Figure = str | int | float
 
 
-class AmountForm(Struct, frozen=True):
+class AmountForm(Struct, frozen=True, gc=False):
     """An estimate or an actual figure."""
 
     value: Figure | None = None
@@ -33,7 +33,7 @@ class AmountForm(Struct, frozen=True):
     stage: Word | None = None
 
 
-class FactForm(Struct, frozen=True):
+class FactForm(Struct, frozen=True, gc=False):
     """The keys of a fact that mean something to the import."""
 
     seq: int
@@ -60,21 +60,21 @@ class FactForm(Struct, frozen=True):
     superseded_by: Any = None
 
 
-class CaseForm(Struct, frozen=True):
+class CaseForm(Struct, frozen=True, gc=False):
     """The business case."""
 
     text: Text
     recorded_at: Word | None = None
 
 
-class OriginForm(Struct, frozen=True):
+class OriginForm(Struct, frozen=True, gc=False):
     """Where the proposal was found: `repo` names the source, whose history one team holds."""
 
     repo: Id
     url: Annotated[str, Meta(max_length=2000)] | None = None
 
 
-class RecordForm(Struct, frozen=True):
+class RecordForm(Struct, frozen=True, gc=False):
     """One proposal. Facts stay as they were written, since their hash is over all of their keys."""
 
     id: Id
@@ -126,7 +126,7 @@ def content_hash(words: dict[str, Any]) -> bytes:
     return sha256(_canonical(words)).digest()
 
 
-class Instant(Struct, frozen=True):
+class Instant(Struct, frozen=True, gc=False):
     """A moment in UTC, and whether the source names its day only."""
 
     at: datetime

@@ -5,12 +5,15 @@ from hashlib import sha1
 from typing import cast
 from uuid import UUID, SafeUUID, uuid5
 
+from msgspec import Struct
+
 from ledger.values import NAMESPACE, DecisionId, MemberId, ProposalId, TeamId
 
 #: Who records what is imported.
 IMPORTER = MemberId(uuid5(NAMESPACE, "importer"))
 IMPORTER_NAME = "Importer"
 
+_UNKNOWN_SAFETY = SafeUUID.unknown
 _new = cast("Callable[[type[UUID]], UUID]", object.__new__)
 _set = object.__setattr__
 _VERSION_CLEARED = ~((0xF000 << 64) | (0xC000 << 48))
@@ -22,8 +25,20 @@ def named(space: bytes, name: str) -> UUID:
     digest = sha1(space + name.encode(), usedforsecurity=False).digest()
     found = _new(UUID)
     _set(found, "int", (int.from_bytes(digest[:16], "big") & _VERSION_CLEARED) | _VERSION_5)
-    _set(found, "is_safe", SafeUUID.unknown)
+    _set(found, "is_safe", _UNKNOWN_SAFETY)
     return found
+
+
+#: Most people whose ids are kept at hand.
+PEOPLE_KEPT = 50_000
+
+
+class Person(Struct, frozen=True, gc=False):
+    """Somebody whom a source names: their id, their name there, and how a text refers to them without it."""
+
+    member_id: MemberId
+    name: str
+    reference: str
 
 
 class Names:
@@ -33,6 +48,7 @@ class Names:
         self.system = system
         self._space = uuid5(NAMESPACE, f"source:{system}").bytes
         self.team_id = TeamId(self.of("team"))
+        self._people: dict[str, Person] = {}
 
     def of(self, name: str) -> UUID:
         """This will name anything of the source."""
@@ -42,9 +58,15 @@ class Names:
         """This will name a proposal by the source's id for it."""
         return ProposalId(self.of("proposal:" + external_id))
 
-    def member(self, name: str) -> MemberId:
-        """This will name a person by the source's own name for them."""
-        return MemberId(self.of("member:" + name))
+    def person(self, name: str) -> Person:
+        """This will give a person by the source's own name for them."""
+        person = self._people.get(name)
+        if person is None:
+            if len(self._people) >= PEOPLE_KEPT:
+                self._people.clear()
+            member_id = MemberId(self.of("member:" + name))
+            person = self._people[name] = Person(member_id, name, f"member:{member_id}")
+        return person
 
     def command(self, external_fact_id: str) -> UUID:
         """This will name the command that records one fact of the source."""

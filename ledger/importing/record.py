@@ -22,7 +22,7 @@ from ledger.importing.form import (
     dated,
     refused,
 )
-from ledger.importing.naming import Names, decision_id
+from ledger.importing.naming import Names, Person, decision_id
 from ledger.values import Dating, DecisionId, MemberId, ProposalId, Source
 
 #: Keys that the envelope holds, so that they are no words of the fact.
@@ -34,7 +34,7 @@ _WORD_MAX = 200
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One fact of the source on its way in: one command."""
 
     command_id: UUID
@@ -111,10 +111,12 @@ class _Reading:
     ) -> Entry:
         digest = content_hash(words)
         source, said = self._source(fact, str(fact.seq), digest, time)
-        people = self._people(fact.by)
         rest = {key: value for key, value in words.items() if key not in said and value is not None}
-        if people:
-            rest["by"] = _listed(people)
+        people: tuple[MemberId, ...] = ()
+        if fact.by:
+            named = self._people(fact.by)
+            people = tuple([person.member_id for person in named])
+            rest["by"] = _listed(named)
         if fact.named_approvers:
             rest["named_approvers"] = _listed(self._people(fact.named_approvers))
         amount = fact.actual or fact.estimate
@@ -175,7 +177,7 @@ class _Reading:
             time.dating,
             fact.at_source,
             fact.commit,
-            self._person(recorded_by) if recorded_by else None,
+            self._person(recorded_by).member_id if recorded_by else None,
         )
         return source, said
 
@@ -183,7 +185,8 @@ class _Reading:
         form = self.form
         areas = (form.area, form.component, form.owner, form.topic)
         area = next((word for word in areas if isinstance(word, str) and 0 < len(word) <= _WORD_MAX), None)
-        return SourceSubmission(form.title, self._people(form.proposers), area, form.kind)
+        proposers = tuple([person.member_id for person in self._people(form.proposers)])
+        return SourceSubmission(form.title, proposers, area, form.kind)
 
     def _decision(self, number: int, fact: FactForm) -> DecisionId | None:
         """This will name the decision that a fact takes, or the last one before it that its reason is for."""
@@ -210,14 +213,13 @@ class _Reading:
             return None
         return self.names.proposal(own[1] + other[2].zfill(len(own[2])))
 
-    def _people(self, given: list[str] | str | None) -> tuple[MemberId, ...]:
-        named = [given] if isinstance(given, str) else given or []
-        return tuple([self._person(name) for name in named])
+    def _people(self, given: list[str] | str) -> list[Person]:
+        return [self._person(name) for name in ([given] if isinstance(given, str) else given)]
 
-    def _person(self, name: str) -> MemberId:
-        member = self.names.member(name)
-        self.people[member] = name
-        return member
+    def _person(self, name: str) -> Person:
+        person = self.names.person(name)
+        self.people[person.member_id] = name
+        return person
 
 
 def _fact(words: dict[str, Any], number: int) -> FactForm:
@@ -288,8 +290,8 @@ def _figure(value: Figure | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _listed(people: tuple[MemberId, ...]) -> str:
-    return ", ".join([f"member:{member}" for member in people])
+def _listed(people: list[Person]) -> str:
+    return ", ".join([person.reference for person in people])
 
 
 def ids(record: Record) -> Iterator[UUID]:
