@@ -24,6 +24,7 @@ HEAD_OF_PRODUCT = "Maya"
 STEWARD = "Robin"
 AUDITOR = "Alex"
 OBSERVER = "Olu"
+INTEGRATOR = "Build robot"
 
 TEAMS = (
     Cast("Checkout", "Lena", "Paula", ("Noor", "Tomás", "Ines"), Decimal(16), Decimal(150)),
@@ -44,7 +45,7 @@ def team(name: str) -> TeamId:
 
 def everybody() -> tuple[str, ...]:
     """This will list everybody's name once."""
-    names = [STEWARD, AUDITOR, OBSERVER, HEAD_OF_PRODUCT]
+    names = [STEWARD, AUDITOR, INTEGRATOR, OBSERVER, HEAD_OF_PRODUCT]
     for cast in TEAMS:
         names += [cast.lead, cast.product_manager, *cast.engineers]
     return tuple(names)

@@ -117,7 +117,7 @@ class DebtStory:
         basis = EstimateBasis.GUESS if high > 3 * low else EstimateBasis.BREAKDOWN
         self.teller.tell(self.debt.proposer, EstimateProposal(self.id, low, likely, high, 0.6, basis))
         self.estimate_versions = 1
-        if self.debt.re_estimate is None and self.teller.chance.random() < 0.4:  # noqa: PLR2004
+        if not (self.debt.re_estimate or self.debt.merge_into) and self.teller.chance.random() < 0.4:  # noqa: PLR2004
             self.teller.after(self.estimate_wider, days=3)
 
     def estimate_wider(self) -> None:
@@ -150,13 +150,9 @@ class DebtStory:
         concern_id = ConcernId(name("concern", self.debt.key))
         self.teller.tell(concern.by, RaiseConcern(self.id, concern_id, concern.text, blocking=concern.blocking))
         manager = self.cast.product_manager
-        self.teller.after(
-            lambda: self.teller.tell(manager, AnswerConcern(self.id, concern_id, concern.answer)) and None, days=2
-        )
+        self.teller.after(lambda: self.teller.tell(manager, AnswerConcern(self.id, concern_id, concern.answer)), days=2)
         if concern.resolved:
-            self.teller.after(
-                lambda: self.teller.tell(concern.by, ResolveConcern(self.id, concern_id)) and None, days=3
-            )
+            self.teller.after(lambda: self.teller.tell(concern.by, ResolveConcern(self.id, concern_id)), days=3)
 
     def merge(self, into: str) -> None:
         """This will let the debt go on as part of another."""
@@ -181,7 +177,7 @@ class DebtStory:
         if self.debt.benefit is not None:
             benefit, realised, promised, unit = self.debt.benefit
             measured = MeasureBenefit(self.id, benefit, 90, realised, unit, ImpactMethod.MEASURED, promised)
-            self.teller.after(lambda: self.teller.tell(self.cast.lead, measured) and None, days=90)
+            self.teller.after(lambda: self.teller.tell(self.cast.lead, measured), days=90)
 
     def refused(self, decision_id: DecisionId) -> None:
         """This will tell the NO (late or never, where the story says so) and plan what follows from it."""
@@ -239,7 +235,7 @@ class DebtStory:
         self.teller.tell(self.debt.proposer, LodgeAppeal(self.id, appeal_id, decision_id, appeal.grounds, appeal.text))
         hearing = UpholdAppeal if appeal.upheld else DismissAppeal
         heard = hearing(self.id, appeal_id, appeal.reason)
-        self.teller.after(lambda: self.teller.tell(HEAD_OF_PRODUCT, heard) and None, days=8)
+        self.teller.after(lambda: self.teller.tell(HEAD_OF_PRODUCT, heard), days=8)
 
     def lose(self, loss: Loss) -> None:
         """This will report what the warning was about."""

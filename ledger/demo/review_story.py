@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from ledger.commands.proposal import TakeDecision
 from ledger.commands.review import CarryOverItem, CloseReview, FreezeAgenda, OpenReview, ScheduleReview, SkipReview
@@ -25,6 +26,8 @@ from ledger.values import (
     Verdict,
 )
 
+F = TypeVar("F")
+
 #: The review in the last week of the year is not held.
 HOLIDAYS = range(257, 275)
 
@@ -44,7 +47,9 @@ class ReviewStory:
     def schedule(self) -> None:
         """This will plan the review a week ahead."""
         starts_at = day(self.on, 13)
-        self.teller.tell(self.cast.lead, ScheduleReview(self.id, team(self.cast.name), ReviewKind.PRODUCT, starts_at))
+        self.teller.tell(
+            self.cast.product_manager, ScheduleReview(self.id, team(self.cast.name), ReviewKind.PRODUCT, starts_at)
+        )
         self.teller.plan(starts_at - timedelta(hours=3), self.prepare)
 
     def prepare(self) -> None:
@@ -53,7 +58,7 @@ class ReviewStory:
             self.teller.tell(self.cast.product_manager, SkipReview(self.id, "Half of us are away until January."))
             return
         self.teller.let_views_catch_up()
-        frozen = _one(self.teller.tell(self.cast.lead, FreezeAgenda(self.id)), AgendaFrozen)
+        frozen = _one(self.teller.tell(self.cast.product_manager, FreezeAgenda(self.id)), AgendaFrozen)
         if not frozen.items:
             self.teller.tell(self.cast.product_manager, SkipReview(self.id, "Nothing is pending."))
             return
@@ -183,5 +188,5 @@ def _conditions(answer: Answer, teller: Teller) -> tuple[RevisitCondition, ...]:
     return tuple(found)
 
 
-def _one(outcome: Outcome, kind: type) -> object:
+def _one(outcome: Outcome, kind: type[F]) -> F:
     return next(event.fact for event in outcome.facts if isinstance(event.fact, kind))

@@ -1,22 +1,38 @@
 """The whole story: its people are appointed, its policies defined, and then each debt and each review has its days."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from uuid import uuid5
 
 from ledger.commands.policy import ActivatePolicy, DefinePolicy
+from ledger.commands.review import ScheduleReview
 from ledger.commands.team import AddMember, FormTeam, GrantRole, SetCadence, SetCapacity, SetServiceLevel
-from ledger.demo.cast import AUDITOR, HEAD_OF_PRODUCT, OBSERVER, STEWARD, TEAMS, Cast, member, team
+from ledger.demo.cast import (
+    AUDITOR,
+    HEAD_OF_PRODUCT,
+    INTEGRATOR,
+    OBSERVER,
+    STEWARD,
+    TEAMS,
+    Cast,
+    everybody,
+    member,
+    team,
+)
 from ledger.demo.debt_story import DebtStory
 from ledger.demo.debts import debts
 from ledger.demo.review_story import ReviewStory
-from ledger.demo.teller import FIRST_DAY, LAST_DAY, Teller, day, name
+from ledger.demo.teller import LAST_DAY, Teller, day, name
 from ledger.ranking import Formula
-from ledger.values import ORGANISATION, SYSTEM, PolicyId, PolicyMethod, Role
+from ledger.values import NAMESPACE, ORGANISATION, SYSTEM, PolicyId, PolicyMethod, ReviewId, ReviewKind, Role
 
 MOMENTUM = PolicyId(name("policy", "momentum"))
 COST_OF_DELAY = PolicyId(name("policy", "cost-of-delay"))
 #: A product review every four weeks, each team in a week of its own.
 CYCLE_DAYS = 28
+#: The command by which a ledger knows that it has heard the whole story.
+THE_END = uuid5(NAMESPACE, "demo/command/end")
+
+__all__ = ["THE_END", "everybody", "tell"]
 
 
 def tell(teller: Teller, progress: Callable[[int, int], None]) -> None:
@@ -28,11 +44,12 @@ def tell(teller: Teller, progress: Callable[[int, int], None]) -> None:
         for number, on in enumerate(range(15 + 7 * week, LAST_DAY, CYCLE_DAYS)):
             ReviewStory(teller, cast, stories, number, on)
     teller.play(progress)
+    look_ahead(teller)
 
 
 def appoint(teller: Teller) -> None:
     """This will form the teams and give everybody a role."""
-    for who, role in ((STEWARD, Role.STEWARD), (AUDITOR, Role.AUDITOR)):
+    for who, role in ((STEWARD, Role.STEWARD), (AUDITOR, Role.AUDITOR), (INTEGRATOR, Role.INTEGRATOR)):
         teller.tell_as(SYSTEM, AddMember(ORGANISATION, member(who)))
         teller.tell_as(SYSTEM, GrantRole(ORGANISATION, member(who), role))
     for cast in TEAMS:
@@ -74,9 +91,14 @@ def define_policies(teller: Teller) -> None:
     for cast in TEAMS:
         teller.tell(STEWARD, ActivatePolicy(MOMENTUM, team(cast.name)))
     change = ActivatePolicy(COST_OF_DELAY, team("Checkout"))
-    teller.plan(day(280, 9), lambda: teller.tell(STEWARD, change) and None)
+    teller.plan(day(280, 9), lambda: teller.tell(STEWARD, change))
 
 
-def ends_at() -> str:
-    """This will give the story's last day."""
-    return (FIRST_DAY + timedelta(days=LAST_DAY)).date().isoformat()
+def look_ahead(teller: Teller) -> None:
+    """This will plan each team's next review. The last of these commands marks the story as told."""
+    teller.now = max(teller.now, day(LAST_DAY))
+    for cast in TEAMS:
+        review_id = ReviewId(name("review", f"{cast.name}/next"))
+        last = cast is TEAMS[-1]
+        plan = ScheduleReview(review_id, team(cast.name), ReviewKind.PRODUCT, day(LAST_DAY + 14, 13))
+        teller.tell_as(member(cast.product_manager), plan, THE_END if last else None)

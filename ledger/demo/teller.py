@@ -13,11 +13,15 @@ from msgspec import Struct
 from ledger.commands import Issued
 from ledger.demo.cast import member
 from ledger.handlers import Handlers, Outcome
-from ledger.values import NAMESPACE
+from ledger.values import NAMESPACE, MemberId
 
 #: The story's first day, a Monday. It ends before the day this was written, so that live commands come after it.
 FIRST_DAY = datetime(2025, 4, 7, 9, 0, tzinfo=UTC)
 LAST_DAY = 540
+
+
+#: What somebody does; what it returns is not looked at.
+Act = Callable[[], object]
 
 
 class Views(Protocol):
@@ -33,18 +37,18 @@ class Teller:
     def __init__(self, handlers: Handlers, caught_up: Views, seed: int = 7) -> None:
         self._handlers = handlers
         self._caught_up = caught_up
-        self._calendar: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._calendar: list[tuple[datetime, int, Act]] = []
         self._order = count()
         self._told = count()
         self.chance = Random(seed)  # noqa: S311 - a story, not a secret
         self.now = FIRST_DAY
         self.position = 0
 
-    def plan(self, at: datetime, act: Callable[[], None]) -> None:
+    def plan(self, at: datetime, act: Act) -> None:
         """This will have the act played at its time, or now where that has passed; acts after the last day are left out."""
         heapq.heappush(self._calendar, (max(at, self.now), next(self._order), act))
 
-    def after(self, act: Callable[[], None], *, days: float = 0, hours: float = 0) -> None:
+    def after(self, act: Act, *, days: float = 0, hours: float = 0) -> None:
         """This will have the act played that much later."""
         self.plan(self.now + timedelta(days=days, hours=hours), act)
 
@@ -52,10 +56,10 @@ class Teller:
         """This will issue the command as this person now."""
         return self.tell_as(member(who), command)
 
-    def tell_as(self, who: UUID, command: Struct) -> Outcome:
-        """This will issue the command as this member now; a minute goes by."""
-        command_id = uuid5(NAMESPACE, f"demo/command/{next(self._told)}")
-        outcome = self._handlers.handle(Issued(command, command_id, who, self.now))  # type: ignore[arg-type]
+    def tell_as(self, who: MemberId, command: Struct, command_id: UUID | None = None) -> Outcome:
+        """This will issue the command as this member now; a minute goes by. Its id follows from its place in the story."""
+        command_id = command_id or uuid5(NAMESPACE, f"demo/command/{next(self._told)}")
+        outcome = self._handlers.handle(Issued(command, command_id, who, self.now))
         self.position = outcome.position
         self.now += timedelta(minutes=1)
         return outcome

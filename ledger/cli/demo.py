@@ -1,0 +1,70 @@
+"""`decision-ledger demo`."""
+
+from dataclasses import replace
+
+import msgspec
+import rich_click as click
+
+from ledger import app
+from ledger.cli.running import answer, as_json, console, database, progress
+from ledger.cli.serve import listening, settled
+from ledger.demo.queries import QUERIES, Query
+from ledger.demo.showing import WHO, Shown, show
+
+#: Under the data folder, so that the story never meets a ledger that somebody works with.
+FOLDER = "demo"
+
+
+@click.command()
+@listening
+@as_json
+def demo(host: str | None, port: int | None, workers: int | None, json: bool) -> None:
+    """Tell a story of three teams over eighteen months, and serve it until Ctrl-C.
+
+    A second start serves at once. To hear it anew, remove the folder `demo` under LEDGER_DATA_DIR.
+
+    \b
+    decision-ledger demo
+    decision-ledger demo --port 9000
+    """
+    settings = settled(host, port, workers)
+    settings = replace(settings, data_dir=settings.data_dir / FOLDER)
+    with database(settings) as url:
+        with progress("Telling eighteen months of three teams", json=json) as moved:
+            shown = show(url, settings.pepper(), moved)
+        app.serve(
+            replace(settings, database_url=url),
+            follow=settings.follow,
+            ready=lambda address: answer(_document(address, shown), _page(address, shown), json=json),
+        )
+    console.print("Stopped; what was told is kept.")
+
+
+def _document(address: str, shown: Shown) -> dict[str, object]:
+    return {
+        "graphql": f"{address}/graphql",
+        "facts": shown.facts,
+        "tokens": shown.tokens,
+        "queries": [{"asks": query.asks, "query": query.text} for query in QUERIES],
+    }
+
+
+def _page(address: str, shown: Shown) -> str:
+    lines = [
+        f"\nThe ledger answers at {address}/graphql ({shown.facts} facts of three teams, told as a story).",
+        "\nA token per role; those of an earlier start have ended:",
+        *(f"  {role:<17} {WHO[role]:<12} {secret}" for role, secret in shown.tokens.items()),  # type: ignore[index]
+        "\nThree queries to paste into another terminal:",
+        *(_curl(address, shown.tokens[query.role], query) for query in QUERIES),
+        "\nCtrl-C ends it and everything that it started.",
+    ]
+    return "\n".join(lines)
+
+
+def _curl(address: str, secret: str, query: Query) -> str:
+    body = msgspec.json.encode({"query": " ".join(query.text.split())}).decode().replace("'", "'\\''")
+    return (
+        f"\n# {query.asks}\n"
+        f"curl -s {address}/graphql -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/json' \\\n"
+        f"  -d '{body}'"
+    )

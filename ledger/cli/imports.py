@@ -1,0 +1,63 @@
+"""`decision-ledger import`."""
+
+from pathlib import Path
+
+import rich_click as click
+
+from ledger.cli.running import answer, as_json, console, database, progress
+from ledger.importing import BadLine, ImportReport, Progress, import_histories
+from ledger.settings import Settings
+from ledger.store.application import Ledger
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["histories"]),
+    default="histories",
+    help="What the files hold: JSON Lines histories.",
+)
+@click.option("--strict", is_flag=True, help="Stop at the first bad line; nothing of its file is recorded.")
+@as_json
+def import_(files: tuple[Path, ...], format_: str, strict: bool, json: bool) -> None:
+    """Import decision histories. Running it again adds nothing; after an interruption it goes on.
+
+    A bad line is named with its number and reason, nothing of it is recorded, the rest goes on, and the exit code is 1.
+
+    \b
+    decision-ledger import peps.jsonl keps.jsonl
+    decision-ledger import history.jsonl --strict --json
+    """
+    with (
+        database(Settings.from_environment(), migrated=True) as url,
+        Ledger(url, pool_size=2, statement_timeout_ms=60_000) as ledger,
+        progress("Importing", json=json) as moved,
+    ):
+        report = import_histories(
+            ledger, url, files, strict=strict, progress=lambda at: _move(moved, at), bad_line=_name
+        )
+    answer(report, _sentences(report), json=json)
+    if not report.ok:
+        raise SystemExit(1)
+
+
+def _move(moved: object, at: Progress) -> None:
+    moved(at.done, at.total)  # type: ignore[operator]
+
+
+def _name(bad: BadLine) -> None:
+    console.print(str(bad), style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _sentences(report: ImportReport) -> str:
+    lines = [
+        f"{Path(file.path).name}: {file.proposals} proposals, {file.facts_recorded} facts new, {file.facts_known} known already,"
+        f" {file.bad_line_count} bad lines, {file.seconds:.1f} s"
+        for file in report.files
+    ]
+    lines.append(f"{report.events_recorded} events recorded in {report.seconds:.1f} s.")
+    if report.stopped:
+        lines.append("Stopped at the first bad line. Mend it and run the same command again.")
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""What the verbs share: a database to work on, signals that end a command in order, and answers for people or machines."""
+
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ledger.settings import Settings
+from ledger.store.embedded import EmbeddedPostgres
+from ledger.store.migrations import migrate
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: People read progress and warnings on stderr; stdout is the answer.
+console = Console(stderr=True)
+
+
+def as_json(command: F) -> F:
+    """This will give a verb its `--json`."""
+    return click.option("--json", "json", is_flag=True, help="Answer with one JSON document on stdout.")(command)
+
+
+def answer(document: object, sentence: str, *, json: bool) -> None:
+    """This will print the one or the other on stdout."""
+    click.echo(msgspec.json.encode(document, order="deterministic").decode() if json else sentence)
+
+
+@contextmanager
+def database(settings: Settings, *, migrated: bool = False) -> Iterator[str]:
+    """This will give the URL of the database to work on; an embedded one runs as long as somebody uses it.
+
+    `migrated`: bring an embedded one up to date first; another is changed only by whoever asks for it.
+    """
+    # A plain kill ends a command like Ctrl-C does, so that what it started ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.basicConfig(level=settings.log_level_number, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with EmbeddedPostgres.start(settings.data_dir) as server:
+        if migrated:
+            migrate(server.url)
+        yield server.url
+
+
+@contextmanager
+def progress(what: str, *, json: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """This will show a bar on stderr and give the function that moves it: done, and of how many."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=json or not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
