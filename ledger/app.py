@@ -38,10 +38,12 @@ from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.migrations import migrate, pending
 from ledger.values import PolicyId, ProposalId, ProposalStatus, TeamId
 from projections.audit import projector as audit
+from projections.backlog import projector as backlog
 from projections.follower import Follower
 from projections.outcomes import projector as outcomes
 from projections.projector import View
 from projections.reviews import projector as reviews
+from projections.teams import projector as teams
 from projections.transparency import projector as transparency
 
 log = logging.getLogger(__name__)
@@ -56,18 +58,15 @@ FOLLOW = "LEDGER_SERVE_FOLLOW"
 LOOKED_AT_MAX = 10_000
 
 _PROPOSALS = b"""
-SELECT proposal_id FROM views.audit_proposals WHERE team_id = %s AND status = %s AND valid_to IS NULL LIMIT %s
+SELECT id FROM views.backlog WHERE team_id = %s AND status = %s AND valid_to IS NULL LIMIT %s
 """
 _REVIEWS_HELD = b"""
 SELECT min(valid_from) FROM views.reviews WHERE team_id = %s AND kind = 'PRODUCT' AND state = 'CLOSED' GROUP BY review_id ORDER BY 1
 """
-_POLICY = b"""
-SELECT stream_id FROM ledger.events
- WHERE topic = 'PolicyActivated' AND convert_from(payload, 'UTF8')::json ->> 'team_id' = %s::text ORDER BY position DESC LIMIT 1
-"""
+_POLICY = b"SELECT policy_id FROM views.backlog_rankings WHERE team_id = %s AND valid_to IS NULL"
 
-#: Every view there is.
-VIEWS: tuple[View, ...] = (audit.VIEW, outcomes.VIEW, reviews.VIEW, transparency.VIEW)
+#: Every view there is; the first is followed first.
+VIEWS: tuple[View, ...] = (teams.VIEW, backlog.VIEW, audit.VIEW, outcomes.VIEW, reviews.VIEW, transparency.VIEW)
 
 
 class NotMigrated(RuntimeError):  # noqa: N818 - named for what happened

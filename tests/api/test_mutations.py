@@ -149,9 +149,9 @@ def test_an_answer_says_the_position_that_it_recorded(api: Api) -> None:
     assert body["extensions"]["ledger"] == {"position": body["data"]["formTeam"]["position"], "lagMs": 0}
 
 
-def test_a_role_that_was_given_is_there_on_the_next_request(api: Api) -> None:
+def test_a_role_that_was_given_is_there_at_its_position(api: Api) -> None:
     steward, ada = api.client(Role.STEWARD), api.client()
-    query = "{ viewer { rolesAcrossTeams teams { teamId roles } member { memberId name } client } }"
+    query = "query V($at: Position) { viewer(atLeast: $at) { rolesAcrossTeams teams { teamId roles } member { memberId name } client } }"
     assert ada.ask(query)["viewer"] == {
         "rolesAcrossTeams": [],
         "teams": [],
@@ -164,4 +164,4 @@ def test_a_role_that_was_given_is_there_on_the_next_request(api: Api) -> None:
         steward.do("grantRole", teamId=str(ORGANISATION), memberId=member, role="AUDITOR"),
     ):
         assert done["userErrors"] == []
-    assert ada.ask(query)["viewer"]["rolesAcrossTeams"] == ["AUDITOR"]
+    assert ada.ask(query, at=done["position"])["viewer"]["rolesAcrossTeams"] == ["AUDITOR"]
