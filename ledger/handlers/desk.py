@@ -1,7 +1,9 @@
 """Where every command arrives: look, decide, append; again if somebody was faster; and the first outcome for a repeated one."""
 
 from contextlib import AbstractContextManager, nullcontext
+from random import uniform
 from threading import Lock
+from time import sleep
 from typing import Any
 from uuid import UUID
 
@@ -30,9 +32,12 @@ HANDLERS: dict[type[Struct], Handler] = {
 }
 
 #: How often a command is tried while others change the same streams.
-ATTEMPTS_MAX = 6
+ATTEMPTS_MAX = 10
 #: Locks that those share who try again, so that they go one after the other instead of losing to each other.
 TURNS = 64
+#: The longest pause before the n-th new try, in seconds for n = 1: it doubles each time, so that processes get out of step.
+PAUSE_S = 0.001
+PAUSE_S_MAX = 0.05
 
 
 class Handlers:
@@ -62,8 +67,10 @@ class Handlers:
     def _handle(self, issued: Issued[Any], request_hash: bytes) -> Outcome:
         handler = HANDLERS[type(issued.command)]
         turn: AbstractContextManager[object] = nullcontext()
-        for _ in range(ATTEMPTS_MAX):
+        for attempt in range(ATTEMPTS_MAX):
             with turn:
+                if attempt:
+                    sleep(uniform(0, min(PAUSE_S * 2 ** (attempt - 1), PAUSE_S_MAX)))  # noqa: S311 - no secret
                 try:
                     return self._attempt(handler, issued, request_hash)
                 except VersionConflict as conflict:

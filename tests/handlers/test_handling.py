@@ -11,12 +11,26 @@ from ledger.commands import Issued
 from ledger.commands import proposal as proposals
 from ledger.commands import team as teams
 from ledger.domain.rejected import Code, Rejected
-from ledger.events.proposal import DecisionTaken
+from ledger.events.proposal import DecisionExplained, DecisionTaken
 from ledger.events.review import ItemDecided
 from ledger.events.team import CapacitySet
+from ledger.handlers import bootstrap
 from ledger.store.application import Ledger
-from ledger.values import CATALOGUE, ORGANISATION, SYSTEM, Actor, MemberId, ProposalId, Role
-from tests.handlers.world import CASE, ENGINEER, LEAD, PRODUCT, STEWARD, TEAM, World, no, yes
+from ledger.values import CATALOGUE, ORGANISATION, SYSTEM, Actor, MemberId, ProposalId, RedirectTarget, Role, TeamId
+from tests.handlers.world import (
+    CASE,
+    DECLINED,
+    ENGINEER,
+    LEAD,
+    MONDAY,
+    OTHER_TEAM,
+    PRODUCT,
+    STEWARD,
+    TEAM,
+    World,
+    no,
+    yes,
+)
 
 
 def test_an_outcome_says_what_was_recorded_and_where(world: World) -> None:
@@ -210,3 +224,49 @@ def test_a_ledger_starts_with_its_organisation_and_its_reasons_and_gets_them_onc
     world.do(SYSTEM, teams.AddMember(ORGANISATION, somebody))
     world.do(SYSTEM, teams.GrantRole(ORGANISATION, somebody, Role.STEWARD))
     assert world.do(somebody, teams.FormTeam(TEAM, "Checkout")).version == 1
+
+
+def test_eight_processes_that_start_at_once_bootstrap_one_ledger(database_url: str) -> None:
+    ledgers = [Ledger(database_url, pool_size=1) for _ in range(8)]
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            done = list(pool.map(lambda ledger: bootstrap(ledger, MONDAY, uuid4()), ledgers))
+        assert sum(receipt is not None for receipt in done) == 1
+        assert [len(ledgers[0].events(stream)) for stream in (ORGANISATION, CATALOGUE)] == [1, 21]
+    finally:
+        for ledger in ledgers:
+            ledger.close()
+
+
+def test_a_request_whose_time_names_no_zone_is_refused(world: World) -> None:
+    with pytest.raises(Rejected) as refused:
+        world.do(STEWARD, teams.SetCapacity(TEAM, Decimal(1)), at=world.now.replace(tzinfo=None))
+
+    assert (refused.value.code, refused.value.path) == (Code.BAD_USER_INPUT, ("at",))
+
+
+def test_a_proposal_is_asked_of_a_team_and_goes_to_one_that_is_there(world: World) -> None:
+    proposal_id = world.propose()
+
+    with pytest.raises(Rejected) as organisation:
+        world.do(ENGINEER, proposals.SubmitProposal(ProposalId(uuid4()), ORGANISATION, "Totals", CASE))
+    with pytest.raises(Rejected) as nowhere:
+        world.do(
+            LEAD,
+            proposals.RedirectProposal(proposal_id, RedirectTarget.TEAM, "Theirs.", team_id=TeamId(uuid4())),
+        )
+
+    assert (organisation.value.code, organisation.value.path) == (Code.BAD_USER_INPUT, ("team_id",))
+    assert (nowhere.value.code, nowhere.value.path) == (Code.NOT_FOUND, ("team_id",))
+    redirected = proposals.RedirectProposal(proposal_id, RedirectTarget.TEAM, "Theirs.", team_id=OTHER_TEAM)
+    assert world.do(LEAD, redirected).version > 0
+
+
+def test_a_no_is_explained_later_by_a_code_that_is_active_then(world: World) -> None:
+    proposal_id, review_id = world.propose(), world.open()
+    taken = no(review_id, proposal_id)
+    world.decide(taken)
+
+    (event,) = world.do(PRODUCT, proposals.ExplainDecision(proposal_id, taken.decision_id, DECLINED)).facts
+
+    assert event.fact == DecisionExplained(taken.decision_id, DECLINED)
