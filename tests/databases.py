@@ -89,7 +89,7 @@ def serve(backend: Backend) -> Iterator[Server]:
     if backend.kind == "dsn":
         yield Server(backend.dsn)
     elif backend.kind == "docker":
-        with _container(in_memory=_has_memory()) as url:
+        with _container(in_memory=has_memory()) as url:
             yield Server(url)
     else:
         from ledger.store.embedded import EmbeddedPostgres
@@ -99,7 +99,7 @@ def serve(backend: Backend) -> Iterator[Server]:
 
 
 def _embedded(why: str) -> Backend:
-    in_memory = _has_memory()
+    in_memory = has_memory()
     place = MEMORY if in_memory else Path(tempfile.gettempdir())
     for left in place.glob(f"{FOLDER_PREFIX}*"):
         _clear_if_left(left)
@@ -107,7 +107,8 @@ def _embedded(why: str) -> Backend:
     return Backend("embedded", f"{why}; {where}", folder=str(place / f"{FOLDER_PREFIX}{uuid4().hex[:12]}"))
 
 
-def _has_memory() -> bool:
+def has_memory() -> bool:
+    """This will say whether the machine's memory has room for the tests' data."""
     return MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN
 
 

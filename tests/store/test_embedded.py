@@ -18,6 +18,7 @@ import pytest
 
 from ledger.store import embedded, embedded_install, embedded_keeper
 from ledger.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from tests import databases
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 30
@@ -69,7 +70,7 @@ def owner(folder: Path, *, python: tuple[str, ...] = (sys.executable,), **argume
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     """A folder that every user can reach, with a space in its name."""
-    made = Path(tempfile.mkdtemp(prefix="embedded tests "))
+    made = Path(tempfile.mkdtemp(prefix="embedded tests ", dir=databases.MEMORY if databases.has_memory() else None))
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)
