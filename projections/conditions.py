@@ -60,3 +60,11 @@ async def rows(connection: Connection, statement: str, values: dict[str, Any]) -
     """This will run one statement and give all of its rows."""
     cursor = await connection.execute(statement.encode(), values, binary=True)
     return await cursor.fetchall()
+
+
+async def instant_of(connection: Connection, position: int, otherwise: datetime) -> datetime:
+    """This will give when a position was recorded, from which the ages in a past state are reckoned."""
+    found = await rows(
+        connection, "SELECT recorded_at FROM ledger.events WHERE position = %(position)s", {"position": position}
+    )
+    return found[0][0] if found else otherwise

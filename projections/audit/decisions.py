@@ -1,6 +1,6 @@
 """Decisions as lists: what was declined, by what ground, and which NOs wait to be told or answered."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -13,6 +13,7 @@ from projections.conditions import Conditions, Connection, Teams, rows
 
 #: Most values that one facet lists.
 FACET_MAX = 100
+HOUR = timedelta(hours=1)
 
 
 class NoFilter(Struct, frozen=True):
@@ -33,6 +34,21 @@ class NoFilter(Struct, frozen=True):
     imported: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+class Notice(Struct, frozen=True):
+    """A NO that waits to be told, or to be answered by the one it was told to; ages in hours since it was taken."""
+
+    decision: AuditedDecision
+    age_hours: float
+    #: Hours past the time that the team promised; None: it promised none, or it was told, or there is time left.
+    hours_overdue: float | None
+
+    @classmethod
+    def of(cls, decision: AuditedDecision, now: datetime) -> "Notice":
+        """This will reckon a notice's age at an instant."""
+        late = (now - decision.tell_by) / HOUR if decision.tell_by and decision.told_at is None else 0.0
+        return cls(decision, (now - decision.decided_at) / HOUR, late if late > 0 else None)
 
 
 class FacetCount(Struct, frozen=True):

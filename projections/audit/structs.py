@@ -20,6 +20,7 @@ from ledger.values import (
     Disposition,
     MemberId,
     PolicyId,
+    PolicyMethod,
     ProposalId,
     ProposalStatus,
     Reason,
@@ -368,6 +369,11 @@ class PolicyVersion(Struct, frozen=True, omit_defaults=True):
     name: str
     formula: Formula
     at: datetime
+
+    @property
+    def method(self) -> PolicyMethod:
+        """This will name the formula."""
+        return self.formula.method
 
 
 def member_ids(decision: AuditedDecision) -> set[UUID]:

@@ -34,14 +34,33 @@ async def review(
     """This will give a review, with its agenda if asked for; None: it is not there or may not be seen."""
     where = Conditions(as_of)
     where.add("r.review_id = %(id)s", id=review_id).add(where.stands("r")).among("r.team_id", "visible", teams)
+    return await _agenda(connection, f"SELECT r.review_id, r.doc FROM views.reviews AS r WHERE {where}", where, agenda)
+
+
+async def next_agenda(
+    connection: Connection, teams: Teams, team_id: UUID, kind: ReviewKind, *, as_of: int | None = None
+) -> Agenda | None:
+    """This will give the team's review that is looked at now, with its agenda: the open one, else the next whose agenda is fixed."""
+    where = Conditions(as_of)
+    where.add(where.stands("r")).among("r.team_id", "visible", teams)
+    where.add("r.team_id = %(team)s AND r.kind = %(kind)s", team=team_id, kind=kind.value)
+    where.add("r.state IN ('OPEN', 'AGENDA_FROZEN')")
+    which = (
+        f"SELECT r.review_id, r.doc FROM views.reviews AS r WHERE {where}"
+        " ORDER BY r.state = 'OPEN' DESC, r.starts_at, r.review_id LIMIT 1"
+    )
+    return await _agenda(connection, which, where, True)
+
+
+async def _agenda(connection: Connection, which: str, where: Conditions, agenda: bool) -> Agenda | None:
     joined = (
         f" LEFT JOIN views.review_items AS i ON i.review_id = r.review_id AND {where.stands('i')}"
         f" LEFT JOIN views.audit_proposals AS p ON p.proposal_id = i.proposal_id AND {where.stands('p')}"
+        " ORDER BY i.place"
     )
     found = await rows(
         connection,
-        f"SELECT r.doc, {'i.doc, p.doc' if agenda else 'NULL, NULL'} FROM views.reviews AS r{joined if agenda else ''}"
-        f" WHERE {where}{' ORDER BY i.place' if agenda else ''}",
+        f"WITH r AS ({which}) SELECT r.doc, {'i.doc, p.doc' if agenda else 'NULL, NULL'} FROM r{joined if agenda else ''}",
         where.values,
     )
     if not found:
@@ -76,23 +95,6 @@ async def reviews(
         {**where.values, "limit": limit},
     )
     return [REVIEWS.decode(doc) for (doc,) in found]
-
-
-async def next_agenda(
-    connection: Connection, teams: Teams, team_id: UUID, kind: ReviewKind, *, as_of: int | None = None
-) -> UUID | None:
-    """This will name the team's review whose agenda is looked at now: the open one, else the next with a frozen agenda."""
-    where = Conditions(as_of)
-    where.add(where.stands("r")).among("r.team_id", "visible", teams)
-    where.add("r.team_id = %(team)s AND r.kind = %(kind)s", team=team_id, kind=kind.value)
-    where.add("r.state IN ('OPEN', 'AGENDA_FROZEN')")
-    found = await rows(
-        connection,
-        f"SELECT r.review_id FROM views.reviews AS r WHERE {where}"
-        " ORDER BY r.state = 'OPEN' DESC, r.starts_at, r.review_id LIMIT 1",
-        where.values,
-    )
-    return found[0][0] if found else None
 
 
 async def reviews_held(connection: Connection, team_id: UUID, *, as_of: int | None = None) -> int:

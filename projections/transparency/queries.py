@@ -147,7 +147,8 @@ def _matters(w: Conditions) -> str:
 
 
 def _cadence(w: Conditions) -> str:
-    span = "GREATEST(0, extract(epoch FROM COALESCE(%(until)s::timestamptz, %(now)s) - GREATEST(%(since)s::timestamptz, x.formed_at)) / 86400)"
+    begins = "GREATEST(%(since)s::timestamptz, x.formed_at)"
+    span = f"GREATEST(0, extract(epoch FROM COALESCE(%(until)s::timestamptz, %(now)s) - {begins}) / 86400)"
     return (
         f"SELECT json_build_object('product', sum(floor({span} / NULLIF(product_days, 0)))::bigint,"
         f" 'engineering', sum(floor({span} / NULLIF(engineering_days, 0)))::bigint)"

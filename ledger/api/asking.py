@@ -1,0 +1,84 @@
+"""What the root fields over the audit, transparency, reviews and outcomes views have in common."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from ledger.api.connection import Connection, Edge, Page, PageInfo
+from ledger.api.context import Info
+from ledger.api.inputs import make
+from ledger.api.shown import Shown
+from ledger.api.standing import Connection as Reading
+from projections.conditions import instant_of
+
+#: The cursor's key of a list by time: the instant, and the id that settles a tie.
+BY_TIME: tuple[Any, Any] = (datetime, UUID)
+
+TeamsArgument = Annotated[
+    list[UUID] | None, strawberry.argument(description="Only these teams; left out: all that you may see.")
+]
+SinceArgument = Annotated[datetime | None, strawberry.argument(description="From this instant on.")]
+UntilArgument = Annotated[datetime | None, strawberry.argument(description="Up to before this instant.")]
+
+
+def field(shown: Any, about: str, resolver: Any) -> Any:
+    """This will make a root field of a shown type."""
+    return strawberry.field(resolver=resolver, graphql_type=shown, description=about)
+
+
+def connection_of(shown: Shown) -> Any:
+    """This will give the type of a page of something shown."""
+    return Connection.__class_getitem__(shown.type)
+
+
+def connection_with(shown: Shown, name: str, about: str, **more: tuple[Any, str]) -> Any:
+    """This will make the type of a page that has further fields of its own, by name: their type and description."""
+    body: dict[str, tuple[Any, Any]] = {
+        "edges": (
+            list[Edge.__class_getitem__(shown.type)],
+            strawberry.field(description="The items with their cursors."),
+        ),  # type: ignore[misc]
+        "nodes": (list[shown.type], strawberry.field(description="The items alone.")),  # type: ignore[name-defined]
+        "page_info": (PageInfo, strawberry.field(description="Whether there is more, and where to go on.")),
+        "total_count": (
+            int | None,
+            strawberry.field(
+                description="How many there are on all pages together; counted only when it is asked for."
+            ),
+        ),
+    }
+    body |= {field: (type_, strawberry.field(description=text)) for field, (type_, text) in more.items()}
+    return make(strawberry.type, name, body, about=about)
+
+
+async def page(
+    info: Info,
+    shown: Shown,
+    asked: Page,
+    rows: list[Any],
+    key: Any,
+    connection: Reading,
+    *,
+    total: int | None = None,
+) -> Connection[Any]:
+    """This will make a page of rows, with the names of the members that those on it mention read at once."""
+    people = await shown.members_of(rows[: asked.first], info.context, connection)
+    return asked.connection(rows, key=key, node=lambda row: shown.show(row, people), total=total)
+
+
+async def one(info: Info, shown: Shown, row: Any, connection: Reading) -> Any:
+    """This will show one row, with the names of the members that it mentions."""
+    return shown.show(row, await shown.members_of([row], info.context, connection))
+
+
+async def instant(connection: Reading, at: int | None) -> datetime:
+    """This will give the instant from which ages are reckoned: now, or when a past position was recorded."""
+    now = datetime.now(UTC)
+    return now if at is None else await instant_of(connection, at, now)
+
+
+def tuple_of(values: list[Any] | None) -> tuple[Any, ...] | None:
+    """This will give an argument's values as a query takes them; None: it was left out."""
+    return None if values is None else tuple(values)

@@ -1,0 +1,228 @@
+"""Why not: one proposal's decisions, one decision, and lists of NOs."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+
+from ledger.api.asking import (
+    BY_TIME,
+    TeamsArgument,
+    connection_of,
+    connection_with,
+    field,
+    instant,
+    one,
+    page,
+    tuple_of,
+)
+from ledger.api.asof import AsOfArgument, AtLeastArgument
+from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
+from ledger.api.context import Info
+from ledger.api.decision_types import DECISION, DECISION_STORY, FACETS, NOTICE, REVISIT, WHY_NOT
+from ledger.api.errors import not_found
+from ledger.values import Disposition
+from projections.audit import decisions, returning, story
+
+FACET_NAMES = ("reason", "team", "area", "decider", "told", "explained", "source")
+
+
+@strawberry.input(description="Which NOs are meant; what is left out does not matter.")
+class DeclinedFilter:
+    """As `decisions.NoFilter` has it."""
+
+    dispositions: list[Disposition] | None = strawberry.field(
+        default=None, description="DECLINE, POSTPONE or REDIRECT; left out: DECLINE."
+    )
+    team_ids: list[UUID] | None = strawberry.field(default=None, description="Any of these teams.")
+    reasons: list[str] | None = strawberry.field(default=None, description="Any of these reason codes.")
+    areas: list[str] | None = strawberry.field(default=None, description="Any of these areas.")
+    decider_ids: list[UUID] | None = strawberry.field(default=None, description="Any of these deciders.")
+    sources: list[str] | None = strawberry.field(default=None, description="Any of these source systems.")
+    told: bool | None = strawberry.field(default=None, description="Was the proposer told?")
+    acknowledged: bool | None = strawberry.field(default=None, description="Did a recipient answer?")
+    explained: bool | None = strawberry.field(default=None, description="Has it a reason by now?")
+    explained_when_decided: bool | None = strawberry.field(default=None, description="Had it a reason on its day?")
+    imported: bool | None = strawberry.field(default=None, description="Was it imported?")
+    since: datetime | None = strawberry.field(default=None, description="Taken at or after this instant.")
+    until: datetime | None = strawberry.field(default=None, description="Taken before this instant.")
+
+
+def wanted(given: DeclinedFilter | None) -> decisions.NoFilter:
+    """This will turn the input into the query's filter."""
+    if given is None:
+        return decisions.NoFilter()
+    return decisions.NoFilter(
+        dispositions=tuple_of(given.dispositions) or (Disposition.DECLINE,),
+        teams=tuple_of(given.team_ids),
+        reasons=tuple_of(given.reasons),
+        areas=tuple_of(given.areas),
+        deciders=tuple_of(given.decider_ids),
+        systems=tuple_of(given.sources),
+        told=given.told,
+        acknowledged=given.acknowledged,
+        explained=given.explained,
+        explained_when_decided=given.explained_when_decided,
+        imported=given.imported,
+        since=given.since,
+        until=given.until,
+    )
+
+
+DECLINED = connection_with(
+    DECISION,
+    "DeclinedConnection",
+    "One page of NOs, with what all of them have in common.",
+    facets=(FACETS.type | None, "All that the filter leaves, counted by each side; counted only when it is asked for."),
+)
+
+
+async def why_not(
+    info: Info,
+    proposal_id: Annotated[UUID, strawberry.argument(description="The proposal.")],
+    as_of: AsOfArgument = None,
+    at_least: AtLeastArgument = None,
+) -> Any:
+    """This will tell a proposal's whole story."""
+    context = info.context
+    at = await context.position("audit", as_of, at_least)
+    async with context.read() as connection:
+        now = await instant(connection, at)
+        found = await story.proposal_story(connection, context.visible_teams(), proposal_id, now, as_of=at)
+        if found is None:
+            raise not_found("proposal")
+        return await one(info, WHY_NOT, found, connection)
+
+
+async def decision(
+    info: Info,
+    decision_id: Annotated[UUID, strawberry.argument(description="The decision.")],
+    as_of: AsOfArgument = None,
+    at_least: AtLeastArgument = None,
+) -> Any:
+    """This will tell one decision's story."""
+    context = info.context
+    at = await context.position("audit", as_of, at_least)
+    async with context.read() as connection:
+        now = await instant(connection, at)
+        found = await story.decision_story(connection, context.visible_teams(), decision_id, now, as_of=at)
+        chosen = found and found.of(decision_id)
+        if chosen is None:
+            raise not_found("decision")
+        return await one(info, DECISION_STORY, chosen, connection)
+
+
+async def declined(
+    info: Info,
+    filter: Annotated[  # noqa: A002 - GraphQL's word
+        DeclinedFilter | None, strawberry.argument(description="Which NOs; left out: all that were declined.")
+    ] = None,
+    first: FirstArgument = PAGE,
+    after: AfterArgument = None,
+    as_of: AsOfArgument = None,
+    at_least: AtLeastArgument = None,
+) -> Any:
+    """This will list NOs, the latest first."""
+    context, asked = info.context, Page.of(first, after, "declined", *BY_TIME)
+    given, teams = wanted(filter), context.visible_teams()
+    facets = tuple(name for name in FACET_NAMES if selects(info, "facets", name))
+    counts = selects(info, "totalCount") or selects(info, "facets")
+    at = await context.position("audit", as_of, at_least)
+    async with context.read() as connection:
+        rows = await decisions.declined(connection, teams, given, limit=asked.limit, after=asked.key, as_of=at)
+        found = await decisions.facets(connection, teams, given, names=facets, as_of=at) if counts else None
+        shown = await page(info, DECISION, asked, rows, lambda row: (row.decided_at, row.decision_id), connection)
+    return DECLINED(
+        edges=shown.edges,
+        nodes=shown.nodes,
+        page_info=shown.page_info,
+        total_count=found.total if found else None,
+        facets=FACETS.show(found, {}) if found else None,
+    )
+
+
+async def unanswered_notices(
+    info: Info,
+    told: Annotated[
+        bool | None,
+        strawberry.argument(description="true: told and not answered; false: not told; left out: both."),
+    ] = None,
+    imported: Annotated[
+        bool, strawberry.argument(description="Also imported ones, of which the source says nothing?")
+    ] = False,
+    first: FirstArgument = PAGE,
+    after: AfterArgument = None,
+    as_of: AsOfArgument = None,
+    at_least: AtLeastArgument = None,
+) -> Any:
+    """This will list the NOs that wait, the oldest first."""
+    context, asked = info.context, Page.of(first, after, "notices", *BY_TIME)
+    at = await context.position("audit", as_of, at_least)
+    async with context.read() as connection:
+        now = await instant(connection, at)
+        found = await decisions.unanswered_notices(
+            connection,
+            context.visible_teams(),
+            limit=asked.limit,
+            after=asked.key,
+            told=told,
+            imported=imported,
+            as_of=at,
+        )
+        rows = [decisions.Notice.of(row, now) for row in found]
+        return await page(
+            info, NOTICE, asked, rows, lambda row: (row.decision.decided_at, row.decision.decision_id), connection
+        )
+
+
+async def revisits(
+    info: Info,
+    team_ids: TeamsArgument = None,
+    until: Annotated[
+        datetime | None, strawberry.argument(description="Only those with a date before this instant.")
+    ] = None,
+    first: FirstArgument = PAGE,
+    after: AfterArgument = None,
+    as_of: AsOfArgument = None,
+    at_least: AtLeastArgument = None,
+) -> Any:
+    """This will list the NOs that may come back, the nearest date first."""
+    context, asked = info.context, Page.of(first, after, "revisits", datetime | None, UUID)
+    at = await context.position("audit", as_of, at_least)
+    async with context.read() as connection:
+        now = await instant(connection, at)
+        rows = await returning.revisits(
+            connection,
+            context.visible_teams(),
+            now,
+            limit=asked.limit,
+            after=asked.key,
+            team_ids=tuple_of(team_ids),
+            until=until,
+            as_of=at,
+        )
+        return await page(
+            info, REVISIT, asked, rows, lambda row: (row.decision.next_date, row.decision.decision_id), connection
+        )
+
+
+@strawberry.type
+class DecisionQuery:
+    """The root fields about decisions."""
+
+    why_not: Any = field(
+        WHY_NOT.type,
+        "Why a proposal was declined: verdict, reasons, what was known then, what has changed since, and what would bring it back.",
+        why_not,
+    )
+    decision: Any = field(
+        DECISION_STORY.type, "One decision with what was known then and what has changed since.", decision
+    )
+    declined: Any = field(DECLINED, "NOs, the latest first, with facets: precedents and patterns.", declined)
+    unanswered_notices: Any = field(
+        connection_of(NOTICE), "NOs that were not told, or told and not answered, the oldest first.", unanswered_notices
+    )
+    revisits: Any = field(
+        connection_of(REVISIT), "NOs with conditions that would bring them back, the nearest date first.", revisits
+    )

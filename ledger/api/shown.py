@@ -1,0 +1,125 @@
+"""Output types made from the views' row structs: a field is named, typed and described once, and a row becomes an answer in one pass.
+
+A type shows the fields that are described, and no other. A member's id is shown as a `Member`, whose name the directory gives:
+`members_of` collects the ids, so that one statement reads all names of an answer.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import strawberry
+from msgspec import Struct
+from strawberry.scalars import JSON
+
+from ledger.api.context import Context
+from ledger.api.inputs import make
+from ledger.api.member import Member
+from ledger.api.scalars import Position
+from ledger.api.standing import Connection
+from ledger.directory.members import Person
+from ledger.values import MemberId
+
+People = Mapping[MemberId, Person]
+#: Fields of these names are positions in the ledger, whatever struct they are in.
+POSITIONS = frozenset({"position", "knowledge_position"})
+PLAIN = (str, bool, int, float, UUID, Decimal, datetime, date)
+
+
+class Part(NamedTuple):
+    """One field's GraphQL type, how its value is shown, and which members it names. None: nothing to do, or nobody."""
+
+    annotation: Any
+    show: Callable[[Any, People], Any] | None = None
+    members: Callable[[Any], Iterable[MemberId]] | None = None
+
+
+class Shown:
+    """How one struct is shown; make it with `shown`."""
+
+    def __init__(self, struct: type[Struct], type_: type, parts: dict[str, Part]) -> None:
+        self.struct = struct
+        #: The GraphQL type.
+        self.type: Any = type_
+        self._parts = tuple(parts.items())
+
+    def show(self, row: Any, people: People) -> Any:
+        """This will turn a row into its GraphQL type."""
+        found = {}
+        for name, part in self._parts:
+            value = getattr(row, name)
+            found[name] = value if value is None or part.show is None else part.show(value, people)
+        return self.type(**found)
+
+    def members(self, row: Any) -> Iterable[MemberId]:
+        """This will give the members that a row names, at any depth."""
+        for name, part in self._parts:
+            if part.members is not None:
+                value = getattr(row, name)
+                if value is not None:
+                    yield from part.members(value)
+
+    async def members_of(self, rows: Iterable[Any], context: Context, connection: Connection) -> People:
+        """This will read the names of all members that some rows name, in one statement; in none where they name nobody."""
+        found = {member for row in rows for member in self.members(row)}
+        return await context.members(found, connection) if found else {}
+
+
+SHOWN: dict[type[Struct], Shown] = {}
+
+
+def shown(struct: type[Struct], about: str, *, type_name: str | None = None, **fields: str) -> Shown:
+    """This will make the GraphQL type of a struct from the descriptions of its fields and properties, in their order."""
+    hints = get_type_hints(struct)
+    parts = {field: _part(field, _hint(struct, field, hints)) for field in fields}
+    body = {field: (part.annotation, strawberry.field(description=fields[field])) for field, part in parts.items()}
+    found = Shown(struct, make(strawberry.type, type_name or struct.__name__, body, about=about), parts)
+    SHOWN[struct] = found
+    return found
+
+
+def _hint(struct: type[Struct], field: str, hints: dict[str, Any]) -> Any:
+    if field in hints:
+        return hints[field]
+    return get_type_hints(getattr(struct, field).fget)["return"]
+
+
+def _part(field: str, hint: Any) -> Part:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        (some,) = (one for one in inner if one is not NoneType)
+        part = _part(field, some)
+        return part._replace(annotation=part.annotation | None)
+    if origin is tuple:
+        return _listed(_part(field, inner[0]))
+    if origin is dict:
+        return Part(JSON)
+    if hint is MemberId:
+        return Part(Member, Member.of, lambda member: (member,))
+    bare = getattr(hint, "__supertype__", hint)
+    if bare is int and field in POSITIONS:
+        return Part(Position)
+    if bare in SHOWN:
+        inside = SHOWN[bare]
+        return Part(inside.type, inside.show, inside.members)
+    if isinstance(bare, type) and (issubclass(bare, Enum) or bare in PLAIN):
+        return Part(bare)
+    raise TypeError(f"{field}: no GraphQL type for {hint}; show its struct first")
+
+
+def _listed(part: Part) -> Part:
+    show, members = part.show, part.members
+    return Part(
+        list[part.annotation],  # type: ignore[name-defined]
+        list_of(show) if show else lambda values, _: list(values),
+        None if members is None else (lambda values: (member for value in values for member in members(value))),
+    )
+
+
+def list_of(show: Callable[[Any, People], Any]) -> Callable[[Any, People], list[Any]]:
+    """This will show each of several values."""
+    return lambda values, people: [show(value, people) for value in values]
