@@ -102,7 +102,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
             yield
             parts.clear()
 
-    authenticate = by_token(lambda: parts[0].directory, lambda: parts[0].resources.reads, pepper)
+    authenticate = by_token(lambda: parts[0].directory, pepper)
     return web(schema.build(), lambda: parts[0].resources, authenticate, lifespan)
 
 

@@ -7,8 +7,8 @@ import psycopg
 
 from ledger.api.context import Viewer
 from ledger.api.standing import Connection, Pool
-from ledger.directory.tokens import authenticate
-from ledger.values import MemberId, Role, TeamId
+from ledger.directory.tokens import authenticate, is_well_formed
+from ledger.values import Role, TeamId
 
 _ROLES = b"SELECT team_id, roles FROM views.team_members WHERE member_id = %s AND valid_to IS NULL"
 
@@ -22,18 +22,16 @@ async def roles_of(connection: Connection, member_id: UUID) -> dict[TeamId, froz
         return {}
 
 
-def by_token(
-    directory: Callable[[], Pool], reads: Callable[[], Pool], pepper: bytes
-) -> Callable[[str], Awaitable[Viewer | None]]:
+def by_token(directory: Callable[[], Pool], pepper: bytes) -> Callable[[str], Awaitable[Viewer | None]]:
     """This will give the function that turns a token into its viewer; None: the token lets nobody in."""
 
     async def viewer_of(secret: str) -> Viewer | None:
+        if not is_well_formed(secret):
+            return None
         async with directory().connection() as connection:
             token = await authenticate(connection, pepper, secret)
-        if token is None:
-            return None
-        async with reads().connection() as connection:
-            roles = await roles_of(connection, token.member_id)
-        return Viewer(MemberId(token.member_id), token.client, roles)
+            if token is None:
+                return None
+            return Viewer(token.member_id, token.client, await roles_of(connection, token.member_id))
 
     return viewer_of

@@ -138,14 +138,16 @@ async def _viewer(request: Request[Any, Any, Any], authenticate: Authenticate) -
     try:
         viewer = await authenticate(secret.strip()) if scheme.lower() == "bearer" else None
     except Exception as error:
-        raise RequestRefused(503, _unavailable(error), Retry_After="1") from None
+        shown = _shown_error(error)
+        is_busy = (shown.extensions or {})["code"] == UNAVAILABLE
+        raise RequestRefused(503 if is_busy else 500, shown, **({"Retry_After": "1"} if is_busy else {})) from None
     if viewer is None:
         message = "A valid token is needed: send the header Authorization: Bearer ldg_…"
         raise RequestRefused(401, refusal(UNAUTHENTICATED, message), WWW_Authenticate='Bearer realm="ledger"')
     return viewer
 
 
-def _unavailable(error: Exception) -> GraphQLError:
+def _shown_error(error: Exception) -> GraphQLError:
     shown = presented(GraphQLError(str(error), path=["authentication"], original_error=error))
     return GraphQLError(shown["message"], extensions=shown["extensions"])
 
