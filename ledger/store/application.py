@@ -1,5 +1,6 @@
 """The ledger as the floors above see it: append, load, read."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
@@ -100,6 +101,16 @@ class Ledger(Application[UUID]):
         command = _packed(CommandEvents(events, command_id, request_hash, at))
         (outcome,) = self._log.writes.append([command])
         return self._log.receipt(outcome, command_id, request_hash)
+
+    async def append_async(
+        self, events: Sequence[Event], *, command_id: UUID, request_hash: bytes, at: datetime
+    ) -> Receipt:
+        """This will do the same without holding a thread. Many tasks share a transaction as many threads do, at less cost each."""
+        command = _packed(CommandEvents(events, command_id, request_hash, at))
+        outcome = await self._log.writes.append_async(command)
+        if isinstance(outcome, Receipt):
+            return outcome
+        return await asyncio.to_thread(self._log.receipt, outcome, command_id, request_hash)
 
     def append_many(self, commands: Sequence[CommandEvents]) -> list[Receipt | AppendFault]:
         """This will record many commands in order, each all or none, and say for each what became of it.

@@ -1,5 +1,6 @@
 """What `append` promises: whole commands, no gaps, one record per command id, and a clock that never goes back."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -8,14 +9,14 @@ from uuid import uuid4
 import msgspec
 import psycopg
 import pytest
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from ledger.events.envelope import Event
 from ledger.events.team import MemberJoined
 from ledger.store.application import Ledger
 from ledger.store.codec import leaf
 from ledger.store.faults import CommandReused, StoryRanBackwards, VersionConflict
-from ledger.store.receipt import Receipt
+from ledger.store.receipt import CommandEvents, Receipt
 from tests.store.examples import MONDAY, OTHER_REQUEST, REQUEST, append, command, days, joined, positions
 
 
@@ -59,6 +60,37 @@ def test_a_known_stream_goes_on_from_its_last_version_only(ledger: Ledger, versi
     assert (conflict.value.stream_id, conflict.value.version) == (team, 2)
     assert isinstance(conflict.value, IntegrityError)
     assert append(ledger, command(team, 3)).first_position == 3
+
+
+@pytest.mark.parametrize("versions", [(0, 0), (1, 0), (0, 2), (2,), (-1,), (0, 1, 3)])
+def test_the_library_s_own_streams_may_count_from_0_and_leave_no_gap_either(
+    ledger: Ledger, versions: tuple[int, ...]
+) -> None:
+    stream = uuid4()
+    with pytest.raises(VersionConflict):
+        ledger.recorder.insert_events([StoredEvent(stream, version, "Other", b"{}") for version in versions])
+    assert ledger.recorder.insert_events([StoredEvent(stream, version, "Other", b"{}") for version in (0, 1, 2)]) == [
+        1,
+        2,
+        3,
+    ]
+    for version in (0, 1, 4):
+        with pytest.raises(VersionConflict):
+            ledger.recorder.insert_events([StoredEvent(stream, version, "Other", b"{}")])
+
+
+def test_two_streams_may_take_turns_in_one_command(ledger: Ledger) -> None:
+    proposal, review, both = uuid4(), uuid4(), uuid4()
+    turns = [(proposal, 1), (review, 1), (proposal, 2), (proposal, 3), (review, 2)]
+    events = [joined(both, stream, version, index) for index, (stream, version) in enumerate(turns)]
+    assert ledger.append(events, command_id=both, request_hash=REQUEST, at=MONDAY).last_position == 5
+    wrong = uuid4()
+    turns = [(proposal, 4), (review, 3), (proposal, 6)]
+    events = [joined(wrong, stream, version, index) for index, (stream, version) in enumerate(turns)]
+    with pytest.raises(VersionConflict) as conflict:
+        ledger.append(events, command_id=wrong, request_hash=REQUEST, at=MONDAY)
+    assert conflict.value.stream_id == proposal
+    assert ledger.head() == 5
 
 
 def test_a_command_of_two_streams_is_recorded_whole_or_not_at_all(ledger: Ledger) -> None:
@@ -250,6 +282,27 @@ def test_thousands_of_commands_append_in_order(ledger: Ledger) -> None:
     found = ledger.append_many([command(team, version) for version in range(1, 3001)])
     assert [a.first_position for a in found if isinstance(a, Receipt)] == list(range(1, 3001))
     assert [event.version for event in ledger.read(0, 5000)] == list(range(1, 3001))
+
+
+def test_tasks_append_without_a_thread_each(ledger: Ledger) -> None:
+    team = uuid4()
+    known = command(team, 1)
+    append(ledger, known)
+
+    async def send(sent: CommandEvents) -> Receipt:
+        return await ledger.append_async(
+            sent.events, command_id=sent.command_id, request_hash=sent.request_hash, at=sent.at
+        )
+
+    async def all_at_once() -> list[Receipt | BaseException]:
+        sent = [known, *(command(uuid4(), 1) for _ in range(40)), command(team, 9)]
+        return await asyncio.gather(*map(send, sent), return_exceptions=True)
+
+    first, *others, last = asyncio.run(all_at_once())
+    assert isinstance(first, Receipt)
+    assert (first.first_position, first.repeated) == (1, True)
+    assert isinstance(last, VersionConflict)
+    assert sorted(own.first_position for own in others if isinstance(own, Receipt)) == list(range(2, 42))
 
 
 def test_the_library_s_save_records_a_command_too(ledger: Ledger) -> None:

@@ -142,6 +142,7 @@ DECLARE
     refused       boolean;
     refused_together boolean := false;
     violated      text;
+    inserted      integer;
     known         ledger.commands%ROWTYPE;
 BEGIN
     IF command_total = 0 OR event_total IS NULL
@@ -154,13 +155,17 @@ BEGIN
         RAISE EXCEPTION 'the arrays of a batch do not agree' USING ERRCODE = 'array_subscript_error';
     END IF;
 
-    SELECT clock INTO STRICT ledger_clock FROM ledger.identity;
     -- The lock. What follows sees all that was committed before, and nobody else appends until this commits.
     UPDATE ledger.head AS h
        SET position = h.position + event_total,
-           recorded_at = CASE ledger_clock WHEN 'wall' THEN GREATEST(h.recorded_at, clock_timestamp()) ELSE h.recorded_at END
-     RETURNING h.position - event_total, h.recorded_at INTO STRICT skipped, latest;
-    RETURN QUERY SELECT 0, ledger_clock, skipped + 1, 0, NULLIF(latest, '-infinity'), NULL::uuid, NULL::integer;
+           recorded_at = CASE i.clock WHEN 'wall' THEN GREATEST(h.recorded_at, clock_timestamp()) ELSE h.recorded_at END
+      FROM ledger.identity AS i
+    RETURNING h.position - event_total, h.recorded_at, i.clock INTO STRICT skipped, latest, ledger_clock;
+    command := 0;
+    status := ledger_clock;
+    first_position := skipped + 1;
+    recorded_at := NULLIF(latest, '-infinity');
+    RETURN NEXT;
     IF ledger_clock = 'wall' THEN
         stamp := int8send((extract(epoch FROM latest) * 1000000)::bigint);
     END IF;
@@ -207,20 +212,24 @@ BEGIN
                                    ELSE int8send((extract(epoch FROM instants[c]) * 1000000)::bigint) END
                            || metas[n])
                   FROM generate_series(from_command, to_command) AS c,
-                       generate_series(COALESCE(last_events[c - 1], 0) + 1, last_events[c]) AS n;
-
-                -- The unique index refuses a version that is there already; this one that leaves a gap. A stream starts at 1,
-                -- or at 0 as some of the library's own do.
-                IF EXISTS (
-                    SELECT FROM generate_series(from_event, to_event) AS n
-                     WHERE CASE versions[n]
-                           WHEN 1 THEN false
-                           WHEN 0 THEN EXISTS (SELECT FROM ledger.events AS e
-                               WHERE e.stream_id = stream_ids[n] AND e.version = 1 AND e.position < skipped + n)
-                           ELSE NOT EXISTS (SELECT FROM ledger.events AS e
-                               WHERE e.stream_id = stream_ids[n] AND e.version = versions[n] - 1 AND e.position < skipped + n)
-                           END
-                ) THEN
+                       generate_series(COALESCE(last_events[c - 1], 0) + 1, last_events[c]) AS n
+                 -- The unique index refuses a version that is there already, and this one that leaves a gap: the version before
+                 -- it is the event before it, or is stored, or comes earlier in the batch. A stream starts at 1, or at 0 as
+                 -- some of the library's own do.
+                 WHERE CASE versions[n]
+                       WHEN 1 THEN true
+                       WHEN 0 THEN NOT EXISTS (SELECT FROM ledger.events AS e
+                               WHERE e.stream_id = stream_ids[n] AND e.version = 1)
+                           AND NOT EXISTS (SELECT FROM generate_series(from_event, n - 1) AS m
+                               WHERE stream_ids[m] = stream_ids[n])
+                       ELSE (n > from_event AND stream_ids[n - 1] = stream_ids[n] AND versions[n - 1] = versions[n] - 1)
+                           OR EXISTS (SELECT FROM ledger.events AS e
+                               WHERE e.stream_id = stream_ids[n] AND e.version = versions[n] - 1)
+                           OR EXISTS (SELECT FROM generate_series(from_event, n - 1) AS m
+                               WHERE stream_ids[m] = stream_ids[n] AND versions[m] = versions[n] - 1)
+                       END;
+                GET DIAGNOSTICS inserted = ROW_COUNT;
+                IF inserted <> to_event - from_event + 1 THEN
                     RAISE EXCEPTION 'a version does not follow' USING ERRCODE = 'LG001';
                 END IF;
                 latest := CASE ledger_clock WHEN 'wall' THEN latest ELSE instants[to_command] END;
