@@ -120,7 +120,7 @@ BASIS = Basis(1, 1, 1)
 def decided(disposition: Disposition, decision_id: DecisionId = DECISION, **more: Any) -> facts.DecisionTaken:
     """A decision as a review would have recorded it; `more` changes what it says."""
     verdict = Verdict.YES if disposition is Disposition.SCHEDULE else Verdict.NO
-    told = {"review_id": REVIEW, "basis": BASIS, "decider": MANAGER} | more
+    told: dict[str, Any] = {"review_id": REVIEW, "basis": BASIS, "decider": MANAGER} | more
     return facts.DecisionTaken(decision_id, verdict, disposition, **told)
 
 
@@ -138,7 +138,7 @@ def item(
 
 def review(**changes: Any) -> ReviewContext:
     """An open product review of the team with 20 days, with the debt alone on its agenda."""
-    as_usual = {"kind": ReviewKind.PRODUCT, "open": True, "agenda": (item(),), "capacity": Decimal(20)}
+    as_usual: dict[str, Any] = {"kind": ReviewKind.PRODUCT, "open": True, "agenda": (item(),), "capacity": Decimal(20)}
     return ReviewContext(REVIEW, changes.pop("team_id", TEAM), **(as_usual | changes))
 
 

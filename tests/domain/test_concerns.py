@@ -8,6 +8,7 @@ from ledger.commands import proposal as ask
 from ledger.domain.proposal.state import ConcernStatus
 from ledger.domain.rejected import Code
 from ledger.events import proposal as facts
+from ledger.values import ConcernId
 from tests.domain.scenario import ADMITTED, COLLEAGUE, CONCERN, DEBT, MANAGER, REDIRECTED, given, named
 
 RAISED = facts.ConcernRaised(CONCERN, COLLEAGUE, "Nobody asked the tax people.", blocking=True)
@@ -80,6 +81,6 @@ def test_words_are_said() -> None:
 
 
 def test_one_concern_does_not_touch_another() -> None:
-    second = facts.ConcernRaised(named("second"), MANAGER, "It is late.")  # type: ignore[arg-type]
+    second = facts.ConcernRaised(ConcernId(named("second")), MANAGER, "It is late.")
     state = given(*ADMITTED, RAISED, second, facts.ConcernResolved(CONCERN)).state
     assert [c.status for c in state.concerns] == [ConcernStatus.RESOLVED, ConcernStatus.OPEN]

@@ -19,6 +19,7 @@ from ledger.values import (
     ProposalStatus,
     Reason,
     RedirectTarget,
+    ReopenCause,
     ReviewKind,
     RevisitCondition,
     RevisitKind,
@@ -120,7 +121,7 @@ def test_what_to_do_instead_of_deciding_again_is_said() -> None:
 
 
 def test_a_decision_id_is_used_once() -> None:
-    reopened = (*DECLINED, facts.ProposalReopened("REPROPOSED"))  # type: ignore[arg-type]
+    reopened = (*DECLINED, facts.ProposalReopened(ReopenCause.REPROPOSED))
     decide(DECLINE, *reopened).refused(Code.CONFLICT, "decision_id")
     assert decide(replace(DECLINE, decision_id=LATER_DECISION), *reopened).facts
 

@@ -11,7 +11,17 @@ from ledger.commands import proposal as ask
 from ledger.domain.proposal.business_case import WORDS_MAX, word_count
 from ledger.domain.rejected import Code
 from ledger.events import proposal as facts
-from ledger.values import Benefit, BenefitCode, Evidence, MomentumLevel, ProposalStatus, RedirectTarget, Risk
+from ledger.values import (
+    Benefit,
+    BenefitCode,
+    Evidence,
+    ImpactMethod,
+    MomentumLevel,
+    ProposalStatus,
+    RedirectTarget,
+    ReopenCause,
+    Risk,
+)
 from tests.domain.scenario import (
     ACCEPTED,
     ADMITTED,
@@ -69,8 +79,8 @@ def test_rule_1_an_admitted_item_that_turns_critical_leaves() -> None:
         REVISE,
         REDIRECT,
         ask.ScreenCriticality(DEBT, critical=True),
-        ask.AssessImpact(DEBT, "JUDGED", 0.5, judged_level=MomentumLevel.M1),  # type: ignore[arg-type]
-        ask.ReopenProposal(DEBT, "REPROPOSED"),  # type: ignore[arg-type]
+        ask.AssessImpact(DEBT, ImpactMethod.JUDGED, 0.5, judged_level=MomentumLevel.M1),
+        ask.ReopenProposal(DEBT, ReopenCause.REPROPOSED),
     ],
 )
 def test_rule_1_a_critical_bug_stays_out(command: ask.ReviseBusinessCase) -> None:
@@ -80,7 +90,7 @@ def test_rule_1_a_critical_bug_stays_out(command: ask.ReviseBusinessCase) -> Non
 def test_a_critical_bug_that_was_none_is_screened_again_and_comes_back() -> None:
     screened = given(SUBMITTED, *OFF).when(ask.ScreenCriticality(DEBT, critical=False, note="It was slow, not wrong."))
     after = screened.then(facts.CriticalityScreened(critical=False, note="It was slow, not wrong."))
-    again = ask.ReopenProposal(DEBT, "REPROPOSED")  # type: ignore[arg-type]
+    again = ask.ReopenProposal(DEBT, ReopenCause.REPROPOSED)
     assert after.when(again).recorded.state.status is ProposalStatus.PENDING
 
 
