@@ -152,9 +152,11 @@ def test_rule_4_an_item_that_moved_on_since_the_agenda_is_ranked_anew() -> None:
 
 
 def test_rule_4_equal_scores_rank_by_their_place_on_the_agenda() -> None:
-    score = decide(replace(DECLINE, case_version=2), *READY, case(2)).facts[0].score
-    agenda = (item(OTHER, score, 1), item(version=1), item(THIRD, score, 3))
-    assert decide(replace(DECLINE, case_version=2), *READY, case(2), review=review(agenda=agenda)).facts[0].rank == 2
+    revised = replace(DECLINE, case_version=2)
+    score = decide(revised, *READY, case(2)).facts[0].score
+    before, own, after = item(OTHER, score, 1), item(), item(THIRD, score, 3)
+    for agenda, rank in (((before, own, after), 2), ((own, after), 1), ((before, after, own), 3)):
+        assert decide(revised, *READY, case(2), review=review(agenda=agenda)).facts[0].rank == rank
 
 
 def test_an_agenda_without_ranks_gets_them_when_it_is_decided() -> None:
@@ -421,6 +423,7 @@ def test_rule_13_going_over_the_capacity_needs_a_reason() -> None:
             saying="This takes 4.50 days and 2 of 20 are left, 2.50 too few. "
             "Reserve fewer, or give `over_capacity_reason`.",
         )
+    assert decide(YES, review=review(reserved=Decimal("15.5"))).facts[0].over_capacity_reason is None  # it just fits
     why = "The auditors insist."
     assert decide(replace(YES, over_capacity_reason=why), review=tight).facts[0].over_capacity_reason == why
     assert decide(replace(YES, over_capacity_reason=why)).facts[0].over_capacity_reason is None
