@@ -69,7 +69,7 @@ PERMISSIONS: dict[type[Struct], Permission] = {
     proposal.DismissAppeal: _DECIDING,
     proposal.ReopenProposal: Permission((*ENGINEERS, *DECIDERS), Own.PROPOSER),
     proposal.WaiveRevisit: Permission((Role.ENGINEERING_LEAD, *DECIDERS), Own.PROPOSER),
-    proposal.WithdrawProposal: Permission((Role.ENGINEERING_LEAD,), Own.PROPOSER),
+    proposal.WithdrawProposal: _OWN_PROPOSAL,
     proposal.MergeProposal: _OWN_PROPOSAL,
     proposal.SupersedeProposal: _OWN_PROPOSAL,
     proposal.SplitProposal: _OWN_PROPOSAL,
