@@ -69,7 +69,7 @@ def owner(folder: Path, *, python: tuple[str, ...] = (sys.executable,), **argume
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    """A folder that every user can reach, with a space in its name."""
+    """A folder that every user can reach, with a space in its name; in memory where there is room, which is quicker."""
     made = Path(tempfile.mkdtemp(prefix="embedded tests ", dir=databases.MEMORY if databases.has_memory() else None))
     made.chmod(0o755)
     yield made
