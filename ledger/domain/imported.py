@@ -156,7 +156,8 @@ def _proposed(state: ProposalState | None, fact: SourceFact, team: ImportingTeam
 def _case(state: ProposalState, fact: SourceFact, team: ImportingTeam, rest: Rest) -> list[Struct]:
     text = rest.pop("text", None)
     if not isinstance(text, str):
-        raise Rejected(Code.BAD_USER_INPUT, "The business case has no text. Give it, or leave the case out.", "text")
+        rest.update({} if text is None else {"text": text})
+        return []
     return [BusinessCaseRevised(state.case_version + 1, text, change_note=_taken(rest))]
 
 

@@ -113,12 +113,13 @@ def read(content: bytes) -> RecordForm:
     return record
 
 
-def converted(words: dict[str, Any], form: type[Any], what: str) -> Any:
-    """This will check words against a form. Raises Rejected; `what` names them in the sentence."""
+def converted(words: dict[str, Any], form: type[Any], what: int | str) -> Any:
+    """This will check words against a form. Raises Rejected, whose sentence names the fact by its number, or what else it is."""
     try:
         return msgspec.convert(words, form)
     except msgspec.ValidationError as error:
-        raise refused(f"{what}: {error}. Correct that value.") from None
+        where = what if isinstance(what, str) else f"fact {what}"
+        raise refused(f"{where}: {error}. Correct that value.") from None
 
 
 def content_hash(words: dict[str, Any]) -> bytes:
@@ -152,16 +153,15 @@ def instant(text: str) -> Instant:
         raise ValueError("it is out of range") from None
 
 
-def dated(text: str | None, what: str, key: str) -> Instant | None:
-    """This will read a date that may be left out. Raises Rejected; `what` and `key` say where it stands."""
-    if text is None:
-        return None
+def dated(text: str, number: int | None, key: str) -> Instant:
+    """This will read a date. Raises Rejected; the number of the fact and the key say where it stands."""
     try:
         return instant(text)
     except ValueError as error:
+        where = key if number is None else f"fact {number}: {key}"
         reason = str(error).removeprefix("Invalid ").replace("RFC3339 encoded ", "")
         raise refused(
-            f"{what}: {key} is {text[:40]!r}: {reason}. Write 2026-01-31, or 2026-01-31T12:00:00Z with its zone.", key
+            f"{where} is {text[:40]!r}: {reason}. Write 2026-01-31, or 2026-01-31T12:00:00Z with its zone.", key
         ) from None
 
 

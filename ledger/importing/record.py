@@ -79,7 +79,8 @@ class _Reading:
         self.names = names
         self.people: dict[MemberId, str] = {}
         self.facts = [_fact(words, number) for number, words in enumerate(form.facts, start=1)]
-        self.commands = [names.command(f"{form.id}#{fact.seq}") for fact in self.facts]
+        self.external_ids = [f"{form.id}#{number}" for number in range(1, len(self.facts) + 1)]
+        self.commands = [names.command(external_id) for external_id in self.external_ids]
 
     def record(self) -> Record:
         proposals = [number for number, fact in enumerate(self.facts) if fact.type == "proposed"]
@@ -106,11 +107,11 @@ class _Reading:
         ordered = tuple([placed[3] for placed in entries])
         return Record(self.form.id, self.names, self.names.proposal(self.form.id), ordered, self.people)
 
-    def _entry(  # noqa: PLR0917
+    def _entry(
         self, number: int, fact: FactForm, words: dict[str, Any], time: _Times, known: datetime, last: datetime
     ) -> Entry:
         digest = content_hash(words)
-        source, said = self._source(fact, str(fact.seq), digest, time)
+        source, said = self._source(fact, self.external_ids[number], digest, time)
         rest = {key: value for key, value in words.items() if key not in said and value is not None}
         people: tuple[MemberId, ...] = ()
         if fact.by:
@@ -139,7 +140,7 @@ class _Reading:
         self, words: dict[str, Any], places: list[datetime], proposed: int, last: datetime | None
     ) -> tuple[datetime, int, int, Entry]:
         form: CaseForm = converted(words, CaseForm, BUSINESS_CASE)
-        recorded = dated(form.recorded_at, BUSINESS_CASE, "recorded_at")
+        recorded = None if form.recorded_at is None else dated(form.recorded_at, None, "business_case.recorded_at")
         # Without a date it is only sure to have been there in the end: earlier would be hindsight.
         known = max(places) if recorded is None else max(recorded.at, places[proposed])
         occurred = last if recorded is None else recorded.at
@@ -160,7 +161,7 @@ class _Reading:
         entry = Entry(command, digest, known, occurred, source, SourceFact(BUSINESS_CASE, rest))
         return (known, 1, order, entry)
 
-    def _source(self, fact: FactForm, number: str, digest: bytes, time: _Times) -> tuple[Source, frozenset[str]]:
+    def _source(self, fact: FactForm, external_id: str, digest: bytes, time: _Times) -> tuple[Source, frozenset[str]]:
         said = _ENVELOPE
         recorded_by = fact.recorded_by
         if recorded_by is None and fact.recorded_initials is not None:
@@ -170,7 +171,7 @@ class _Reading:
             url, said = fact.evidence, said | {"evidence"}
         source = Source(
             self.names.system,
-            f"{self.form.id}#{number}",
+            external_id,
             url,
             digest.hex(),
             time.known,
@@ -223,26 +224,31 @@ class _Reading:
 
 
 def _fact(words: dict[str, Any], number: int) -> FactForm:
-    what = f"fact {number}"
-    fact: FactForm = converted(words, FactForm, what)
+    fact: FactForm = converted(words, FactForm, number)
     if fact.seq != number:
-        raise refused(f"{what}: seq is {fact.seq}, but seq counts 1, 2, 3 … without a gap. Number it {number}.", "seq")
+        raise refused(
+            f"fact {number}: seq is {fact.seq}, but seq counts 1, 2, 3 … without a gap. Number it {number}.", "seq"
+        )
     return fact
 
 
 def _times(fact: FactForm) -> _Times:
-    what = f"fact {fact.seq}"
-    at = dated(fact.at, what, "at")
-    recorded = dated(fact.recorded_at, what, "recorded_at")
-    bound = dated(fact.not_after, what, "not_after") or dated(fact.known_by, what, "known_by")
+    at = recorded = bound = None
+    if fact.at is not None:
+        at = dated(fact.at, fact.seq, "at")
+    if fact.recorded_at is not None:
+        recorded = at if fact.recorded_at == fact.at else dated(fact.recorded_at, fact.seq, "recorded_at")
+    if fact.not_after is not None:
+        bound = dated(fact.not_after, fact.seq, "not_after")
+    elif fact.known_by is not None:
+        bound = dated(fact.known_by, fact.seq, "known_by")
     known = recorded or at or bound
-    known_at = None if known is None else known.at
+    if known is None:
+        return _Times(None, Dating.UNDATED, None, is_recorded=False)
+    is_recorded = recorded is not None
     if at is not None:
-        return _Times(at.at, _dating(fact, at), known_at, recorded is not None)
-    latest = bound or recorded
-    if latest is not None:
-        return _Times(latest.at, Dating.NOT_AFTER, known_at, recorded is not None)
-    return _Times(None, Dating.UNDATED, None, is_recorded=False)
+        return _Times(at.at, _dating(fact, at), known.at, is_recorded)
+    return _Times((bound or known).at, Dating.NOT_AFTER, known.at, is_recorded)
 
 
 def _dating(fact: FactForm, at: Instant) -> Dating | None:

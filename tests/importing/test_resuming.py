@@ -1,5 +1,6 @@
 """Running an import again adds nothing, and one that was interrupted ends in the same ledger."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -7,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGKILL
+
+import msgspec
 
 from benchmarks.synthetic_histories import write
 from ledger.events.proposal import ProposalSubmitted
@@ -139,6 +142,15 @@ def test_a_team_that_is_there_already_keeps_its_hours(
     load(written(proposal("pear-2")))
     assert len(log().of(TeamFormed)) == 1
     assert {e.fact.team_id for e in log().of(ProposalSubmitted)} == {Names("example/orchard").team_id}
+
+
+def test_a_report_is_json_as_it_is(load: Load, written: Callable[..., Path]) -> None:
+    report = load(written(proposal("pear-1"), b"{"))
+    told = json.loads(msgspec.json.encode(report))
+    (file,) = told["files"]
+    assert (file["lines"], file["proposals_new"], file["facts_recorded"], file["bad_line_count"]) == (2, 1, 1, 1)
+    assert file["bad_lines"][0]["line"] == 2
+    assert report.events_recorded == 1
 
 
 def by_stream(log: Log) -> list[object]:
