@@ -28,19 +28,20 @@ def field(shown: Any, about: str, resolver: Any) -> Any:
     return strawberry.field(resolver=resolver, graphql_type=shown, description=about)
 
 
+def _of(generic: Any, argument: Any) -> Any:
+    return generic[argument.type if isinstance(argument, Shown) else argument]
+
+
 def connection_of(shown: Shown) -> Any:
     """This will give the type of a page of something shown."""
-    return Connection.__class_getitem__(shown.type)
+    return _of(Connection, shown)
 
 
 def connection_with(shown: Shown, name: str, about: str, **more: tuple[Any, str]) -> Any:
     """This will make the type of a page that has further fields of its own, by name: their type and description."""
     body: dict[str, tuple[Any, Any]] = {
-        "edges": (
-            list[Edge.__class_getitem__(shown.type)],
-            strawberry.field(description="The items with their cursors."),
-        ),  # type: ignore[misc]
-        "nodes": (list[shown.type], strawberry.field(description="The items alone.")),  # type: ignore[name-defined]
+        "edges": (_of(list, _of(Edge, shown)), strawberry.field(description="The items with their cursors.")),
+        "nodes": (_of(list, shown.type), strawberry.field(description="The items alone.")),
         "page_info": (PageInfo, strawberry.field(description="Whether there is more, and where to go on.")),
         "total_count": (
             int | None,
