@@ -3,8 +3,7 @@
 What our own facts have no field for is kept word for word in a `SourceNoted` beside them, under the source's name for the fact.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
 import msgspec
@@ -13,6 +12,7 @@ from msgspec import Struct
 from ledger.domain.codes import NOT_CLASSIFIED, NOT_RECORDED
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
+from ledger.domain.source_fact import BUSINESS_CASE, ImportingTeam, SourceAmount, SourceFact
 from ledger.events.proposal import (
     BusinessCaseRevised,
     DecisionExplained,
@@ -28,22 +28,15 @@ from ledger.events.proposal import (
     WorkStarted,
 )
 from ledger.values import (
-    DecisionId,
     Disposition,
     EffortUnit,
-    MemberId,
-    ProposalId,
     ProposalStatus,
     Reason,
     ReopenCause,
-    TeamId,
     Verdict,
 )
 
 DUPLICATE = "DUPLICATE"
-
-#: The name under which a business case comes: it has a date of its own, but no fact in the source.
-BUSINESS_CASE = "business_case"
 
 #: The source's verdict and what it is with us. Closed without judging the worth (invalid) is a no all the same: those who asked were
 #: turned away, and its raw verdict keeps it apart from a judged decline.
@@ -71,50 +64,6 @@ _EFFORT_MAX = Decimal(10_000_000)
 _UNWANTED = frozenset(
     {ProposalStatus.DECLINED, ProposalStatus.POSTPONED, ProposalStatus.WITHDRAWN, ProposalStatus.SUPERSEDED}
 )
-
-
-class SourceAmount(Struct, frozen=True, gc=False, omit_defaults=True):
-    """An estimate or an actual figure in the source's own unit. None: the source does not say."""
-
-    value: str | None = None
-    unit: str | None = None
-    previous: str | None = None
-    stage: str | None = None
-
-
-class SourceSubmission(Struct, frozen=True, gc=False):
-    """What a source says of the proposal as a whole."""
-
-    title: str
-    proposers: tuple[MemberId, ...] = ()
-    area: str | None = None
-    kind: str | None = None
-
-
-class SourceFact(Struct, frozen=True, gc=False):
-    """One fact of a source: its own name for it, and its words. People are ids of the directory already."""
-
-    type: str
-    #: All that the source says in this fact, by its own keys, but for what the envelope holds: the number, the times and who recorded it.
-    words: Mapping[str, object]
-    by: tuple[MemberId, ...] = ()
-    verdict: str | None = None
-    reason: str | None = None
-    scope: str | None = None
-    amount: SourceAmount | None = None
-    submission: SourceSubmission | None = None
-    #: The decision that this fact takes, or that this reason is for.
-    decision_id: DecisionId | None = None
-    successor: ProposalId | None = None
-    #: A date that the source gives without saying that it is this fact's time.
-    dated: datetime | None = None
-
-
-class ImportingTeam(Struct, frozen=True):
-    """The team that holds a source's history, and how many engineer-hours make its day."""
-
-    team_id: TeamId
-    hours_per_day: Decimal
 
 
 #: What a mapping has not said yet, by the source's keys: it takes out what it says.

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.domain.imported import ImportingTeam, decide_import
+from ledger.domain.imported import decide_import
 from ledger.domain.proposal.evolving import evolve
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
+from ledger.domain.source_fact import ImportingTeam
 from ledger.events import Event
 from ledger.events.team import TeamFormed
 from ledger.importing.counting import Counting

@@ -3,19 +3,18 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.domain.imported import BUSINESS_CASE, SourceAmount, SourceFact, SourceSubmission
 from ledger.domain.rejected import Code, Rejected
+from ledger.domain.source_fact import BUSINESS_CASE, SourceAmount, SourceFact, SourceSubmission
 from ledger.importing.form import (
     AmountForm,
     CaseForm,
     FactForm,
     Figure,
-    Instant,
     RecordForm,
     content_hash,
     converted,
@@ -23,6 +22,7 @@ from ledger.importing.form import (
     refused,
 )
 from ledger.importing.naming import Names, Person, decision_id
+from ledger.importing.places import Times, places, times_of
 from ledger.values import Dating, DecisionId, MemberId, ProposalId, Source
 
 #: Keys that the envelope holds, so that they are no words of the fact.
@@ -56,16 +56,6 @@ class Record(Struct, frozen=True):
     people: dict[MemberId, str]
 
 
-class _Times(NamedTuple):
-    """When a fact was true and known. `known` None: no date at all."""
-
-    occurred: datetime | None
-    dating: Dating | None
-    known: datetime | None
-    #: The source says itself when it recorded it.
-    is_recorded: bool
-
-
 def record(form: RecordForm, names: Names) -> Record:
     """This will turn a line into entries. Raises Rejected, with a sentence that says which fact is wrong."""
     return _Reading(form, names).record()
@@ -89,26 +79,26 @@ class _Reading:
                 f"It has {len(proposals)} facts of the type proposed; it needs exactly one. Call a later one reproposed.",
                 "facts",
             )
-        times = [_times(fact) for fact in self.facts]
-        places = _places(times, proposals[0])
+        times = [times_of(fact) for fact in self.facts]
+        known_places = places(times, proposals[0])
         last: datetime | None = next((t.occurred for t in times if t.occurred is not None), None)
         entries: list[tuple[datetime, int, int, Entry]] = []
         for number, (fact, words, time, known) in enumerate(
-            zip(self.facts, self.form.facts, times, places, strict=True)
+            zip(self.facts, self.form.facts, times, known_places, strict=True)
         ):
             if time.occurred is not None:
                 last = time.occurred
-            assert last is not None  # noqa: S101  # _places refuses a line without any date
+            assert last is not None  # noqa: S101  # `places` refuses a line without any date
             entry = self._entry(number, fact, words, time, known, last)
             entries.append((known, number != proposals[0], number, entry))
         if self.form.business_case is not None:
-            entries.append(self._case(self.form.business_case, places, proposals[0], last))
+            entries.append(self._case(self.form.business_case, known_places, proposals[0], last))
         entries.sort(key=lambda placed: placed[:3])
         ordered = tuple([placed[3] for placed in entries])
         return Record(self.form.id, self.names, self.names.proposal(self.form.id), ordered, self.people)
 
     def _entry(
-        self, number: int, fact: FactForm, words: dict[str, Any], time: _Times, known: datetime, last: datetime
+        self, number: int, fact: FactForm, words: dict[str, Any], time: Times, known: datetime, last: datetime
     ) -> Entry:
         digest = content_hash(words)
         source, said = self._source(fact, self.external_ids[number], digest, time)
@@ -161,7 +151,7 @@ class _Reading:
         entry = Entry(command, digest, known, occurred, source, SourceFact(BUSINESS_CASE, rest))
         return (known, 1, order, entry)
 
-    def _source(self, fact: FactForm, external_id: str, digest: bytes, time: _Times) -> tuple[Source, frozenset[str]]:
+    def _source(self, fact: FactForm, external_id: str, digest: bytes, time: Times) -> tuple[Source, frozenset[str]]:
         said = _ENVELOPE
         recorded_by = fact.recorded_by
         if recorded_by is None and fact.recorded_initials is not None:
@@ -230,62 +220,6 @@ def _fact(words: dict[str, Any], number: int) -> FactForm:
             f"fact {number}: seq is {fact.seq}, but seq counts 1, 2, 3 … without a gap. Number it {number}.", "seq"
         )
     return fact
-
-
-def _times(fact: FactForm) -> _Times:
-    at = recorded = bound = None
-    if fact.at is not None:
-        at = dated(fact.at, fact.seq, "at")
-    if fact.recorded_at is not None:
-        recorded = at if fact.recorded_at == fact.at else dated(fact.recorded_at, fact.seq, "recorded_at")
-    if fact.not_after is not None:
-        bound = dated(fact.not_after, fact.seq, "not_after")
-    elif fact.known_by is not None:
-        bound = dated(fact.known_by, fact.seq, "known_by")
-    known = recorded or at or bound
-    if known is None:
-        return _Times(None, Dating.UNDATED, None, is_recorded=False)
-    is_recorded = recorded is not None
-    if at is not None:
-        return _Times(at.at, _dating(fact, at), known.at, is_recorded)
-    return _Times((bound or known).at, Dating.NOT_AFTER, known.at, is_recorded)
-
-
-def _dating(fact: FactForm, at: Instant) -> Dating | None:
-    if fact.at_is_upper_bound:
-        return Dating.NOT_AFTER
-    if fact.at_is_lower_bound:
-        return Dating.NOT_BEFORE
-    return Dating.DAY if at.is_day else None
-
-
-def _places(times: list[_Times], proposed: int) -> list[datetime]:
-    """This will put each fact where it became known.
-
-    Facts that the source recorded stand at that time. The others never stand before one another against their numbers: where dates
-    disagree with the order, the order is the source's own logic, and later is safe from hindsight. Nothing stands before the proposal
-    itself. Raises Rejected where no fact has a date.
-    """
-    first = next((time.known for time in times if time.known is not None), None)
-    if first is None:
-        raise refused(
-            "None of its facts has a date: no at, recorded_at, not_after or known_by. Date one of them.", "facts"
-        )
-    places: list[datetime] = []
-    latest = latest_unrecorded = None
-    for time in times:
-        if time.known is None:
-            place = latest or first
-        elif time.is_recorded or latest_unrecorded is None:
-            place = time.known
-        else:
-            place = max(time.known, latest_unrecorded)
-        if not time.is_recorded:
-            latest_unrecorded = place
-        latest = place if latest is None else max(latest, place)
-        places.append(place)
-    start = places[proposed]
-    return [max(place, start) for place in places]
 
 
 def _amount(form: AmountForm) -> SourceAmount:
