@@ -18,8 +18,8 @@ A root resolver, whole:
         as_of: AsOfArgument = None, at_least: AtLeastArgument = None, first: FirstArgument = PAGE, after: AfterArgument = None,
     ) -> Connection[BacklogItem]:
         context = info.context
-        context.refuse_unseen(team_id)                            # NOT_FOUND for a team that the viewer may not see
         at = await context.position("backlog", as_of, at_least)   # waits for the view, or raises VIEW_LATE; None: as it is now
+        context.refuse_unseen(team_id)                            # NOT_FOUND for a team that the viewer may not see
         page = Page.of(first, after, "rank", float, int, UUID)    # the cursor's key, checked; BAD_USER_INPUT for a bad one
         async with context.read() as connection:
             rows = await queries.backlog(connection, team_id, as_of=at, limit=page.limit, after=page.key)
@@ -27,7 +27,8 @@ A root resolver, whole:
             names = await context.members({row.proposer for row in rows}, connection)
         return page.connection(rows, key=lambda row: (row.score, row.position, row.id), node=…, total=total)
 
-- `await context.position(…)` comes first and outside `context.read()`, so that waiting holds no connection.
+- `await context.position(…)` comes first, since roles may change while it waits, and outside `context.read()`, so that waiting holds
+  no connection.
 - `context.visible_teams()` are the teams that the viewer may read: None means all. Every query is filtered by it.
 - Expected errors: raise one of `errors.py` (`not_found`, `bad_input`, …). Anything else is logged once and masked.
 - Ids: a type's own id is `<noun>Id: UUID!`, the same word as in the inputs; `id: ID!` is the global one for `node(id)`.

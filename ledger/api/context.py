@@ -9,7 +9,9 @@ from uuid import UUID
 import anyio
 import strawberry
 from msgspec import Struct
+from msgspec.structs import replace
 
+from ledger.api import roles
 from ledger.api.asof import AsOf
 from ledger.api.errors import bad_input, not_found
 from ledger.api.standing import (
@@ -33,6 +35,8 @@ class Viewer(Struct, frozen=True):
     member_id: MemberId
     client: str
     roles: dict[TeamId, frozenset[Role]]
+    #: The position at which the roles were so.
+    roles_at: int = 0
 
     @property
     def reads_all(self) -> bool:
@@ -73,13 +77,23 @@ class Context:
         """This will settle which state of a view to show: a position, or None for the present one.
 
         It waits until the view has got to `at_least`, and to the position that `as_of` means. Raises the errors VIEW_LATE,
-        and BAD_USER_INPUT for a position that the ledger has not reached. Call it outside `read()`: waiting holds no connection.
+        and BAD_USER_INPUT for a position that the ledger has not reached. Call it outside `read()`: waiting holds no connection;
+        and before `visible_teams()`: roles that were given by `at_least` count.
         """
         at = None if as_of is None else await self._meant(as_of)
+        if at_least is not None and at_least > self.viewer.roles_at:
+            await self._roles_at(at_least)
         found = await reached(self.resources.reads, view, max(at or 0, at_least or 0), self.resources.wait_s)
         standing = found.of(view)
         self.shown[view] = standing if at is None else Standing(view, at, standing.head, standing.lag_ms)
         return at
+
+    async def _roles_at(self, position: int) -> None:
+        """This will read the viewer's roles again: what they were given by then counts."""
+        await reached(self.resources.reads, roles.VIEW, position, self.resources.wait_s)
+        async with self.read() as connection:
+            held = await roles.roles_of(connection, self.viewer.member_id)
+        self.viewer = replace(self.viewer, roles=held.roles, roles_at=held.position)
 
     async def _meant(self, as_of: AsOf) -> int:
         async with self.read() as connection:

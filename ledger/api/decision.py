@@ -17,9 +17,9 @@ from ledger.api.asking import (
     page,
     tuple_of,
 )
-from ledger.api.asof import AsOfArgument, AtLeastArgument
+from ledger.api.asof import AsOf, AsOfArgument, AtLeastArgument
 from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
-from ledger.api.context import Info
+from ledger.api.context import Context, Info
 from ledger.api.decision_types import DECISION, DECISION_STORY, FACETS, NOTICE, REVISIT, WHY_NOT
 from ledger.api.errors import not_found
 from ledger.values import Disposition
@@ -113,6 +113,18 @@ async def decision(
         return await one(info, DECISION_STORY, chosen, connection)
 
 
+async def decision_node(context: Context, decision_id: UUID, as_of: AsOf | None, at_least: int | None) -> Any:
+    """This will read a decision for `node(id)`; None: it is not there or may not be seen."""
+    at = await context.position("audit", as_of, at_least)
+    async with context.read() as connection:
+        now = await instant(connection, at)
+        found = await story.decision_story(connection, context.visible_teams(), decision_id, now, as_of=at)
+        chosen = None if found is None else found.of(decision_id)
+        if chosen is None:
+            return None
+        return DECISION.show(chosen.decision, await DECISION.members_of([chosen.decision], context, connection))
+
+
 async def declined(
     info: Info,
     filter: Annotated[  # noqa: A002 - GraphQL's word
@@ -125,10 +137,11 @@ async def declined(
 ) -> Any:
     """This will list NOs, the latest first."""
     context, asked = info.context, Page.of(first, after, "declined", *BY_TIME)
-    given, teams = wanted(filter), context.visible_teams()
+    given = wanted(filter)
     facets = tuple(name for name in FACET_NAMES if selects(info, "facets", name))
     counts = selects(info, "totalCount") or selects(info, "facets")
     at = await context.position("audit", as_of, at_least)
+    teams = context.visible_teams()
     async with context.read() as connection:
         rows = await decisions.declined(connection, teams, given, limit=asked.limit, after=asked.key, as_of=at)
         found = await decisions.facets(connection, teams, given, names=facets, as_of=at) if counts else None

@@ -95,6 +95,7 @@ DECISION = shown(
     rows.AuditedDecision,
     "One decision with all that it rested on and all that followed. Null and empty mean: not said.",
     type_name="Decision",
+    node="decision_id",
     decision_id="Its id.",
     proposal_id="The proposal answered.",
     title="The proposal's title.",

@@ -15,9 +15,9 @@ from ledger.api.asking import (
     one,
     page,
 )
-from ledger.api.asof import AsOfArgument, AtLeastArgument
+from ledger.api.asof import AsOf, AsOfArgument, AtLeastArgument
 from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
-from ledger.api.context import Info
+from ledger.api.context import Context, Info
 from ledger.api.decision_types import PROPOSAL  # noqa: F401 - an agenda's line shows it
 from ledger.api.errors import not_found
 from ledger.api.shown import shown
@@ -29,6 +29,7 @@ REVIEW = shown(
     ReviewRecord,
     "One review of a team's list.",
     type_name="Review",
+    node="review_id",
     review_id="Its id.",
     team_id="The team.",
     kind="Engineering prepares the list, product answers it.",
@@ -104,6 +105,16 @@ async def review(
         return await one(info, AGENDA, found, connection)
 
 
+async def review_node(context: Context, review_id: UUID, as_of: AsOf | None, at_least: int | None) -> Any:
+    """This will read a review for `node(id)`; None: it is not there or may not be seen."""
+    at = await context.position("reviews", as_of, at_least)
+    async with context.read() as connection:
+        found = await queries.review(connection, context.visible_teams(), review_id, agenda=False, as_of=at)
+        if found is None:
+            return None
+        return REVIEW.show(found.review, await REVIEW.members_of([found.review], context, connection))
+
+
 async def agenda(
     info: Info,
     team_id: Annotated[UUID, strawberry.argument(description="The team.")],
@@ -115,8 +126,8 @@ async def agenda(
 ) -> Any:
     """This will show the agenda that a team is looking at, or will look at next."""
     context = info.context
-    context.refuse_unseen(team_id)
     at = await context.position("reviews", as_of, at_least)
+    context.refuse_unseen(team_id)
     async with context.read() as connection:
         found = await queries.next_agenda(connection, context.visible_teams(), team_id, kind, as_of=at)
         return None if found is None else await one(info, AGENDA, found, connection)

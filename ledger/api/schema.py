@@ -25,7 +25,10 @@ NOUNS: tuple[type, ...] = (
     viewer.ViewerQuery,
 )
 #: What `node(id)` finds: the type's name and the function that reads one.
-NODES: dict[str, Reader] = {}
+NODES: dict[str, Reader] = {
+    "Decision": decision.decision_node,
+    "Review": review.review_node,
+}
 
 
 class LedgerSchema(strawberry.Schema):

@@ -19,6 +19,7 @@ from strawberry.scalars import JSON
 from ledger.api.context import Context
 from ledger.api.inputs import make
 from ledger.api.member import Member
+from ledger.api.node import Node, global_id
 from ledger.api.scalars import Position
 from ledger.api.standing import Connection
 from ledger.directory.members import Person
@@ -41,8 +42,10 @@ class Part(NamedTuple):
 class Shown:
     """How one struct is shown; make it with `shown`."""
 
-    def __init__(self, struct: type[Struct], type_: type, parts: dict[str, Part]) -> None:
+    def __init__(self, struct: type[Struct], type_: type, parts: dict[str, Part], node: str | None = None) -> None:
         self.struct = struct
+        #: The field whose UUID the global id is made from; None: it is no node.
+        self.node = node
         #: The GraphQL type.
         self.type: Any = type_
         self._parts = tuple(parts.items())
@@ -53,6 +56,8 @@ class Shown:
         for name, part in self._parts:
             value = getattr(row, name)
             found[name] = value if value is None or part.show is None else part.show(value, people)
+        if self.node is not None:
+            found["id"] = global_id(self.type.__name__, getattr(row, self.node))
         return self.type(**found)
 
     def members(self, row: Any) -> Iterable[MemberId]:
@@ -72,12 +77,18 @@ class Shown:
 SHOWN: dict[type[Struct], Shown] = {}
 
 
-def shown(struct: type[Struct], about: str, *, type_name: str | None = None, **fields: str) -> Shown:
-    """This will make the GraphQL type of a struct from the descriptions of its fields and properties, in their order."""
+def shown(
+    struct: type[Struct], about: str, *, type_name: str | None = None, node: str | None = None, **fields: str
+) -> Shown:
+    """This will make the GraphQL type of a struct from the descriptions of its fields and properties, in their order.
+
+    `node` names the field with its UUID where `node(id)` finds it; name its reader in `schema.NODES` then.
+    """
     hints = get_type_hints(struct)
     parts = {field: _part(field, _hint(struct, field, hints)) for field in fields}
     body = {field: (part.annotation, strawberry.field(description=fields[field])) for field, part in parts.items()}
-    found = Shown(struct, make(strawberry.type, type_name or struct.__name__, body, about=about), parts)
+    bases = (Node,) if node is not None else ()
+    found = Shown(struct, make(strawberry.type, type_name or struct.__name__, body, *bases, about=about), parts, node)
     SHOWN[struct] = found
     return found
 

@@ -74,13 +74,16 @@ async def standings(connection: Connection) -> Standings:
 
 
 async def reached(pool: Pool, view: str, wanted: int, wait_s: float = WAIT_S) -> Standings:
-    """This will wait until the view has got to the position. Raises the error VIEW_LATE when that takes too long, or it has stopped."""
+    """This will wait until the view is there and has got to the position.
+
+    Raises the error VIEW_LATE when that takes too long, or the view has stopped.
+    """
     deadline = monotonic() + wait_s
     while True:
         async with pool.connection() as connection:
             found = await standings(connection)
         standing = found.of(view)
-        if standing.position >= wanted:
+        if standing.position >= wanted and view in found.views:
             return found
         if standing.fault is not None or monotonic() >= deadline:
             raise late(standing, wanted)
@@ -92,7 +95,9 @@ def late(standing: Standing, wanted: int) -> Exception:
     why = "It has stopped at a fact and needs an operator." if standing.fault is not None else "Ask again in a moment."
     return refusal(
         VIEW_LATE,
-        f"The view {standing.view} is at position {standing.position}, and {wanted} was asked for. {why}",
+        f"The view {standing.view} is being built. {why}"
+        if wanted <= standing.position
+        else f"The view {standing.view} is at position {standing.position}, and {wanted} was asked for. {why}",
         view=standing.view,
         position=str(standing.position),
         lagMs=standing.lag_ms,

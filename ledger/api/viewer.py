@@ -5,7 +5,6 @@ from uuid import UUID
 import strawberry
 
 from ledger.api.asof import AtLeastArgument
-from ledger.api.authentication import roles_of
 from ledger.api.context import Info
 from ledger.api.member import Member
 from ledger.values import ORGANISATION, Role
@@ -36,18 +35,17 @@ class ViewerQuery:
     @strawberry.field(description="Whoever asks, with the roles that decide what may be seen and done.")
     async def viewer(self, info: Info, at_least: AtLeastArgument = None) -> Viewer:
         context = info.context
-        found = context.viewer
         await context.position("teams", at_least=at_least)
+        found = context.viewer
         async with context.read() as connection:
-            roles = await roles_of(connection, found.member_id)
             names = await context.members([found.member_id], connection)
         return Viewer(
             member=Member.of(found.member_id, names),
             client=found.client,
-            roles_across_teams=sorted(roles.get(ORGANISATION, ())),
+            roles_across_teams=sorted(found.roles.get(ORGANISATION, ())),
             teams=[
                 TeamRoles(team_id=team_id, roles=sorted(held))
-                for team_id, held in sorted(roles.items())
+                for team_id, held in sorted(found.roles.items())
                 if team_id != ORGANISATION
             ],
         )
