@@ -2,6 +2,7 @@
 
 from ledger.api import values  # noqa: F401 - what these types show is shown first
 from ledger.api.shown import shown
+from projections.audit import following_structs as following
 from projections.audit import structs as rows
 from projections.audit import version_structs as versions
 from projections.audit.decisions import FacetCount, Facets, Notice
@@ -34,7 +35,7 @@ PROPOSAL = shown(
     provenance="Where it was imported from; null: submitted here.",
 )
 EXPLANATION = shown(
-    rows.Explanation,
+    following.Explanation,
     "A reason given after the decision. It stands beside the first, never in its place.",
     reasons="The reasons.",
     at="When it was given.",
@@ -44,7 +45,7 @@ EXPLANATION = shown(
     provenance="Where it was imported from; null: given here.",
 )
 COMMUNICATION = shown(
-    rows.Communication,
+    following.Communication,
     "One telling of a decision.",
     channel="How.",
     audience="To whom.",
@@ -55,7 +56,7 @@ COMMUNICATION = shown(
     position=WHERE_IN_LEDGER,
 )
 ACKNOWLEDGEMENT = shown(
-    rows.AcknowledgementGiven,
+    following.AcknowledgementGiven,
     "A recipient's answer to a decision.",
     by="Who answered.",
     answer="The answer.",
@@ -64,7 +65,7 @@ ACKNOWLEDGEMENT = shown(
     position=WHERE_IN_LEDGER,
 )
 PLAYBACK = shown(
-    rows.Playback,
+    following.Playback,
     "The proposer's concern in the decider's words.",
     by="Who restated it.",
     text="The words.",
@@ -76,7 +77,7 @@ PLAYBACK = shown(
     position=WHERE_IN_LEDGER,
 )
 WAIVER = shown(
-    rows.Waiver,
+    following.Waiver,
     "The conditions that would bring it back were given up.",
     reason="Why.",
     at="When.",
@@ -84,7 +85,7 @@ WAIVER = shown(
     position=WHERE_IN_LEDGER,
 )
 REOPENING = shown(
-    rows.Reopening,
+    following.Reopening,
     "The proposal became pending again.",
     because="Why.",
     note="A remark.",

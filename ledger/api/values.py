@@ -4,7 +4,8 @@ from ledger.api.enums import describe
 from ledger.api.shown import shown
 from ledger.ranking import Score, Term
 from ledger.values import Actor, Basis, Benefit, Evidence, Reason, RevisitCondition, Risk, Source
-from projections.audit.structs import AppealState, ConcernState, PlaybackState, Provenance
+from projections.audit.following_structs import PlaybackState, Provenance
+from projections.audit.structs import AppealState, ConcernState
 from projections.audit.version_structs import VersionKind
 from projections.audit.versions import WordChange
 from projections.outcomes.queries import Grouping

@@ -13,10 +13,9 @@ from ledger.events.proposal import (
     PlaybackCorrected,
     RevisitWaived,
 )
-from projections.audit.structs import (
+from projections.audit.following_structs import (
     NOT_RECORDED,
     AcknowledgementGiven,
-    AuditedDecision,
     Communication,
     Explanation,
     Playback,
@@ -24,6 +23,7 @@ from projections.audit.structs import (
     Waiver,
     provenance,
 )
+from projections.audit.structs import AuditedDecision
 from projections.audit.tables import DECISIONS
 from projections.projector import Projector
 from projections.rows import Rows

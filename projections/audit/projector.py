@@ -32,14 +32,8 @@ from ledger.values import (
 )
 from projections.audit.around import AROUND
 from projections.audit.followed import FOLLOWED
-from projections.audit.structs import (
-    NOT_RECORDED,
-    AuditedDecision,
-    AuditedProposal,
-    Reopening,
-    provenance,
-    recorded_at,
-)
+from projections.audit.following_structs import NOT_RECORDED, Reopening, provenance, recorded_at
+from projections.audit.structs import AuditedDecision, AuditedProposal
 from projections.audit.tables import (
     DECISIONS,
     PROPOSALS,

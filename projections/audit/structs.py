@@ -3,18 +3,14 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.events.envelope import Event
 from ledger.ranking import Formula
 from ledger.values import (
-    Acknowledgement,
     AppealGrounds,
     AppealId,
     Basis,
-    Channel,
     ConcernId,
     DecisionId,
     Disposition,
@@ -25,40 +21,21 @@ from ledger.values import (
     ProposalStatus,
     Reason,
     RedirectTarget,
-    ReopenCause,
     ReviewId,
     ReviewKind,
     RevisitCondition,
     TeamId,
     Verdict,
 )
-
-#: What an imported NO without any reason has as its code; it is what "unexplained" means.
-NOT_RECORDED = "NOT_RECORDED"
-
-
-class Provenance(Struct, frozen=True, omit_defaults=True):
-    """Where an imported fact comes from, and when its source knew it."""
-
-    system: str
-    external_id: str
-    url: str | None = None
-    known_at: datetime | None = None
-
-
-def provenance(event: Event) -> Provenance | None:
-    """This will say where an imported event comes from; None for a live one."""
-    source = event.source
-    if source is None:
-        return None
-    return Provenance(source.system, source.external_id, source.url, source.known_at)
-
-
-def recorded_at(event: Event) -> datetime:
-    """This will give when the ledger stored the event. Raises ValueError for one that it has not."""
-    if event.recorded_at is None:
-        raise ValueError(f"event {event.event_id} is not recorded")
-    return event.recorded_at
+from projections.audit.following_structs import (
+    AcknowledgementGiven,
+    Communication,
+    Explanation,
+    Playback,
+    Provenance,
+    Reopening,
+    Waiver,
+)
 
 
 class ConcernState(StrEnum):
@@ -76,14 +53,6 @@ class AppealState(StrEnum):
     OPEN = "OPEN"
     UPHELD = "UPHELD"
     DISMISSED = "DISMISSED"
-
-
-class PlaybackState(StrEnum):
-    """Did the proposer find what the decider restated right?"""
-
-    OPEN = "OPEN"
-    CONFIRMED = "CONFIRMED"
-    CORRECTED = "CORRECTED"
 
 
 class AuditedProposal(Struct, frozen=True, array_like=True, gc=False):
@@ -113,71 +82,6 @@ class AuditedProposal(Struct, frozen=True, array_like=True, gc=False):
     #: Decisions so far, scoped ones among them.
     decisions: int = 0
     provenance: Provenance | None = None
-
-
-class Communication(Struct, frozen=True, omit_defaults=True):
-    """One telling of a decision. It counts as told only where the audience names the proposer."""
-
-    channel: Channel
-    audience: tuple[MemberId, ...]
-    at: datetime
-    position: int
-    by: MemberId
-    names_proposer: bool = False
-    reference: str | None = None
-
-
-class AcknowledgementGiven(Struct, frozen=True, omit_defaults=True):
-    """A recipient's answer to a told decision."""
-
-    by: MemberId
-    answer: Acknowledgement
-    at: datetime
-    position: int
-    note: str | None = None
-
-
-class Playback(Struct, frozen=True, omit_defaults=True):
-    """The proposer's concern in the decider's words, and whether the proposer found it right."""
-
-    by: MemberId
-    text: str
-    at: datetime
-    position: int
-    state: PlaybackState = PlaybackState.OPEN
-    answered_by: MemberId | None = None
-    answered_at: datetime | None = None
-    #: What the proposer meant instead.
-    correction: str | None = None
-
-
-class Explanation(Struct, frozen=True, omit_defaults=True):
-    """A reason given after the decision, with how long that took."""
-
-    reasons: tuple[Reason, ...]
-    at: datetime
-    position: int
-    delay_days: float
-    by: MemberId
-    provenance: Provenance | None = None
-
-
-class Waiver(Struct, frozen=True):
-    """The conditions that would bring it back were given up."""
-
-    reason: str
-    at: datetime
-    position: int
-    by: MemberId
-
-
-class Reopening(Struct, frozen=True, omit_defaults=True):
-    """The decision stopped to rule its proposal, which became pending again."""
-
-    because: ReopenCause
-    at: datetime
-    position: int
-    note: str | None = None
 
 
 class AuditedDecision(Struct, frozen=True, omit_defaults=True):
@@ -374,17 +278,3 @@ class PolicyVersion(Struct, frozen=True, omit_defaults=True):
     def method(self) -> PolicyMethod:
         """This will name the formula."""
         return self.formula.method
-
-
-def member_ids(decision: AuditedDecision) -> set[UUID]:
-    """This will give every member whom a decision's record names, so that their names are looked up at once."""
-    found: set[UUID | None] = {decision.decider, *decision.proposers}
-    found.update(e.by for e in decision.explanations)
-    for told in decision.communications:
-        found.update((told.by, *told.audience))
-    found.update(a.by for a in decision.acknowledgements)
-    for playback in decision.playbacks:
-        found.update((playback.by, playback.answered_by))
-    if decision.waiver:
-        found.add(decision.waiver.by)
-    return {member for member in found if member is not None}

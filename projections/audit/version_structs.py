@@ -18,7 +18,7 @@ from ledger.values import (
     ProposalId,
     Risk,
 )
-from projections.audit.structs import Provenance
+from projections.audit.following_structs import Provenance
 
 
 class VersionKind(StrEnum):

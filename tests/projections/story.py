@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 import psycopg
 
@@ -309,7 +309,3 @@ def ask(url: str, question: Callable[[Connection], Awaitable[T]]) -> T:
             return await question(connection)
 
     return asyncio.run(asked())
-
-
-def unknown() -> UUID:
-    return uuid4()

@@ -9,9 +9,10 @@ from ledger.events.registry import FACT_TYPES
 from ledger.ranking import Item, score
 from ledger.values import Disposition, ProposalStatus, ReopenCause, RevisitKind
 from projections.audit import decisions, matters, returning, story, timeline, versions
+from projections.audit.following_structs import PlaybackState
 from projections.audit.sentences import _SENTENCES
 from projections.audit.story import DecisionStory, ProposalStory
-from projections.audit.structs import AppealState, ConcernState, PlaybackState
+from projections.audit.structs import AppealState, ConcernState
 from projections.audit.version_structs import VersionKind
 from projections.audit.versions import WordChange
 from projections.conditions import Teams
