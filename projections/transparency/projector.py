@@ -124,20 +124,26 @@ def redirected(rows: Rows, event: Event, fact: Struct) -> None:
 
 def reopened(rows: Rows, event: Event, fact: ProposalReopened) -> None:
     """This will count a return to the backlog."""
-    proposal = replace(rows.need(PROPOSALS, event.stream_id), pending=True, redirected=False)
-    rows.put(PROPOSALS, proposal)
-    _mark(rows, event, proposal, MarkKind.REOPENED)
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    rows.put(PROPOSALS, replace(proposal, pending=True, redirected=False, reopened=True))
+    _mark(rows, event, proposal, MarkKind.REOPENED, first=not proposal.reopened)
 
 
 def estimated(rows: Rows, event: Event, fact: EstimateGiven) -> None:
-    """This will count a first estimate."""
-    _mark(rows, event, rows.need(PROPOSALS, event.stream_id), MarkKind.ESTIMATED)
+    """This will count a first estimate; a source may give several, of several subjects."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    _mark(rows, event, proposal, MarkKind.ESTIMATED, first=fact.estimate_version == 1)
 
 
 def estimate_changed(rows: Rows, event: Event, fact: EstimateChanged) -> None:
     """This will count a change of an estimate, apart from its being taken away."""
-    kind = MarkKind.ESTIMATE_REMOVED if fact.removed else MarkKind.ESTIMATE_CHANGED
-    _mark(rows, event, rows.need(PROPOSALS, event.stream_id), kind)
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    if fact.removed:
+        _mark(rows, event, proposal, MarkKind.ESTIMATE_REMOVED)
+        return
+    _mark(rows, event, proposal, MarkKind.ESTIMATE_CHANGED, first=not proposal.estimate_changed)
+    if not proposal.estimate_changed:
+        rows.put(PROPOSALS, replace(proposal, estimate_changed=True))
 
 
 def started(rows: Rows, event: Event, fact: WorkStarted) -> None:
@@ -163,7 +169,7 @@ def carried_over(rows: Rows, event: Event, fact: DecisionCarriedOver) -> None:
     _mark(rows, event, rows.need(PROPOSALS, event.stream_id), MarkKind.CARRIED_OVER)
 
 
-def _mark(rows: Rows, event: Event, proposal: CountedProposal, kind: MarkKind) -> None:
+def _mark(rows: Rows, event: Event, proposal: CountedProposal, kind: MarkKind, *, first: bool = True) -> None:
     rows.put(
         MARKS,
         Mark(
@@ -172,6 +178,7 @@ def _mark(rows: Rows, event: Event, proposal: CountedProposal, kind: MarkKind) -
             proposal.team_id,
             kind,
             event.occurred_at,
+            first,
             proposal.area,
             event.source.system if event.source else None,
         ),

@@ -75,6 +75,9 @@ class CountedProposal(Struct, frozen=True, array_like=True, gc=False):
     #: The dispositions that it was answered with so far, each once.
     answers: tuple[Disposition, ...] = ()
     redirected: bool = False
+    #: Has an estimate of it ever changed, and was it ever reopened?
+    estimate_changed: bool = False
+    reopened: bool = False
 
 
 class CountedDecision(Struct, frozen=True, array_like=True, gc=False):
@@ -95,13 +98,14 @@ class CountedDecision(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Mark(Struct, frozen=True, array_like=True, gc=False):
-    """One thing that happened to a proposal."""
+    """One thing that happened to a proposal; `first`: the first of its kind there, so that proposals are counted without a sort."""
 
     mark_id: UUID
     proposal_id: ProposalId
     team_id: TeamId
     kind: MarkKind
     at: datetime
+    first: bool = True
     area: str | None = None
     system: str | None = None
 

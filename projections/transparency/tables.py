@@ -47,10 +47,11 @@ MARKS = Table(
         Column("team_id", "uuid"),
         Column("kind", "text", lambda row: row.kind.value),
         Column("at", "timestamptz"),
+        Column("first", "boolean"),
         Column("area", "text"),
         Column("system", "text"),
     ),
-    indexes=(Index("team_id, at, kind, area, system, proposal_id"),),
+    indexes=(Index("team_id, at, kind, first, area, system, proposal_id"),),
     grows_only=True,
 )
 

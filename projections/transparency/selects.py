@@ -1,0 +1,175 @@
+"""Each group of counts as one SELECT that gives JSON: an aggregate over an index of one table."""
+
+from collections.abc import Callable
+
+from projections.conditions import Conditions
+from projections.transparency.structs import Said
+
+#: Most reasons, areas and teams that are listed, the most frequent first; months, the latest first.
+LIST_MAX = 100
+MONTHS_MAX = 240
+
+
+def _bits(*flags: Said) -> str:
+    return " AND ".join(f"said & {int(flag)} <> 0" for flag in flags)
+
+
+_WHOLE = f"said & {int(Said.SCOPED)} = 0"
+_SILENT = f"said & {int(Said.REASONED)} = 0"
+COUNTED = {
+    "count": "true",
+    "proposals": _bits(Said.FIRST_OF_ITS_KIND),
+    "reasoned_when_decided": _bits(Said.REASONED),
+    "unexplained_when_decided": _SILENT,
+    "explained_later": f"{_SILENT} AND {_bits(Said.EXPLAINED)}",
+    "unexplained": f"{_SILENT} AND said & {int(Said.EXPLAINED)} = 0",
+    "told": _bits(Said.TOLD),
+    "told_in_time": _bits(Said.TOLD_IN_TIME),
+    "promised": _bits(Said.PROMISED),
+    "acknowledged": _bits(Said.ACKNOWLEDGED),
+    "understood": _bits(Said.UNDERSTOOD),
+    "imported": _bits(Said.IMPORTED),
+}
+_NOES = ", ".join(
+    f"COALESCE(sum(n) FILTER (WHERE {condition}), 0)::bigint AS {name}" for name, condition in COUNTED.items()
+)
+
+
+def proposals(w: Conditions) -> str:
+    """This will count the proposals submitted."""
+    return (
+        "SELECT json_build_object('proposed', count(*), 'imported', count(system), 'unseen', count(*) FILTER (WHERE unseen))"
+        f" FROM views.transparency_proposals AS x WHERE {_in(w, 'submitted_at')}"
+    )
+
+
+def decisions(w: Conditions) -> str:
+    """This will count the answers, by disposition and what can be said of them, and how long the first ones took."""
+    # All that can be said of a decision is in two columns, of which there are few combinations: count those, and sum the counts.
+    where = _in(w, "decided_at")
+    return (
+        "WITH d AS (SELECT disposition, said, count(*) AS n FROM views.transparency_decisions AS x"
+        f" WHERE {where} GROUP BY 1, 2), counted AS (SELECT disposition, said & {int(Said.SCOPED)} <> 0 AS scoped, {_NOES},"
+        f" COALESCE(sum(n) FILTER (WHERE {_bits(Said.SELF_DECIDED)}), 0)::bigint AS self_decided FROM d GROUP BY 1, 2)"
+        " SELECT json_build_object('by_disposition', COALESCE((SELECT json_agg(json_build_object("
+        "'disposition', disposition, 'scoped', scoped, 'noes', to_json(counted), 'self_decided', self_decided)) FROM counted),"
+        " '[]'), 'waiting', (SELECT json_build_object('count', n, 'median_days', days[1], 'p90_days', days[2]) FROM"
+        " (SELECT count(*) AS n, percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY waited_days) AS days"
+        f" FROM views.transparency_decisions AS x WHERE {where} AND waited_days IS NOT NULL) AS waited))"
+    )
+
+
+def happenings(w: Conditions) -> str:
+    """This will count what else happened, by its kind, and in how many proposals."""
+    where = _in(w, "at")
+    if w.values["since"] is None:  # whatever comes first for a proposal is in the period, if anything of it is
+        return _list(
+            "SELECT kind, count(*) AS count, count(*) FILTER (WHERE first) AS proposals"
+            f" FROM views.transparency_marks AS x WHERE {where} GROUP BY kind"
+        )
+    # In two steps: a hash of the pairs is faster than the sort that count(DISTINCT …) takes.
+    return _list(
+        "SELECT kind, sum(n)::bigint AS count, count(*) AS proposals FROM (SELECT kind, proposal_id, count(*) AS n"
+        f" FROM views.transparency_marks AS x WHERE {where} GROUP BY 1, 2) AS pairs GROUP BY kind"
+    )
+
+
+def matters(w: Conditions) -> str:
+    """This will count concerns, appeals and reviews by where they stand."""
+    return _list(
+        f"SELECT kind, state, count(*) AS count FROM views.transparency_matters AS x WHERE {_in(w, 'at')} GROUP BY kind, state"
+    )
+
+
+def cadence(w: Conditions) -> str:
+    """This will count the reviews that the teams' cadences ask for."""
+    begins = "GREATEST(%(since)s::timestamptz, x.formed_at)"
+    span = f"GREATEST(0, extract(epoch FROM COALESCE(%(until)s::timestamptz, %(now)s) - {begins}) / 86400)"
+    return (
+        f"SELECT json_build_object('product', sum(floor({span} / NULLIF(product_days, 0)))::bigint,"
+        f" 'engineering', sum(floor({span} / NULLIF(engineering_days, 0)))::bigint)"
+        f" FROM views.transparency_teams AS x WHERE {_of_teams(w)}"
+    )
+
+
+def reasons(w: Conditions) -> str:
+    """This will count the reasons of the NOs."""
+    return _list(
+        "SELECT code, count(*) AS count FROM views.transparency_decisions AS x CROSS JOIN LATERAL unnest(codes) AS code"
+        f" WHERE {_in(w, 'decided_at')} AND disposition <> 'SCHEDULE' AND {_WHOLE} GROUP BY code ORDER BY 2 DESC, 1 LIMIT {LIST_MAX}"
+    )
+
+
+def areas(w: Conditions) -> str:
+    """This will count the declines by area."""
+    return _list(
+        f"SELECT area, count(*) AS count FROM views.transparency_decisions AS x WHERE {_in(w, 'decided_at')}"
+        f" AND disposition = 'DECLINE' AND {_WHOLE} GROUP BY area ORDER BY 2 DESC, 1 LIMIT {LIST_MAX}"
+    )
+
+
+def _buckets(w: Conditions, key: Callable[[str], str], name: str, order: str) -> str:
+    """This will count the main things by team or by month, in one pass over each of the three tables."""
+    kinds = ("accepted", "declined", "postponed", "unexplained", "redirected", "withdrawn", "completed", "proposed")
+    answers = {
+        "accepted": "disposition = 'SCHEDULE'",
+        "declined": "disposition = 'DECLINE'",
+        "postponed": "disposition = 'POSTPONE'",
+        "unexplained": f"disposition <> 'SCHEDULE' AND {COUNTED['unexplained']}",
+    }
+    marks = {kind: f"kind = '{kind.upper()}'" for kind in ("redirected", "withdrawn", "completed")}
+
+    def counts(known: dict[str, str]) -> str:
+        return ", ".join(
+            f"{f'sum(n) FILTER (WHERE {known[kind]})' if kind in known else '0'} AS {kind}" for kind in kinds
+        )
+
+    def grouped(table: str, at: str, columns: tuple[str, ...], known: dict[str, str], more: str = "") -> str:
+        keys, numbers = ", ".join((f"{key(at)} AS {name}", *columns)), ", ".join(map(str, range(1, len(columns) + 2)))
+        inner = f"SELECT {keys}, count(*) AS n FROM views.{table} AS x WHERE {_in(w, at)}{more} GROUP BY {numbers}"
+        return f"SELECT {name}, {counts(known)} FROM ({inner}) AS counted GROUP BY 1"
+
+    passes = (
+        grouped("transparency_decisions", "decided_at", ("disposition", "said"), answers, f" AND {_WHOLE}"),
+        grouped("transparency_marks", "at", ("kind",), marks),
+        grouped("transparency_proposals", "submitted_at", (), {"proposed": "true"}),
+    )
+    sums = ", ".join(f"COALESCE(sum({kind}), 0)::bigint AS {kind}" for kind in kinds)
+    return _list(f"SELECT {name}, {sums} FROM ({' UNION ALL '.join(passes)}) AS found GROUP BY 1 ORDER BY {order}")
+
+
+def teams(w: Conditions) -> str:
+    """This will count the main things by team."""
+    return _buckets(w, lambda _: "team_id", "team_id", f"proposed DESC, team_id LIMIT {LIST_MAX}")
+
+
+def months(w: Conditions) -> str:
+    """This will count the main things by month."""
+
+    def month(column: str) -> str:
+        return f"date_trunc('month', {column} AT TIME ZONE 'UTC')::date"
+
+    return _buckets(w, month, "month", f"month DESC LIMIT {MONTHS_MAX}")
+
+
+def _of_teams(w: Conditions) -> str:
+    return f"{w.stands('x')} AND {w}"
+
+
+def _in(w: Conditions, at: str) -> str:
+    found = [_of_teams(w)]
+    found += [
+        f"x.{column} {operator} %({name})s"
+        for column, operator, name in (
+            (at, ">=", "since"),
+            (at, "<", "until"),
+            ("area", "=", "area"),
+            ("system", "=", "system"),
+        )
+        if w.values[name] is not None
+    ]
+    return " AND ".join(found)
+
+
+def _list(select: str) -> str:
+    return f"SELECT COALESCE(json_agg(found), '[]') FROM ({select}) AS found"
