@@ -18,6 +18,7 @@ import pytest
 from ledger.api.documents import prepare
 from ledger.app import NotMigrated, serve
 from ledger.settings import Settings
+from ledger.store.embedded_keeper import running
 from ledger.store.migrations import migrations
 from ledger.values import Role
 from tests.api.conftest import PEPPER, Api
@@ -84,6 +85,18 @@ def test_it_serves_until_a_signal_ends_it(database_url: str, tmp_path: Path, wor
         while connection.execute(left).fetchone() != (0,):
             assert time.monotonic() < deadline, "connections are left"
             time.sleep(0.05)
+
+
+def test_without_a_database_it_starts_one_and_ends_it(tmp_path: Path) -> None:
+    with serving(LEDGER_DATABASE_URL="", LEDGER_DATA_DIR=str(tmp_path)) as (process, base_url):
+        ready(base_url)
+        assert running(tmp_path)
+        process.send_signal(signal.SIGINT)
+        process.wait(END_S)
+    deadline = time.monotonic() + END_S
+    while running(tmp_path):
+        assert time.monotonic() < deadline, "PostgreSQL is left"
+        time.sleep(0.05)
 
 
 def test_a_database_without_migrations_is_refused(empty_database_url: str, tmp_path: Path) -> None:
