@@ -1,10 +1,14 @@
 """How a backlog is ranked: each formula as a pure function of one item's own figures, so that a rank never depends on who else is there.
 
-The live backlog, a decision's basis and a replay use this same code. Ties: score descending, then earlier position, then id.
+The live backlog, a decision's basis and a replay use this same code: the arithmetic of each formula stands once, in functions that take
+one item's figures or whole columns of them (`Figure`), so that a replay ranks many items by the very operations that rank one here.
+Ties: score descending, then earlier position, then id.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
-from math import log1p
+from math import inf, log1p
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
@@ -13,6 +17,12 @@ from ledger.values import MomentumLevel, PolicyMethod, Risk
 #: Relative sizes for WSJF, by index; ordinal, as its source says.
 FIBONACCI = (1, 2, 3, 5, 8, 13, 20)
 FEATURES = ("drag", "growth", "risk", "level", "benefits", "smallness", "confidence")
+#: Where a Fibonacci step ends: percent a month, engineer-hours a week, engineer-days.
+URGENCY_STEPS = (1, 2, 5, 10, 20, 40)
+RISK_STEPS = (0.25, 0.5, 1, 2, 4, 8)
+SIZE_STEPS = (1, 2, 5, 10, 20, 40)
+#: A float, or an array of them. Days that are not estimated are infinite, and drag that is not assessed is 0: then a score says nothing.
+Figure: TypeAlias = Any
 
 
 class Formula(Struct, frozen=True, omit_defaults=True):
@@ -81,6 +91,34 @@ def cost_of_delay(item: Item) -> float:
     return item.confidence * float(item.drag or 0) + weekly_risk(item)
 
 
+def drag_per_day(confidence: Figure, drag: Figure, days: Figure) -> Figure:
+    """This will give MOMENTUM: engineer-hours a week recovered, per day of effort."""
+    return confidence * drag / days
+
+
+def delay_per_duration(confidence: Figure, drag: Figure, risk: Figure, days: Figure, engineers: float) -> Figure:
+    """This will give CD3: engineer-hours lost a week of waiting, per day that the work takes (Reinertsen, 2009)."""
+    return (confidence * drag + risk) / (days / engineers)
+
+
+def job_first(value: Figure, urgency: Figure, risk: Figure, size: Figure) -> Figure:
+    """This will give WSJF: the sum of three relative values by relative size (SAFe)."""
+    return (value + urgency + risk) / size
+
+
+def fibonacci(figure: Figure, bounds: tuple[float, ...]) -> Figure:
+    """This will give the relative size: 1 below the first bound, 2 from it on, then 3, 5, 8, 13, 20."""
+    steps = zip(bounds, FIBONACCI, FIBONACCI[1:], strict=False)
+    return 1 + sum((figure >= bound) * (above - below) for bound, below, above in steps)
+
+
+def weighed(
+    weight: float, figure: Figure, scale: float, whole: float, least: Callable[[Figure, float], Figure] = min
+) -> Figure:
+    """This will give what one feature adds in WEIGHTED; `least` is the smaller of two, for arrays element by element."""
+    return weight * least(figure / scale, 1.0) / whole if whole else figure * 0.0
+
+
 def _missing(item: Item, days: float | None) -> tuple[str, ...]:
     lacking = []
     if not days:
@@ -91,34 +129,30 @@ def _missing(item: Item, days: float | None) -> tuple[str, ...]:
 
 
 def _momentum(formula: Formula, item: Item, days: float | None) -> Score:
-    drag = item.confidence * float(item.drag or 0)
-    total = drag / days if days else 0.0
-    terms = (Term("drag × confidence", drag, total), Term("expected days", days or 0.0, 0.0))
+    drag = float(item.drag or 0)
+    total = float(drag_per_day(item.confidence, drag, days or inf))
+    terms = (Term("drag × confidence", item.confidence * drag, total), Term("expected days", days or 0.0, 0.0))
     return Score(total, terms, _missing(item, days))
 
 
 def _cd3(formula: Formula, item: Item, days: float | None) -> Score:
     drag, risk = item.confidence * float(item.drag or 0), weekly_risk(item)
-    duration = days / formula.engineers if days else None
-    share = (lambda part: part / duration) if duration else (lambda part: 0.0)
+    duration = days / formula.engineers if days else inf
     terms = (
-        Term("drag × confidence", drag, share(drag)),
-        Term("weekly risk", risk, share(risk)),
-        Term("duration in days", duration or 0.0, 0.0),
+        Term("drag × confidence", drag, drag / duration),
+        Term("weekly risk", risk, risk / duration),
+        Term("duration in days", duration if days else 0.0, 0.0),
     )
-    return Score(share(drag + risk), terms, _missing(item, days))
-
-
-def _fibonacci(value: float, bounds: tuple[float, ...]) -> int:
-    return FIBONACCI[sum(value >= bound for bound in bounds)]
+    total = delay_per_duration(item.confidence, float(item.drag or 0), risk, days or inf, formula.engineers)
+    return Score(float(total), terms, _missing(item, days))
 
 
 def _wsjf(formula: Formula, item: Item, days: float | None) -> Score:
     value = FIBONACCI[int(item.level[1])] if item.level is not None else 0
-    urgency = _fibonacci(float(item.growth), (1, 2, 5, 10, 20, 40))
-    risk = _fibonacci(weekly_risk(item), (0.25, 0.5, 1, 2, 4, 8))
-    size = _fibonacci(days, (1, 2, 5, 10, 20, 40)) if days else None
-    total = (value + urgency + risk) / size if size and item.level is not None else 0.0
+    urgency = fibonacci(float(item.growth), URGENCY_STEPS)
+    risk = fibonacci(weekly_risk(item), RISK_STEPS)
+    size = fibonacci(days, SIZE_STEPS) if days else None
+    total = float(job_first(value, urgency, risk, size)) if size and item.level is not None else 0.0
     parts = (("business value", value), ("time criticality", urgency), ("risk reduction", risk))
     terms = tuple(Term(name, part, part / size if size and total else 0.0) for name, part in parts)
     missing = (() if days else ("estimate",)) + (() if item.level is not None else ("impact",))
@@ -143,8 +177,9 @@ def _weighted(formula: Formula, item: Item, days: float | None) -> Score:
     whole = sum(formula.weights.values())
     terms = []
     for name, weight in sorted(formula.weights.items()):
-        share = min(values[name] / formula.scale.get(name, 1.0), 1.0)
-        terms.append(Term(name, values[name], weight * share / whole if whole else 0.0))
+        terms.append(
+            Term(name, values[name], float(weighed(weight, values[name], formula.scale.get(name, 1.0), whole)))
+        )
     return Score(sum(t.contribution for t in terms), tuple(terms), _missing(item, days))
 
 
