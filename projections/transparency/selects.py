@@ -1,7 +1,5 @@
 """Each group of counts as one SELECT that gives JSON: an aggregate over an index of one table."""
 
-from collections.abc import Callable
-
 from projections.conditions import Conditions
 from projections.transparency.structs import Said
 
@@ -94,9 +92,14 @@ def cadence(w: Conditions) -> str:
 
 def reasons(w: Conditions) -> str:
     """This will count the reasons of the NOs."""
+    # NOs give few combinations of reasons: those are counted first, and then taken apart.
+    combined = (
+        f"SELECT codes, count(*) AS n FROM views.transparency_decisions AS x WHERE {_in(w, 'decided_at')}"
+        f" AND disposition <> 'SCHEDULE' AND {_WHOLE} GROUP BY codes"
+    )
     return _list(
-        "SELECT code, count(*) AS count FROM views.transparency_decisions AS x CROSS JOIN LATERAL unnest(codes) AS code"
-        f" WHERE {_in(w, 'decided_at')} AND disposition <> 'SCHEDULE' AND {_WHOLE} GROUP BY code ORDER BY 2 DESC, 1 LIMIT {LIST_MAX}"
+        f"SELECT code, sum(n)::bigint AS count FROM ({combined}) AS combined CROSS JOIN LATERAL unnest(codes) AS code"
+        f" GROUP BY code ORDER BY 2 DESC, 1 LIMIT {LIST_MAX}"
     )
 
 
@@ -108,7 +111,7 @@ def areas(w: Conditions) -> str:
     )
 
 
-def _buckets(w: Conditions, key: Callable[[str], str], name: str, order: str) -> str:
+def _buckets(w: Conditions, column: str, shown: str, order: str) -> str:
     """This will count the main things by team or by month, in one pass over each of the three tables."""
     kinds = ("accepted", "declined", "postponed", "unexplained", "redirected", "withdrawn", "completed", "proposed")
     answers = {
@@ -125,9 +128,9 @@ def _buckets(w: Conditions, key: Callable[[str], str], name: str, order: str) ->
         )
 
     def grouped(table: str, at: str, columns: tuple[str, ...], known: dict[str, str], more: str = "") -> str:
-        keys, numbers = ", ".join((f"{key(at)} AS {name}", *columns)), ", ".join(map(str, range(1, len(columns) + 2)))
-        inner = f"SELECT {keys}, count(*) AS n FROM views.{table} AS x WHERE {_in(w, at)}{more} GROUP BY {numbers}"
-        return f"SELECT {name}, {counts(known)} FROM ({inner}) AS counted GROUP BY 1"
+        keys = ", ".join((column, *columns))
+        inner = f"SELECT {keys}, count(*) AS n FROM views.{table} AS x WHERE {_in(w, at)}{more} GROUP BY {keys}"
+        return f"SELECT {column}, {counts(known)} FROM ({inner}) AS counted GROUP BY 1"
 
     passes = (
         grouped("transparency_decisions", "decided_at", ("disposition", "said"), answers, f" AND {_WHOLE}"),
@@ -135,21 +138,19 @@ def _buckets(w: Conditions, key: Callable[[str], str], name: str, order: str) ->
         grouped("transparency_proposals", "submitted_at", (), {"proposed": "true"}),
     )
     sums = ", ".join(f"COALESCE(sum({kind}), 0)::bigint AS {kind}" for kind in kinds)
-    return _list(f"SELECT {name}, {sums} FROM ({' UNION ALL '.join(passes)}) AS found GROUP BY 1 ORDER BY {order}")
+    union = " UNION ALL ".join(passes)
+    return _list(f"SELECT {shown} AS {column}, {sums} FROM ({union}) AS found GROUP BY found.{column} ORDER BY {order}")
 
 
 def teams(w: Conditions) -> str:
     """This will count the main things by team."""
-    return _buckets(w, lambda _: "team_id", "team_id", f"proposed DESC, team_id LIMIT {LIST_MAX}")
+    return _buckets(w, "team_id", "team_id", f"proposed DESC, found.team_id LIMIT {LIST_MAX}")
 
 
 def months(w: Conditions) -> str:
     """This will count the main things by month."""
-
-    def month(column: str) -> str:
-        return f"date_trunc('month', {column} AT TIME ZONE 'UTC')::date"
-
-    return _buckets(w, month, "month", f"month DESC LIMIT {MONTHS_MAX}")
+    first_day = "make_date((found.month / 12)::int, (mod(found.month, 12) + 1)::int, 1)"
+    return _buckets(w, "month", first_day, f"found.month DESC LIMIT {MONTHS_MAX}")
 
 
 def _of_teams(w: Conditions) -> str:

@@ -1,7 +1,22 @@
 """The transparency view's tables. Their indexes hold every column that is counted, so that a count reads no row."""
 
+from datetime import datetime
+from operator import attrgetter
+
 from projections.table import Column, Index, Table
 from projections.transparency.structs import CountedDecision, CountedProposal, CountedTeam, Mark, Matter
+
+
+def _month(attribute: str) -> Column:
+    """This will make a column of months since year 0 (UTC), a number of few values, which the planner knows."""
+    at = attrgetter(attribute)
+
+    def month(row: object) -> int:
+        found: datetime = at(row)
+        return found.year * 12 + found.month - 1
+
+    return Column("month", "bigint", month)
+
 
 PROPOSALS = Table(
     "transparency_proposals",
@@ -11,11 +26,12 @@ PROPOSALS = Table(
         Column("proposal_id", "uuid"),
         Column("team_id", "uuid"),
         Column("submitted_at", "timestamptz"),
+        _month("submitted_at"),
         Column("area", "text"),
         Column("system", "text"),
         Column("unseen", "boolean", lambda row: row.pending and row.looked_at is None),
     ),
-    indexes=(Index("team_id, submitted_at, area, system, unseen"),),
+    indexes=(Index("team_id, submitted_at, month, area, system, unseen"),),
     by_stream=True,
 )
 
@@ -27,6 +43,7 @@ DECISIONS = Table(
         Column("decision_id", "uuid"),
         Column("team_id", "uuid"),
         Column("decided_at", "timestamptz"),
+        _month("decided_at"),
         Column("disposition", "text"),
         Column("said", "bigint"),
         Column("area", "text"),
@@ -34,7 +51,7 @@ DECISIONS = Table(
         Column("waited_days", "float8"),
         Column("codes", "text[]", lambda row: list(row.codes)),
     ),
-    indexes=(Index("team_id, decided_at, disposition, said, area, system, waited_days"),),
+    indexes=(Index("team_id, decided_at, month, disposition, said, area, system, waited_days"),),
 )
 
 MARKS = Table(
@@ -47,11 +64,12 @@ MARKS = Table(
         Column("team_id", "uuid"),
         Column("kind", "text", lambda row: row.kind.value),
         Column("at", "timestamptz"),
+        _month("at"),
         Column("first", "boolean"),
         Column("area", "text"),
         Column("system", "text"),
     ),
-    indexes=(Index("team_id, at, kind, first, area, system, proposal_id"),),
+    indexes=(Index("team_id, at, month, kind, first, area, system, proposal_id"),),
     grows_only=True,
 )
 
