@@ -44,6 +44,11 @@ def stepped(days: Decimal | float) -> Decimal:
     return (Decimal(str(days)) / STEP).to_integral_value(rounding=ROUND_CEILING) * STEP
 
 
+def plain(days: Decimal) -> str:
+    """This will write a figure as people do, without the zeros that reckoning leaves: 5 and not 5.00, 4.5 and not 4.50."""
+    return f"{days.normalize():f}"
+
+
 def figure(value: Decimal, what: str, path: Sequence[str], *, least: Decimal = Decimal(0)) -> Decimal:
     """This will accept a finite figure from `least` to 10^12; `what` names it, with its unit, in the rejection."""
     if not value.is_finite() or not least <= value <= MOST:

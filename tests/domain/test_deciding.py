@@ -420,7 +420,7 @@ def test_rule_13_going_over_the_capacity_needs_a_reason() -> None:
         decide(replace(YES, over_capacity_reason=reason), review=tight).refused(
             Code.OVER_CAPACITY,
             "over_capacity_reason",
-            saying="This takes 4.50 days and 2 of 20 are left, 2.50 too few. "
+            saying="This takes 4.5 days and 2 of 20 are left, 2.5 too few. "
             "Reserve fewer, or give `over_capacity_reason`.",
         )
     assert decide(YES, review=review(reserved=Decimal("15.5"))).facts[0].over_capacity_reason is None  # it just fits

@@ -8,7 +8,7 @@ from msgspec import Struct
 from ledger.commands import Issued
 from ledger.commands.proposal import ExplainDecision, TakeDecision
 from ledger.commands.review import CarryOverItem
-from ledger.domain.effort import effort, stepped
+from ledger.domain.effort import effort, plain, stepped
 from ledger.domain.proposal.grounds import ReviewContext, check_basis, check_concerns, check_review, place
 from ledger.domain.proposal.reasons import Beside, check_reasons
 from ledger.domain.proposal.revisiting import check_revisit
@@ -175,7 +175,8 @@ def _reserve(state: ProposalState, command: TakeDecision, review: ReviewContext)
     if not (command.over_capacity_reason or "").strip():
         raise Rejected(
             Code.OVER_CAPACITY,
-            f"This takes {days:f} days and {left:f} of {review.capacity:f} are left, {days - left:f} too few. "
+            f"This takes {plain(days)} days and {plain(left)} of {plain(review.capacity)} are left, "
+            f"{plain(days - left)} too few. "
             "Reserve fewer, or give `over_capacity_reason`.",
             "over_capacity_reason",
         )
