@@ -1,0 +1,51 @@
+"""A NO counts as told only once its audience names the proposer; until then it is shown as not told, with its age."""
+
+import pytest
+
+from tests.rules.town import Team, at, no, now
+
+
+def test_a_no_is_shown_as_not_told_until_its_audience_names_the_proposer(team: Team) -> None:
+    proposal_id, decision_id = team.declined()
+    assert team.decision(proposal_id)["toldAt"] is None
+    assert decision_id in team.notices(told=False)
+    team.tell(proposal_id, decision_id, team.lead)
+    assert [told["namesProposer"] for told in team.decision(proposal_id)["communications"]] == [False]
+    assert decision_id in team.notices(told=False)
+    assert team.transparency()["declines"]["told"] == 0
+    team.tell(proposal_id, decision_id, team.lead, team.engineer)
+    assert team.decision(proposal_id)["toldAt"] is not None
+    assert decision_id not in team.notices(told=False)
+    assert decision_id in team.notices(told=True)
+    assert team.transparency()["declines"]["told"] == 1
+
+
+def test_a_no_that_is_not_told_shows_its_age_against_what_the_team_promises(team: Team) -> None:
+    team.town.steward.does("setServiceLevel", teamId=team.id, daysToDecide=30, hoursToTell=24)
+    proposal_id = team.propose()
+    answer = no(team.opened(proposal_id), proposal_id)
+    decision_id = team.decide({**answer, "occurredAt": now(hours=-72)})
+    notice = team.notices(told=False)[decision_id]
+    assert notice["ageHours"] == pytest.approx(72, abs=0.1)
+    assert notice["hoursOverdue"] == pytest.approx(48, abs=0.1)
+
+
+def test_an_answer_to_a_no_that_was_not_told_is_refused(team: Team) -> None:
+    proposal_id, decision_id = team.declined()
+    team.tell(proposal_id, decision_id, team.lead)
+    of = {"proposalId": proposal_id, "decisionId": decision_id}
+    assert team.engineer.is_refused("acknowledgeDecision", **of, answer="AGREE") == (
+        "NOT_TOLD",
+        "You have not been told this decision yet. Ask its decider to tell you.",
+        at("decisionId"),
+    )
+
+
+def test_telling_nobody_is_refused(team: Team) -> None:
+    proposal_id, decision_id = team.declined()
+    given = {"proposalId": proposal_id, "decisionId": decision_id, "channel": "EMAIL", "audience": []}
+    assert team.product.is_refused("communicateDecision", **given) == (
+        "BAD_USER_INPUT",
+        "`audience`: expected `array` of length >= 1.",
+        at("audience"),
+    )
