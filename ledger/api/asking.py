@@ -32,6 +32,11 @@ def _of(generic: Any, argument: Any) -> Any:
     return generic[argument.type if isinstance(argument, Shown) else argument]
 
 
+def listed(shown: Shown) -> Any:
+    """This will give the type of a bounded list of something shown."""
+    return _of(list, shown)
+
+
 def connection_of(shown: Shown) -> Any:
     """This will give the type of a page of something shown."""
     return _of(Connection, shown)

@@ -8,7 +8,7 @@ from graphql import GraphQLError, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
-from ledger.api import concern, decision, node, review, timeline, transparency, viewer
+from ledger.api import backlog, concern, decision, node, review, team, timeline, transparency, viewer
 from ledger.api.documents import PreparedDocuments
 from ledger.api.mutations import mutation_type
 from ledger.api.node import READERS, Reader
@@ -16,10 +16,12 @@ from ledger.api.scalars import SCALARS
 
 #: The classes whose fields are the root queries: one per noun, in alphabetical order.
 NOUNS: tuple[type, ...] = (
+    backlog.BacklogQuery,
     concern.ConcernQuery,
     decision.DecisionQuery,
     node.NodeQuery,
     review.ReviewQuery,
+    team.TeamQuery,
     timeline.TimelineQuery,
     transparency.TransparencyQuery,
     viewer.ViewerQuery,
@@ -27,7 +29,10 @@ NOUNS: tuple[type, ...] = (
 #: What `node(id)` finds: the type's name and the function that reads one.
 NODES: dict[str, Reader] = {
     "Decision": decision.decision_node,
+    "Policy": team.policy_node,
+    "Proposal": backlog.proposal_node,
     "Review": review.review_node,
+    "Team": team.team_node,
 }
 
 

@@ -1,0 +1,321 @@
+"""What can be asked of the backlog: each a single statement, of the present or as of a position."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from ledger.ranking import DEFAULT_FORMULA, Formula, Score, score
+from ledger.values import MemberId, ProposalStatus
+from projections.backlog.structs import Card, Ranking
+from projections.conditions import Conditions, Connection, Teams, rows
+
+#: Most members' items that an inbox lists.
+INBOX_MAX = 100
+#: Most areas that are summed up at once.
+AREAS_MAX = 500
+
+_PENDING = "{0}.status = 'PENDING' AND {0}.team_id IS NOT NULL"
+
+
+class Order(StrEnum):
+    """What the backlog is ordered by. Ties: the earlier submission, then the id."""
+
+    SCORE = "SCORE"
+    SUBMITTED_AT = "SUBMITTED_AT"
+    DRAG = "DRAG"
+    ESTIMATE = "ESTIMATE"
+    TITLE = "TITLE"
+
+
+class Filter(Struct, frozen=True):
+    """Which proposals are meant. None: any."""
+
+    statuses: tuple[ProposalStatus, ...] = (ProposalStatus.PENDING,)
+    teams: tuple[UUID, ...] | None = None
+    areas: tuple[str, ...] | None = None
+    kinds: tuple[str, ...] | None = None
+    #: Somewhere in the title, in any case.
+    title: str | None = None
+    score_min: float | None = None
+    estimated: bool | None = None
+    #: Has it a drag in hours?
+    assessed: bool | None = None
+
+
+class Listed(Card, frozen=True, array_like=True, gc=False):
+    """A card in a list. `rank` is its place among the team's pending ones, 1 is first; None: it isn't pending, or nobody asked."""
+
+    rank: int | None = None
+    #: The formula that ranks its team; None: nobody asked.
+    formula: Formula | None = None
+
+    @property
+    def proposal_id(self) -> UUID:
+        """This will give its id under the name that the API has for it."""
+        return self.id
+
+    @property
+    def why(self) -> Score | None:
+        """This will say why it stands where it does: the terms of its score, and what is missing. None: it is not pending."""
+        return score(self.formula, self.item) if self.formula is not None and self.is_pending else None
+
+    @property
+    def is_imported(self) -> bool:
+        """This will say whether it comes from an outside history."""
+        return self.origin is not None
+
+    @property
+    def concerns_open(self) -> int:
+        """This will count the concerns that are neither resolved nor overruled."""
+        return len(self.concerns)
+
+    @property
+    def concerns_blocking(self) -> int:
+        """This will count those of them that hold a decision up."""
+        return sum(concern.blocking for concern in self.concerns)
+
+    @property
+    def concerns_unanswered(self) -> int:
+        """This will count those of them that nobody has answered."""
+        return sum(not concern.answered for concern in self.concerns)
+
+
+#: Column, and whether it goes down when the order goes up: the score is kept with its sign turned.
+_COLUMNS = {
+    Order.SCORE: ("place", True),
+    Order.SUBMITTED_AT: ("submitted_at", False),
+    Order.DRAG: ("drag", False),
+    Order.ESTIMATE: ("days", False),
+    Order.TITLE: ("title", False),
+}
+_listed = msgspec.json.Decoder(Listed).decode
+_ranking = msgspec.json.Decoder(Ranking).decode
+
+
+def key_of(row: Listed, order: Order) -> tuple[Any, int, UUID]:
+    """This will give a row's place in an order, as `backlog` takes it in `after`."""
+    value: Any
+    match order:
+        case Order.SCORE:
+            value = 0.0 - row.score
+        case Order.SUBMITTED_AT:
+            value = row.submitted_at
+        case Order.DRAG:
+            value = -1.0 if row.drag is None else float(row.drag)
+        case Order.ESTIMATE:
+            value = -1.0 if row.expected_days is None else row.expected_days
+        case Order.TITLE:
+            value = row.title.casefold()
+    return value, row.submitted_position, row.id
+
+
+async def backlog(
+    connection: Connection,
+    teams: Teams,
+    wanted: Filter,
+    *,
+    limit: int,
+    order: Order = Order.SCORE,
+    descending: bool = True,
+    after: tuple[Any, int, UUID] | None = None,
+    as_of: int | None = None,
+    ranked: bool = False,
+    explained: bool = False,
+) -> list[Listed]:
+    """This will give a page of proposals in order. `ranked` and `explained`: with rank and formula, which cost a little more."""
+    statement, values = page_statement(
+        teams,
+        wanted,
+        limit=limit,
+        order=order,
+        descending=descending,
+        after=after,
+        as_of=as_of,
+        ranked=ranked,
+        explained=explained,
+    )
+    return _rows(await rows(connection, statement, values))
+
+
+def page_statement(
+    teams: Teams,
+    wanted: Filter,
+    *,
+    limit: int,
+    order: Order,
+    descending: bool,
+    after: tuple[Any, int, UUID] | None,
+    as_of: int | None,
+    ranked: bool,
+    explained: bool,
+) -> tuple[str, dict[str, Any]]:
+    """This will give the statement of a page with its values: doc, rank and ranking of each row."""
+    where = _which(teams, wanted, as_of)
+    column, turned = _COLUMNS[order]
+    up = descending == turned
+    if after is not None:
+        where.add(
+            f"(b.{column}, b.submitted_position, b.id) {'>' if up else '<'} (%(k0)s, %(k1)s, %(k2)s)",
+            k0=after[0],
+            k1=after[1],
+            k2=after[2],
+        )
+    way = "ASC" if up else "DESC"
+    statement = (
+        f"SELECT b.doc, {_rank(where) if ranked else 'NULL::bigint'}, {'r.doc' if explained else 'NULL::bytea'}"
+        f" FROM views.backlog AS b{_join(where) if explained else ''} WHERE {where}"
+        f" ORDER BY b.{column} {way}, b.submitted_position {way}, b.id {way} LIMIT %(limit)s"
+    )
+    return statement, {**where.values, "limit": limit, "explained": explained}
+
+
+async def total(connection: Connection, teams: Teams, wanted: Filter, *, as_of: int | None = None) -> int:
+    """This will count the proposals that a filter leaves."""
+    where = _which(teams, wanted, as_of)
+    ((count,),) = await rows(connection, f"SELECT count(*) FROM views.backlog AS b WHERE {where}", where.values)
+    return int(count)
+
+
+async def proposals(
+    connection: Connection,
+    teams: Teams,
+    ids: list[UUID],
+    *,
+    as_of: int | None = None,
+    ranked: bool = False,
+    explained: bool = False,
+) -> list[Listed]:
+    """This will give the proposals with these ids, in the order of the ids; those that are not there or not to be seen are absent."""
+    where = Conditions(as_of)
+    where.add("b.id = ANY(%(ids)s)", ids=ids).add(where.stands("b")).add("b.team_id IS NOT NULL")
+    where.among("b.team_id", "visible", teams)
+    found = _rows(
+        await rows(
+            connection,
+            f"SELECT b.doc, {_rank(where) if ranked else 'NULL::bigint'}, {'r.doc' if explained else 'NULL::bytea'}"
+            f" FROM views.backlog AS b{_join(where) if explained else ''} WHERE {where}",
+            where.values,
+        )
+    )
+    by_id = {row.id: row for row in found}
+    return [by_id[wanted] for wanted in dict.fromkeys(ids) if wanted in by_id]  # type: ignore[index]
+
+
+class AreaSummary(Struct, frozen=True):
+    """What is proposed for one area, in the teams that were asked for. `area` None: the proposals that name none."""
+
+    area: str | None
+    proposals: int
+    pending: int
+    accepted: int
+    declined: int
+    postponed: int
+    in_progress: int
+    completed: int
+    #: Engineer-hours a week that the pending ones cost, where that was assessed, and the expected engineer-days to pay them.
+    pending_drag: float
+    pending_days: float
+    not_estimated: int
+
+
+async def areas(
+    connection: Connection,
+    teams: Teams,
+    *,
+    area: str | None = None,
+    team_ids: list[UUID] | None = None,
+    limit: int = AREAS_MAX,
+    as_of: int | None = None,
+) -> list[AreaSummary]:
+    """This will sum up each area, or the one asked for, in the order of the pending drag, the highest first."""
+    where = Conditions(as_of)
+    where.add(where.stands("b")).add("b.team_id IS NOT NULL").given("b.area = %(area)s", area=area)
+    where.among("b.team_id", "visible", teams).among("b.team_id", "teams", team_ids)
+    of_status = [
+        f"count(*) FILTER (WHERE b.status = '{status}')"
+        for status in ("PENDING", "ACCEPTED", "DECLINED", "POSTPONED", "IN_PROGRESS", "COMPLETED")
+    ]
+    pending = "FILTER (WHERE b.status = 'PENDING')"
+    found = await rows(
+        connection,
+        f"SELECT b.area, count(*), {', '.join(of_status)}, coalesce(sum(greatest(b.drag, 0)) {pending}, 0),"
+        f" coalesce(sum(greatest(b.days, 0)) {pending}, 0), count(*) FILTER (WHERE b.status = 'PENDING' AND b.days < 0)"
+        f" FROM views.backlog AS b WHERE {where} GROUP BY b.area ORDER BY 9 DESC, b.area LIMIT %(limit)s",
+        {**where.values, "limit": limit},
+    )
+    return [AreaSummary(*row) for row in found]
+
+
+async def inbox(
+    connection: Connection,
+    member_id: MemberId,
+    managed: Sequence[UUID],
+    *,
+    as_of: int | None = None,
+    limit: int = INBOX_MAX,
+) -> list[Listed]:
+    """This will give the proposals that wait for a member: as one who asked, and as a manager of the teams; the oldest first."""
+    where = Conditions(as_of).add("true", member=[member_id], managed=list(managed))
+    stands = where.stands("b")
+    found = await rows(
+        connection,
+        "SELECT doc, NULL::bigint, NULL::bytea FROM ("
+        f" SELECT b.id, b.doc, b.submitted_position FROM views.backlog AS b WHERE b.awaits @> %(member)s AND {stands}"
+        f" UNION SELECT b.id, b.doc, b.submitted_position FROM views.backlog AS b"
+        f" WHERE b.awaits_managers AND b.team_id = ANY(%(managed)s) AND {stands}"
+        ") AS b ORDER BY submitted_position, id LIMIT %(limit)s",
+        {**where.values, "limit": limit},
+    )
+    return _rows(found)
+
+
+def _which(teams: Teams, wanted: Filter, as_of: int | None) -> Conditions:
+    where = Conditions(as_of)
+    where.add(where.stands("b")).add("b.team_id IS NOT NULL")
+    if wanted.statuses == (ProposalStatus.PENDING,):
+        where.add(_PENDING.format("b"))
+    else:
+        where.among("b.status", "statuses", [status.value for status in wanted.statuses])
+    asked = wanted.teams
+    if asked is not None and len(asked) == 1 and (teams is None or asked[0] in teams):
+        where.add("b.team_id = %(team)s", team=asked[0])
+    else:
+        where.among("b.team_id", "visible", teams).among("b.team_id", "teams", asked)
+    where.among("b.area", "areas", wanted.areas).among("b.kind", "kinds", wanted.kinds)
+    if wanted.title is not None:
+        escaped = wanted.title.casefold().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        where.add("b.title LIKE %(title)s", title=f"%{escaped}%")
+    if wanted.score_min is not None:
+        where.add("b.place <= %(place_max)s", place_max=0.0 - wanted.score_min)
+    for column, has in (("days", wanted.estimated), ("drag", wanted.assessed)):
+        if has is not None:
+            where.add(f"b.{column} {'>=' if has else '<'} 0")
+    return where
+
+
+def _rank(where: Conditions) -> str:
+    """This will count the pending ones of the team up to the row: as many index entries as the rank is high."""
+    return (
+        f"CASE WHEN {_PENDING.format('b')} THEN (SELECT count(*) FROM views.backlog AS x WHERE x.team_id = b.team_id"
+        f" AND {_PENDING.format('x')} AND {where.stands('x')}"
+        " AND (x.place, x.submitted_position, x.id) <= (b.place, b.submitted_position, b.id)) END"
+    )
+
+
+def _join(where: Conditions) -> str:
+    return f" LEFT JOIN views.backlog_rankings AS r ON r.team_id = b.team_id AND {where.stands('r')}"
+
+
+def _rows(found: list[tuple[Any, ...]]) -> list[Listed]:
+    formulas: dict[bytes, Formula] = {}
+    listed = []
+    for doc, rank, ranking in found:
+        row = _listed(doc)
+        if ranking is not None and ranking not in formulas:
+            formulas[ranking] = _ranking(ranking).formula
+        listed.append((row, rank, formulas.get(ranking, DEFAULT_FORMULA)))
+    return [msgspec.structs.replace(row, rank=rank, formula=formula) for row, rank, formula in listed]
