@@ -28,13 +28,15 @@ from ledger.events.proposal import (
     WorkCompleted,
     WorkStarted,
 )
-from ledger.events.review import ItemDecided, ReviewClosed, ReviewOpened, ReviewScheduled
+from ledger.events.review import AgendaFrozen, ItemDecided, ReviewClosed, ReviewOpened, ReviewScheduled
 from ledger.events.team import CapacitySet, MemberJoined, RoleGranted, TeamFormed
 from ledger.ranking import Formula
 from ledger.store.codec import encode, leaf
 from ledger.values import (
     Acknowledgement,
     Actor,
+    AgendaCause,
+    AgendaItem,
     Basis,
     Benefit,
     BenefitCode,
@@ -72,23 +74,32 @@ ITEMS_A_REVIEW = 12
 Command = list[tuple[UUID, Struct]]
 
 
+class Ready(Struct, frozen=True):
+    """A proposal that waits for a review, with the versions of its case, estimate and impact."""
+
+    proposal: ProposalId
+    proposer: Actor
+    versions: tuple[int, int, int]
+    likely: Decimal
+
+
 class Team(Struct):
-    """A team of the history, and its open review."""
+    """A team of the history, and what its next review looks at."""
 
     id: TeamId
     members: list[Actor]
     manager: Actor
-    review: ReviewId | None = None
-    decided: int = 0
+    ready: list[Ready]
 
 
 class History:
-    """A seeded history. The same seed gives the same facts; `decisions` False leaves all proposals pending."""
+    """A seeded history. The same seed gives the same facts; Without `decisions` all stay pending; `together`: so many go on at once."""
 
-    def __init__(self, seed: int = 1, *, teams: int = 20, decisions: bool = True) -> None:
+    def __init__(self, seed: int = 1, *, teams: int = 20, decisions: bool = True, together: int = 400) -> None:
         self._random = Random(seed)
         self._teams = teams
         self._decisions = decisions
+        self._together = together
         self._versions: dict[UUID, int] = {}
         self._at = START
         self.policy = PolicyId(self._id())
@@ -125,7 +136,7 @@ class History:
         teams = []
         for number in range(self._teams):
             members = [Actor(MemberId(self._id()), Role.ENGINEER) for _ in range(8)]
-            team = Team(TeamId(self._id()), members, Actor(MemberId(self._id()), Role.PRODUCT_MANAGER))
+            team = Team(TeamId(self._id()), members, Actor(MemberId(self._id()), Role.PRODUCT_MANAGER), [])
             teams.append(team)
             formed: Command = [(team.id, TeamFormed(f"Team {number + 1}", weekly_hours=Decimal(320)))]
             for actor in [*members, team.manager]:
@@ -139,7 +150,7 @@ class History:
             yield team.manager, [(self.policy, PolicyActivated(team.id, self._at))]
         lives: list[Iterator[tuple[Actor, Command]]] = []
         while True:
-            if len(lives) < 400 or self._random.random() < 0.4:
+            if len(lives) < self._together or self._random.random() < 0.4:
                 lives.append(self._life(self._random.choice(teams)))
             turn = self._random.randrange(len(lives))
             step = next(lives[turn], None)
@@ -204,61 +215,58 @@ class History:
                     [(proposal, ConcernRaised(concern, team.members[0].member_id, "Is the test net dense enough?"))],
                 )
                 yield proposer, [(proposal, ConcernAnswered(concern, proposer.member_id, "Coverage is 84 % there."))]
-        if self._decisions:
-            yield from self._decision(team, proposal, proposer, (cases, estimates, impacts), likely)
+        if not self._decisions:
+            return
+        team.ready.append(Ready(proposal, proposer, (cases, estimates, impacts), likely))
+        if len(team.ready) >= ITEMS_A_REVIEW:
+            items, team.ready = team.ready, []
+            yield from self._review(team, items)
 
-    def _decision(
-        self, team: Team, proposal: ProposalId, proposer: Actor, versions: tuple[int, int, int], likely: Decimal
-    ) -> Iterator[tuple[Actor, Command]]:
-        if team.review is None or team.decided >= ITEMS_A_REVIEW:
-            if team.review is not None:
-                yield team.manager, [(team.review, ReviewClosed())]
-            team.review, team.decided = ReviewId(self._id()), 0
-            yield team.manager, [(team.review, ReviewScheduled(team.id, ReviewKind.PRODUCT, self._at))]
-            yield team.manager, [(team.review, ReviewOpened(1, Decimal(40), (team.manager.member_id,), self.policy, 1))]
-        team.decided += 1
-        decision, draw = DecisionId(self._id()), self._random.random()
-        basis = Basis(*versions, policy_id=self.policy, policy_version=1)
-        yes = draw < 0.45
-        disposition = (
-            Disposition.SCHEDULE if yes else Disposition.DECLINE if draw < 0.85 else Disposition.POSTPONE
+    def _review(self, team: Team, items: list[Ready]) -> Iterator[tuple[Actor, Command]]:
+        review = ReviewId(self._id())
+        agenda = tuple(
+            AgendaItem(item.proposal, AgendaCause.NEW, *item.versions, score=1.5, rank=rank)
+            for rank, item in enumerate(items, 1)
         )
-        revisit = (RevisitCondition(RevisitKind.DATE, on=self._at + timedelta(days=90)),)
+        yield team.manager, [(review, ReviewScheduled(team.id, ReviewKind.PRODUCT, self._at))]
+        yield team.manager, [(review, AgendaFrozen(agenda, self.policy, 1))]
+        yield team.manager, [(review, ReviewOpened(1, Decimal(40), (team.manager.member_id,), self.policy, 1))]
+        for rank, item in enumerate(items, 1):
+            yield from self._decision(team, review, item, rank)
+        yield team.manager, [(review, ReviewClosed())]
+
+    def _decision(self, team: Team, review: ReviewId, item: Ready, rank: int) -> Iterator[tuple[Actor, Command]]:
+        proposal, proposer, likely = item.proposal, item.proposer, item.likely
+        decision, draw = DecisionId(self._id()), self._random.random()
+        yes = draw < 0.45
+        disposition = Disposition.SCHEDULE if yes else Disposition.DECLINE if draw < 0.85 else Disposition.POSTPONE
+        code = self._random.choice(REASONS)
         taken = DecisionTaken(
             decision,
             Verdict.YES if yes else Verdict.NO,
             disposition,
-            team.review,
-            basis,
+            review,
+            Basis(*item.versions, policy_id=self.policy, policy_version=1),
             score=1.5,
-            rank=team.decided,
+            rank=rank,
             cut_score=0.7,
             capacity_left=Decimal(12),
             days_reserved=likely if yes else None,
-            reasons=()
-            if yes
-            else (Reason(self._random.choice(REASONS), "Other work moves the roadmap further this quarter."),),
-            revisit=revisit if disposition is Disposition.POSTPONE else (),
+            reasons=() if yes else (Reason(code, "Other work moves the roadmap further this quarter."),),
+            revisit=(RevisitCondition(RevisitKind.DATE, on=self._at + timedelta(days=90)),)
+            if disposition is Disposition.POSTPONE
+            else (),
             reconsider_if="drag doubles" if disposition is Disposition.DECLINE else None,
             decider=team.manager.member_id,
         )
         decided = ItemDecided(proposal, decision, taken.verdict, likely if yes else Decimal(0))
-        yield team.manager, [(proposal, taken), (team.review, decided)]
+        yield team.manager, [(proposal, taken), (review, decided)]
         if yes or self._random.random() < 0.8:
-            yield (
-                team.manager,
-                [(proposal, DecisionCommunicated(decision, Channel.PLANNING_MEETING, (proposer.member_id,)))],
-            )
+            told = DecisionCommunicated(decision, Channel.PLANNING_MEETING, (proposer.member_id,))
+            yield team.manager, [(proposal, told)]
             if not yes:
-                yield (
-                    proposer,
-                    [
-                        (
-                            proposal,
-                            DecisionAcknowledged(decision, proposer.member_id, Acknowledgement.DISAGREE_BUT_UNDERSTAND),
-                        )
-                    ],
-                )
+                answer = Acknowledgement.DISAGREE_BUT_UNDERSTAND
+                yield proposer, [(proposal, DecisionAcknowledged(decision, proposer.member_id, answer))]
         if yes:
             yield proposer, [(proposal, WorkStarted())]
             yield proposer, [(proposal, WorkCompleted(likely + 1))]

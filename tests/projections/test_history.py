@@ -1,0 +1,41 @@
+"""All views over a seeded history of many teams: built again as followed, and each past state as a ledger that ended there."""
+
+import random
+
+import pytest
+
+from benchmarks.facts import History
+from ledger.app import VIEWS
+from projections.follower import Follower
+from projections.rebuild import rebuild
+from projections.rows import Rows
+from tests.projections.recording import Recorder, append_all, contents
+
+FACTS = 1_200
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_rebuild_equals_following_and_the_past_equals_a_shorter_ledger(
+    database_url: str, recorder: Recorder, seed: int
+) -> None:
+    events = list(History(seed, teams=3, together=20).events(facts=FACTS))
+    append_all(recorder.ledger, events)
+    head = recorder.ledger.head()
+    with Follower(database_url, recorder.ledger, VIEWS, batch=97) as follower:
+        assert all(follower.wait_for(view.name, head, 60) for view in VIEWS)
+    followed = contents(database_url, VIEWS)
+    rebuild(database_url, recorder.ledger, VIEWS)
+    assert contents(database_url, VIEWS) == followed
+    ends = [n + 1 for n, event in enumerate(events[:-1]) if events[n + 1].command_id != event.command_id]
+    for end in random.Random(seed).sample(ends, 5):
+        shorter = recorder.ledger.read(0, end)
+        past = contents(database_url, VIEWS, as_of=end)
+        for view in VIEWS:
+            rows = Rows(view.tables)
+            view.fold(rows, shorter)
+            for table in view.tables:
+                kept = rows.tables[table]
+                standing = [version.row for version in kept.fresh()]
+                standing += [version.row for version in kept.versions if table.grows_only]
+                docs = sorted(doc for *_, doc in past[table.name])
+                assert docs == sorted(map(table.encode, standing)), f"{table} as of {end}"
