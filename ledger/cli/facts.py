@@ -17,6 +17,7 @@ KINDS = {
     "team": "Team",
     "policy": "Policy",
     "catalogue": "Reason catalogue",
+    "redaction": "Redaction",
 }
 
 

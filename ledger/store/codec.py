@@ -8,18 +8,21 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from os import register_at_fork, urandom
 from struct import Struct as Packing
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from ledger.events import FACT_TYPES, TOPICS, Event
-from ledger.store.faults import UnknownTopic
+from ledger.store.faults import PayloadMissing, UnknownTopic
 from ledger.values import SYSTEM, Actor, Role, Source, utc
 
 #: Bytes of salt in front of a payload, so that its commitment does not give a short text away.
 SALT_BYTES = 16
+
+#: How SQL reads a payload: one that was emptied by a redaction is what remains of it, with `Redacted` for each text.
+PAYLOAD: LiteralString = "CASE WHEN payload = '' THEN ledger.remains(position) ELSE payload END"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -111,11 +114,13 @@ def plain(
     return EncodedEvent(stream_id, version, topic, occurred_at, _encode(meta), salt, payload)
 
 
-def decode(position: int, recorded_at: datetime, topic: str, meta: bytes, payload: bytes) -> Event:
-    """This will read a stored event, bringing a fact of an earlier version up to the present one.
+def decode(position: int, recorded_at: datetime, topic: str, meta: bytes, payload: bytes | None) -> Event:
+    """This will read a stored event, bringing a fact of an earlier version up to the present one. `payload` as PAYLOAD gives it.
 
-    Raises UnknownTopic if the topic, or the version of it, is not of this program.
+    Raises UnknownTopic if the topic, or the version of it, is not of this program, and PayloadMissing for None.
     """
+    if payload is None:
+        raise PayloadMissing(position)
     known = _decode_meta(meta)
     decoder = _decoders.get(topic) or _decoder(topic)
     fact = (

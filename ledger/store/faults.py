@@ -68,6 +68,16 @@ class UnknownTopic(StoreFault):
         self.version = version
 
 
+class PayloadMissing(StoreFault):
+    """A stored fact was emptied, and no redaction accounts for it: somebody went round the ledger. `verify` tells more."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(
+            f"the fact at position {position} was emptied without a redaction; run: decision-ledger verify"
+        )
+        self.position = position
+
+
 class NotARecordedFact(StoreFault):
     """A stored event has no envelope of ours, so there is no fact in it."""
 

@@ -14,6 +14,7 @@ from eventsourcing.persistence import (
 )
 
 from ledger.store.batch import Repeated, packed
+from ledger.store.codec import PAYLOAD
 from ledger.store.connections import Pool, reader_pool, writer_connection
 from ledger.store.faults import CommandReused
 from ledger.store.group import GroupCommit, Outcome
@@ -32,15 +33,13 @@ SELECT c.request_hash, c.first_position, c.event_count, array_agg(e.leaf ORDER B
   FROM ledger.commands AS c
   JOIN ledger.events AS e ON e.position >= c.first_position AND e.position < c.first_position + c.event_count
  WHERE c.command_id = %s GROUP BY c.command_id"""
-_STREAM: LiteralString = (
-    "SELECT position, recorded_at, topic, meta, payload FROM ledger.events WHERE stream_id = %s ORDER BY version"
-)
+_ROW: LiteralString = f"position, recorded_at, topic, meta, {PAYLOAD}"
+_STREAM: LiteralString = f"SELECT {_ROW} FROM ledger.events WHERE stream_id = %s ORDER BY version"  # noqa: S608 - literal pieces
 _STREAMS: LiteralString = (
-    "SELECT stream_id, position, recorded_at, topic, meta, payload FROM ledger.events WHERE stream_id = ANY(%s)"
-    " ORDER BY stream_id, version"
+    f"SELECT stream_id, {_ROW} FROM ledger.events WHERE stream_id = ANY(%s) ORDER BY stream_id, version"  # noqa: S608
 )
-_LOG: LiteralString = "SELECT position, recorded_at, topic, meta, payload FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"
-_STORED: LiteralString = "SELECT position, stream_id, version, topic, payload, meta, recorded_at FROM ledger.events"
+_LOG: LiteralString = f"SELECT {_ROW} FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608
+_STORED: LiteralString = f"SELECT position, stream_id, version, topic, {PAYLOAD}, meta, recorded_at FROM ledger.events"  # noqa: S608
 
 
 class StreamRecorder(AggregateRecorder):

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ledger.events import catalogue, policy, proposal, review, team
+from ledger.events import catalogue, policy, proposal, redaction, review, team
 from ledger.values import Acknowledgement, Disposition, EffortUnit, Reason, Verdict
 
 #: Longest part of a text that a sentence quotes.
@@ -174,4 +174,5 @@ _SENTENCES: dict[type[Struct], Callable[[Any], str]] = {
     policy.PolicyActivated: lambda f: "A team is ranked by this policy.",
     catalogue.ReasonCodeAdded: lambda f: f"The reason {f.code} was added{_said(f.meaning)}.",
     catalogue.ReasonCodeRetired: lambda f: f"The reason {f.code} was retired{_said(f.reason)}.",
+    redaction.FactRedacted: lambda f: f"The words of position {f.position} were taken out{_said(f.reason)}.",
 }

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from ledger.events.registry import TOPICS
-from ledger.store.codec import decode
+from ledger.store.codec import PAYLOAD, decode
 from ledger.values import Actor, Source
 from projections.audit.sentences import sentence
 from projections.conditions import Conditions, Connection, Teams, rows
@@ -67,7 +67,7 @@ async def timeline(
         )
     found = await rows(
         connection,
-        "SELECT e.position, e.recorded_at, e.topic, e.meta, e.payload FROM ledger.events AS e"
+        f"SELECT e.position, e.recorded_at, e.topic, e.meta, {PAYLOAD} FROM ledger.events AS e"
         f" WHERE {where} ORDER BY e.version LIMIT %(limit)s",
         {**where.values, "limit": limit},
     )

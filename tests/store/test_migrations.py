@@ -16,7 +16,7 @@ from ledger.store.faults import ClockIsFixed, MigrationChanged, MigrationFailed
 from ledger.store.migrations import migrate, pending
 from tests.store.examples import append, command
 
-NAMES = ["0001_log", "0002_directory"]
+NAMES = ["0001_log", "0002_directory", "0003_redaction"]
 
 
 @pytest.fixture
@@ -61,15 +61,15 @@ def test_a_changed_text_is_refused(empty_database_url: str, folder: Path) -> Non
 
 
 def test_a_database_of_a_newer_program_is_refused(empty_database_url: str, folder: Path) -> None:
-    add(folder, "0003_newer", "CREATE TABLE ledger.newer (n int)")
-    assert migrate(empty_database_url, folder=folder)[-1] == "0003_newer"
-    with pytest.raises(MigrationChanged, match="0003_newer"):
+    add(folder, "0009_newer", "CREATE TABLE ledger.newer (n int)")
+    assert migrate(empty_database_url, folder=folder)[-1] == "0009_newer"
+    with pytest.raises(MigrationChanged, match="0009_newer"):
         migrate(empty_database_url)
 
 
 def test_what_fails_leaves_nothing_behind(empty_database_url: str, folder: Path) -> None:
-    add(folder, "0003_half", "CREATE TABLE ledger.half (n int)", "SELECT false")
-    with pytest.raises(MigrationFailed, match="0003_half"):
+    add(folder, "0009_half", "CREATE TABLE ledger.half (n int)", "SELECT false")
+    with pytest.raises(MigrationFailed, match="0009_half"):
         migrate(empty_database_url, folder=folder)
     assert pending(empty_database_url) == []
     with psycopg.connect(empty_database_url) as connection:
