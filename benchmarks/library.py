@@ -14,6 +14,8 @@ from eventsourcing.application import Application
 from eventsourcing.domain import DomainEvent
 
 PAGE = 5_000
+#: Events of one insert: the recorder sends them in one pipeline without reading, which blocks for good with thousands.
+INSERT = 100
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,9 @@ def library(url: str) -> Iterator[Application[UUID]]:
 
 def fill(app: Application[UUID], count: int) -> None:
     """This will record `count` events by the library's own recorder, in large batches."""
-    for start in range(0, count, PAGE):
+    for start in range(0, count, INSERT):
         stream = uuid4()
-        events = [_event(stream, n + 1) for n in range(min(PAGE, count - start))]
+        events = [_event(stream, n + 1) for n in range(min(INSERT, count - start))]
         app.recorder.insert_events([app.mapper.to_stored_event(event) for event in events])
 
 

@@ -5,7 +5,7 @@ position of the command's last fact. A position inside a command shows what stoo
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -14,28 +14,13 @@ from projections.table import Table
 R = TypeVar("R", bound=Struct)
 
 
-class Standing(NamedTuple):
-    """A row that stands, since which position, and whether the database has this version already."""
-
-    row: Any
-    valid_from: int
-    is_stored: bool
-
-
-class Version(NamedTuple):
-    """A version of a row to be stored: None as `valid_to` where it still stands."""
-
-    valid_from: int
-    valid_to: int | None
-    row: Any
-
-
-class Closed(NamedTuple):
-    """A stored version that stands no more."""
-
-    key: Any
-    valid_from: int
-    valid_to: int
+# Plain tuples, since one of each is made for every change of a row, and named ones take ten times as long to make.
+#: A row that stands, since which position, and whether the database has this version already.
+Standing: TypeAlias = tuple[Any, int, bool]
+#: A version to be stored: valid_from, valid_to (None where it still stands), row.
+Version: TypeAlias = tuple[int, int | None, Any]
+#: A stored version that stands no more: key, valid_from, valid_to.
+Closed: TypeAlias = tuple[Any, int, int]
 
 
 class Stored(Protocol):
@@ -84,33 +69,30 @@ class TableRows:
         """This will take a stored row into memory, unless a later state of it is there."""
         key = self.key_of(row)
         if key not in self.standing:
-            self.standing[key] = Standing(row, valid_from, True)
+            self.standing[key] = (row, valid_from, True)
             self.index(key, None, row)
 
     def fresh(self) -> list[Version]:
         """This will give the versions that stand and are not stored yet."""
-        return [
-            Version(found.valid_from, None, found.row)
-            for found in self.standing.values()
-            if found is not None and not found.is_stored
-        ]
+        return [(found[1], None, found[0]) for found in self.standing.values() if found is not None and not found[2]]
 
     def settle(self, position: int) -> None:
         """This will make the changes stand from the position on, and close what they replace."""
         standing, versions = self.standing, self.versions
         if self.added:
-            versions += [Version(position, None, row) for row in self.added]
+            versions += [(position, None, row) for row in self.added]
             self.added.clear()
         for key, row in self.changes.items():
             old = standing.get(key)
             if old is not None:
-                if old.row is row:
+                before, since, is_stored = old
+                if before is row:
                     continue
-                if old.is_stored:
-                    self.closed.append(Closed(key, old.valid_from, position))
+                if is_stored:
+                    self.closed.append((key, since, position))
                 else:
-                    versions.append(Version(old.valid_from, position, old.row))
-            standing[key] = None if row is None else Standing(row, position, False)
+                    versions.append((since, position, before))
+            standing[key] = None if row is None else (row, position, False)
         self.changes.clear()
 
 
@@ -170,7 +152,7 @@ class Rows:
         found = []
         for key in sorted(rows.found[lookup].get(value, ())):
             changed = rows.changes.get(key)
-            found.append(changed if changed is not None else rows.standing[key].row)  # type: ignore[union-attr]
+            found.append(changed if changed is not None else rows.standing[key][0])  # type: ignore[index]
         return found
 
     def fetch(self, table: Table[Any], keys: Iterable[Any]) -> None:
@@ -192,10 +174,18 @@ class Rows:
                 return None
             self.fetch(rows.table, [key])
             standing = rows.standing[key]
-        return None if standing is None else standing.row
+        return None if standing is None else standing[0]
 
     def settle(self, position: int) -> None:
         """This will end a command whose last fact is at the position."""
-        for rows in self._touched:
-            rows.settle(position)
-        self._touched.clear()
+        touched = self._touched
+        if touched:
+            for rows in touched:
+                finish = rows.table.finish
+                if finish is not None:
+                    changes = rows.changes
+                    for key, row in changes.items():
+                        if row is not None:
+                            changes[key] = finish(self, row)
+                rows.settle(position)
+            touched.clear()

@@ -78,9 +78,9 @@ class Storing:
         return count
 
     def _close(self, connection: Connection[Any], table: Table[Any], changed: TableRows) -> None:
-        keys = [list(values) for values in zip(*[table.outer(closed.key) for closed in changed.closed], strict=True)]
-        valid_from = [closed.valid_from for closed in changed.closed]
-        valid_to = [closed.valid_to for closed in changed.closed]
+        keys = [list(values) for values in zip(*[table.outer(key) for key, _, _ in changed.closed], strict=True)]
+        valid_from = [since for _, since, _ in changed.closed]
+        valid_to = [until for _, _, until in changed.closed]
         same_key = sql.SQL(" AND ").join(sql.SQL("t.{0} = c.{0}").format(sql.Identifier(name)) for name in table.key)
         closed = connection.execute(
             sql.SQL(

@@ -58,6 +58,8 @@ class Table(Generic[R]):
     - `columns`: keep them few; each costs about 0.2 µs a version.
     - `lookups`: columns by which `Rows.where` finds the current rows; each gets an index of its own.
     - `by_stream`: the key is the stream's id of the facts that change the row, so that a follower can fetch a batch's rows at once.
+    - `finish`: gives each changed row, once its command ends, what follows from all its changes together. It takes rows and row, puts
+      nothing, and keeps the key and what the lookups read.
     - `grows_only`: a row is put once and never changed, read or looked up by the projector. It is not kept in memory.
     """
 
@@ -72,6 +74,7 @@ class Table(Generic[R]):
         indexes: tuple[Index, ...] = (),
         by_stream: bool = False,
         grows_only: bool = False,
+        finish: Callable[[Any, R], R] | None = None,
     ) -> None:
         names = [column.name for column in columns]
         if unknown := {*key, *lookups} - set(names):
@@ -88,6 +91,7 @@ class Table(Generic[R]):
         self.indexes = indexes
         self.by_stream = by_stream
         self.grows_only = grows_only
+        self.finish = finish
         self.encode: Callable[[R], bytes] = msgspec.json.Encoder().encode
         self.decode: Callable[[bytes], R] = msgspec.json.Decoder(row).decode
         self.values: dict[str, Callable[[R], Any]] = {column.name: column.value for column in columns}

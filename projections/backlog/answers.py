@@ -52,6 +52,11 @@ def _put(rows: Rows, event: Event, card: Card, **changes: Any) -> None:
     rows.put(CARDS, replace(card, touched_at=event.occurred_at, **changes))
 
 
+def _leave(rows: Rows, event: Event, card: Card, status: ProposalStatus, **changes: Any) -> None:
+    """This will take the card off the backlog."""
+    _put(rows, event, card, status=status, ranked_in=None, **changes)
+
+
 def raised(rows: Rows, event: Event, fact: ConcernRaised) -> None:
     """This will add an open concern."""
     card = card_of(rows, event)
@@ -89,11 +94,11 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
         tuple([reason.code for reason in fact.reasons]),
         fact.self_decided,
     )
-    _put(
+    _leave(
         rows,
         event,
         card,
-        status=STATUS_AFTER[fact.disposition],
+        STATUS_AFTER[fact.disposition],
         decision=decision,
         carried_over=0,
         reopened=None,
@@ -165,38 +170,38 @@ def appeal_heard(rows: Rows, event: Event, fact: AppealUpheld | AppealDismissed)
 
 def redirected(rows: Rows, event: Event, fact: ProposalRedirected) -> None:
     """This will show where it went."""
-    _put(rows, event, card_of(rows, event), status=ProposalStatus.REDIRECTED, redirect_url=fact.url)
+    _leave(rows, event, card_of(rows, event), ProposalStatus.REDIRECTED, redirect_url=fact.url)
 
 
 def withdrawn(rows: Rows, event: Event, fact: ProposalWithdrawn) -> None:
     """This will take it off the list."""
-    _put(rows, event, card_of(rows, event), status=ProposalStatus.WITHDRAWN)
+    _leave(rows, event, card_of(rows, event), ProposalStatus.WITHDRAWN)
 
 
 def merged(rows: Rows, event: Event, fact: ProposalMerged) -> None:
     """This will show what it went on as a part of."""
-    _put(rows, event, card_of(rows, event), status=ProposalStatus.MERGED, successors=(fact.into,))
+    _leave(rows, event, card_of(rows, event), ProposalStatus.MERGED, successors=(fact.into,))
 
 
 def superseded(rows: Rows, event: Event, fact: ProposalSuperseded) -> None:
     """This will show what took its place, where the source says it."""
     by = () if fact.by is None else (fact.by,)
-    _put(rows, event, card_of(rows, event), status=ProposalStatus.SUPERSEDED, successors=by)
+    _leave(rows, event, card_of(rows, event), ProposalStatus.SUPERSEDED, successors=by)
 
 
 def split(rows: Rows, event: Event, fact: ProposalSplit) -> None:
     """This will show its parts."""
-    _put(rows, event, card_of(rows, event), status=ProposalStatus.SPLIT, successors=fact.children)
+    _leave(rows, event, card_of(rows, event), ProposalStatus.SPLIT, successors=fact.children)
 
 
 def started(rows: Rows, event: Event, fact: WorkStarted) -> None:
     """This will show that work is under way; work without a YES stays marked as the exception it is."""
     card = card_of(rows, event)
-    _put(
+    _leave(
         rows,
         event,
         card,
-        status=ProposalStatus.IN_PROGRESS,
+        ProposalStatus.IN_PROGRESS,
         paused=False,
         without_yes=card.without_yes or fact.without_yes,
         started_at=card.started_at or event.occurred_at,
@@ -211,13 +216,13 @@ def paused(rows: Rows, event: Event, fact: WorkPaused) -> None:
 def completed(rows: Rows, event: Event, fact: WorkCompleted) -> None:
     """This will show that the debt is paid."""
     card = card_of(rows, event)
-    _put(rows, event, card, status=ProposalStatus.COMPLETED, paused=False, ended_at=event.occurred_at)
+    _leave(rows, event, card, ProposalStatus.COMPLETED, paused=False, ended_at=event.occurred_at)
 
 
 def abandoned(rows: Rows, event: Event, fact: WorkAbandoned) -> None:
     """This will show that work ended without the debt being paid."""
     card = card_of(rows, event)
-    _put(rows, event, card, status=ProposalStatus.ABANDONED, paused=False, ended_at=event.occurred_at)
+    _leave(rows, event, card, ProposalStatus.ABANDONED, paused=False, ended_at=event.occurred_at)
 
 
 ANSWERS: dict[type[Struct], Projector] = {

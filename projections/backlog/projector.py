@@ -16,22 +16,24 @@ from ledger.events.proposal import (
     ProposalReopened,
     ProposalSubmitted,
 )
-from ledger.ranking import DEFAULT_FORMULA, Item, expected_days, score
+from ledger.ranking import Item, expected_days
 from ledger.values import PolicyId, ProposalStatus, Risk, TeamId
 from projections.backlog.answers import ANSWERS
 from projections.backlog.cards import card_of, origin_of
-from projections.backlog.structs import PROBLEM_LENGTH, Card, CaseShort, EstimateShort, ImpactShort, Policy, Ranking
-from projections.backlog.tables import CARDS, POLICIES, RANKINGS, TABLES
+from projections.backlog.ranking import POLICIES, RANKINGS
+from projections.backlog.structs import PROBLEM_LENGTH, CaseShort, EstimateShort, ImpactShort, Policy, Ranking
+from projections.backlog.tables import CARDS, TABLES
 from projections.projector import Projector, View
 from projections.rows import Rows
 
 
 def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
     """This will put the proposal on the list."""
-    put_ranked(
-        rows,
+    card = card_of(rows, event)
+    rows.put(
+        CARDS,
         replace(
-            card_of(rows, event),
+            card,
             team_id=fact.team_id,
             title=fact.title,
             area=fact.area,
@@ -42,6 +44,7 @@ def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
             submitted_position=event.position,
             origin=origin_of(event),
             touched_at=event.occurred_at,
+            ranked_in=fact.team_id if card.status is ProposalStatus.PENDING else None,
         ),
     )
 
@@ -62,7 +65,7 @@ def case_revised(rows: Rows, event: Event, fact: BusinessCaseRevised) -> None:
         tuple([benefit.code for benefit in fact.benefits_of_fixing]),
         tuple([_bare(risk) for risk in fact.risks_of_ignoring if risk.probability and risk.loss_hours]),
     )
-    put_ranked(rows, replace(card_of(rows, event), case=case, touched_at=event.occurred_at))
+    rows.put(CARDS, replace(card_of(rows, event), case=case, touched_at=event.occurred_at))
 
 
 def _bare(risk: Risk) -> Risk:
@@ -85,7 +88,7 @@ def estimated(rows: Rows, event: Event, fact: EstimateGiven | EstimateChanged) -
             fact.confidence,
             days,
         )
-    put_ranked(rows, replace(card_of(rows, event), estimate=estimate, touched_at=event.occurred_at))
+    rows.put(CARDS, replace(card_of(rows, event), estimate=estimate, touched_at=event.occurred_at))
 
 
 def assessed(rows: Rows, event: Event, fact: ImpactAssessed) -> None:
@@ -100,7 +103,7 @@ def assessed(rows: Rows, event: Event, fact: ImpactAssessed) -> None:
         fact.judged_level,
         fact.blocks_committed_feature,
     )
-    put_ranked(rows, replace(card_of(rows, event), impact=impact, touched_at=event.occurred_at))
+    rows.put(CARDS, replace(card_of(rows, event), impact=impact, touched_at=event.occurred_at))
 
 
 def dependency_added(rows: Rows, event: Event, fact: DependencyAdded) -> None:
@@ -114,23 +117,6 @@ def dependency_removed(rows: Rows, event: Event, fact: DependencyRemoved) -> Non
     card = card_of(rows, event)
     left = tuple([other for other in card.needs if other != fact.needs])
     rows.put(CARDS, replace(card, needs=left, touched_at=event.occurred_at))
-
-
-def put_ranked(rows: Rows, card: Card) -> None:
-    """This will put a card with its score by the policy in force in its team; only a pending one is scored."""
-    if not card.is_pending or card.team_id is None:
-        rows.put(CARDS, card)
-        return
-    ranking = rows.get(RANKINGS, card.team_id)
-    if ranking is None:
-        rows.put(CARDS, replace(card, score=score(DEFAULT_FORMULA, card.item).total, policy_id=None, policy_version=0))
-    else:
-        rows.put(CARDS, _ranked(card, ranking))
-
-
-def _ranked(card: Card, ranking: Ranking) -> Card:
-    total = score(ranking.formula, card.item).total
-    return replace(card, score=total, policy_id=ranking.policy_id, policy_version=ranking.policy_version)
 
 
 def policy_defined(rows: Rows, event: Event, fact: PolicyDefined) -> None:
@@ -155,19 +141,21 @@ def _rank_team(rows: Rows, event: Event, team_id: TeamId, policy: Policy) -> Non
     ranking = Ranking(team_id, policy.policy_id, policy.version, policy.name, policy.formula, event.position)
     rows.put(RANKINGS, ranking)
     for card in rows.where(CARDS, "ranked_in", team_id):
-        rows.put(CARDS, _ranked(card, ranking))
+        rows.put(CARDS, card)  # scored when the command ends
 
 
 def reopened(rows: Rows, event: Event, fact: ProposalReopened) -> None:
     """This will put a decided proposal on the list again, under the policy that is in force now."""
+    card = card_of(rows, event)
     card = replace(
-        card_of(rows, event),
+        card,
         status=ProposalStatus.PENDING,
+        ranked_in=card.team_id,
         reopened=fact.because,
         paused=False,
         touched_at=event.occurred_at,
     )
-    put_ranked(rows, card)
+    rows.put(CARDS, card)
 
 
 ON: dict[type[Struct], Projector] = {

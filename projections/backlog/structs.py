@@ -170,11 +170,13 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
     origin: Origin | None = None
     #: When the last fact about it was true.
     touched_at: datetime | None = None
+    #: The team in whose backlog it is; None: it isn't pending.
+    ranked_in: TeamId | None = None
 
     @property
     def is_pending(self) -> bool:
         """This will say whether it is in the backlog."""
-        return self.status is ProposalStatus.PENDING and self.team_id is not None
+        return self.ranked_in is not None
 
     @property
     def proposers(self) -> tuple[MemberId, ...]:
@@ -226,6 +228,8 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
         if self.origin is not None or self.team_id is None:
             return False
         decision = self.decision
+        if decision is None and not self.concerns:
+            return False
         is_no = decision is not None and decision.verdict is Verdict.NO
         if is_no and decision is not None and (decision.told_at is None or decision.playback is PlaybackState.ASKED):
             return True

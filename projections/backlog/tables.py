@@ -6,7 +6,8 @@ of rows is the cursor and one index serves it. Drag and days are -1 where they a
 
 from typing import Any
 
-from projections.backlog.structs import Card, Policy, Ranking
+from projections.backlog.ranking import POLICIES, RANKINGS, ranked
+from projections.backlog.structs import Card
 from projections.table import Column, Index, Table
 
 PENDING = "status = 'PENDING' AND team_id IS NOT NULL"
@@ -46,7 +47,7 @@ CARDS = Table(
         Column("place", "float8", _place),
         Column("drag", "float8", _drag),
         Column("days", "float8", _days),
-        Column("ranked_in", "uuid", lambda card: card.team_id if card.is_pending else None),
+        Column("ranked_in", "uuid"),
         Column("awaits", "uuid[]", _awaits),
         Column("awaits_managers", "boolean"),
     ),
@@ -67,17 +68,7 @@ CARDS = Table(
         Index("team_id, place, submitted_position, id", current=False, where=PENDING),
     ),
     by_stream=True,
+    finish=ranked,
 )
-
-RANKINGS = Table(
-    "backlog_rankings",
-    Ranking,
-    key=("team_id",),
-    columns=(Column("team_id", "uuid"), Column("policy_id", "uuid")),
-    lookups=("policy_id",),
-    by_stream=True,
-)
-
-POLICIES = Table("backlog_policies", Policy, key=("policy_id",), columns=(Column("policy_id", "uuid"),), by_stream=True)
 
 TABLES = (CARDS, RANKINGS, POLICIES)

@@ -44,8 +44,8 @@ def _folded(ledger: Ledger, end: int) -> dict[str, list[tuple[object, ...]]]:
         view.fold(rows, events)
         for table in view.tables:
             kept = rows.tables[table]
-            standing = [s.row for s in kept.standing.values() if s is not None]
-            standing += [version.row for version in kept.versions if table.grows_only]
+            standing = [s[0] for s in kept.standing.values() if s is not None]
+            standing += [row for _, _, row in kept.versions if table.grows_only]
             values = [(*(c.value(row) for c in table.columns), table.encode(row)) for row in standing]
             names = [column.name for column in table.columns]
             found[table.name] = sorted(values, key=lambda v, n=names, t=table: tuple(v[n.index(k)] for k in t.key))  # type: ignore[misc]

@@ -10,7 +10,7 @@ from ledger.events import Event
 from ledger.events.proposal import ProposalSubmitted, ProposalWithdrawn, SourceNoted
 from ledger.values import SYSTEM, Actor, Role, TeamId
 from projections.projector import PoisonFact
-from projections.rows import Rows, Version
+from projections.rows import Rows
 from projections.table import Column, Table
 from tests.projections.example import NOTES, TITLES, Title, titles
 
@@ -26,7 +26,7 @@ def event(position: int, stream_id: UUID, fact: Struct, command_id: UUID | None 
 def test_a_replaced_row_is_closed_where_the_next_one_starts() -> None:
     view, one, rows = titles(), uuid4(), Rows(titles().tables)
     view.fold(rows, [event(1, one, ProposalSubmitted(TEAM, "slow build", None)), event(4, one, SourceNoted("k", "t"))])
-    assert rows.tables[TITLES].versions == [Version(1, 4, Title(one, TEAM, "1. slow build"))]
+    assert rows.tables[TITLES].versions == [(1, 4, Title(one, TEAM, "1. slow build"))]
     assert rows.get(TITLES, one) == Title(one, TEAM, "1. slow build", notes=1)
 
 
@@ -37,8 +37,8 @@ def test_the_facts_of_one_command_make_one_version_at_its_last_position() -> Non
     assert rows.tables[TITLES].versions == []
     standing = rows.tables[TITLES].standing[one.int]
     assert standing is not None
-    assert (standing.valid_from, standing.row.notes) == (9, 2)
-    assert [version.valid_from for version in rows.tables[NOTES].versions] == [9, 9]
+    assert (standing[1], standing[0].notes) == (9, 2)
+    assert [valid_from for valid_from, _, _ in rows.tables[NOTES].versions] == [9, 9]
 
 
 def test_a_lookup_follows_what_is_put_and_removed() -> None:
