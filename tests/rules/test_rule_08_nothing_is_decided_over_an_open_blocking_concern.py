@@ -2,7 +2,8 @@
 
 from uuid import uuid4
 
-from tests.rules.town import Team, at, yes
+from tests.rules.saying import at, yes
+from tests.rules.town import Team
 
 WORRY = "The tax rules change in March, and this would have to be done twice."
 
@@ -62,7 +63,7 @@ def test_a_decision_over_open_blocking_concerns_is_refused_and_names_them(team: 
     worry(team, proposal_id, text="Nobody knows the old rules.")
     assert team.product.is_refused("takeDecision", **answer).message == (
         f"2 blocking concerns are open (“{WORRY}”; “Nobody knows the old rules.”). "
-        "Have it resolved, or overrule it with a reason."
+        "Have them resolved, or overrule them with a reason."
     )
     assert team.status(proposal_id) == "PENDING"
 

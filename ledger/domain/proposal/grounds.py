@@ -62,10 +62,11 @@ def check_concerns(state: ProposalState) -> None:
     """This will check rule 8."""
     blocking = state.blocking_concerns
     if blocking:
+        concerns, them = ("concern is", "it") if len(blocking) == 1 else ("concerns are", "them")
         raise Rejected(
             Code.CONCERN_OPEN,
-            f"{len(blocking)} blocking concern{'s are' if len(blocking) > 1 else ' is'} open "
-            f"({'; '.join(_short(c.raised.text) for c in blocking)}). Have it resolved, or overrule it with a reason.",
+            f"{len(blocking)} blocking {concerns} open ({'; '.join(_short(c.raised.text) for c in blocking)}). "
+            f"Have {them} resolved, or overrule {them} with a reason.",
             "proposal_id",
         )
 
