@@ -2,7 +2,8 @@
 
 from uuid import uuid4
 
-from tests.rules.town import Team, at
+from tests.rules.saying import at
+from tests.rules.town import Team
 
 TRACK = "https://incidents.example/417"
 OUT = "It is a critical bug and left for the severity track, so it cannot"
@@ -20,6 +21,7 @@ def critical(team: Team) -> str:
 def test_a_critical_bug_is_sent_to_the_severity_track_at_once_and_never_is_in_the_backlog(team: Team) -> None:
     proposal_id = critical(team)
     assert team.status(proposal_id) == "REDIRECTED"
+    assert team.backlog() == []
     assert team.kinds(proposal_id) == ["ProposalSubmitted", "CriticalityScreened", "ProposalRedirected"]
     (left,) = team.timeline(proposal_id, "ProposalRedirected")
     assert (left["body"]["target"], left["body"]["url"]) == ("SEVERITY_TRACK", TRACK)
@@ -28,9 +30,10 @@ def test_a_critical_bug_is_sent_to_the_severity_track_at_once_and_never_is_in_th
 
 def test_an_admitted_item_that_turns_critical_leaves_by_redirect(team: Team) -> None:
     proposal_id = team.propose()
-    assert team.status(proposal_id) == "PENDING"
+    assert team.backlog() == [proposal_id]
     team.lead.does("screenCriticality", proposalId=proposal_id, critical=True, severityUrl=TRACK, note="It lost money.")
     assert team.status(proposal_id) == "REDIRECTED"
+    assert team.backlog() == []
     assert team.kinds(proposal_id)[-2:] == ["CriticalityScreened", "ProposalRedirected"]
 
 

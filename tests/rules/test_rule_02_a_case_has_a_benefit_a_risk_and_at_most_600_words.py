@@ -3,7 +3,8 @@
 from typing import Any
 
 from tests.api.conftest import case
-from tests.rules.town import Refusal, Team, at
+from tests.rules.saying import at
+from tests.rules.town import Refusal, Team
 
 LOOKS = {"code": "COSMETIC", "text": "The page looks tidier than it did."}
 SPEED = {"code": "SPEEDS_DELIVERY", "text": "A rule ships in an hour instead of two days."}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.rules.town import Team, at, estimate
+from tests.rules.saying import at, estimate
+from tests.rules.town import Team
 
 
 def test_an_estimate_with_three_points_in_order_is_kept(team: Team) -> None:

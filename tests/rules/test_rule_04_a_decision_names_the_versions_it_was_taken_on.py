@@ -5,7 +5,8 @@ from uuid import uuid4
 import pytest
 
 from tests.api.conftest import case
-from tests.rules.town import Team, at, no, yes
+from tests.rules.saying import at, no, yes
+from tests.rules.town import Team
 
 AGAIN = "Look at the new versions, then decide on those."
 COMPARE = """
@@ -17,9 +18,9 @@ query Compare($of: UUID!, $at: Position) {
 
 def test_a_decision_keeps_the_versions_it_was_taken_on_whatever_comes_after(team: Team) -> None:
     proposal_id = team.propose()
-    team.estimate(proposal_id, 8, cause="SCOPE")
+    team.estimate_again(proposal_id, 8, "SCOPE")
     team.decide(no(team.opened(proposal_id), proposal_id, estimateVersion=2))
-    team.estimate(proposal_id, 3, cause="SPIKE_DONE")
+    team.estimate_again(proposal_id, 3, "SPIKE_DONE")
     (story,) = team.why_not(proposal_id)["decisions"]
     assert story["decision"]["basis"] == {
         "caseVersion": 1,
@@ -34,7 +35,7 @@ def test_a_decision_keeps_the_versions_it_was_taken_on_whatever_comes_after(team
 def test_a_decision_on_an_estimate_that_has_moved_on_is_refused_with_what_changed(team: Team) -> None:
     proposal_id = team.propose(days=5)
     review_id = team.opened(proposal_id)
-    team.estimate(proposal_id, 9, cause="NEW_INFORMATION")
+    team.estimate_again(proposal_id, 9, "NEW_INFORMATION")
     assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == (
         "STALE_BASIS",
         f"What you looked at has changed: the estimate 1 → 2. {AGAIN}",
@@ -51,8 +52,7 @@ def test_each_version_that_has_moved_on_is_named(team: Team) -> None:
     review_id = team.opened(proposal_id)
     revised = case(problem="It is worse than we wrote.")
     team.engineer.does("reviseBusinessCase", proposalId=proposal_id, businessCase=revised, changeNote="New figures.")
-    given = {"method": "MEASURED", "confidence": 1.0, "drag": "30"}
-    team.engineer.does("assessImpact", proposalId=proposal_id, **given)
+    team.assess_again(proposal_id, 30)
     assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == (
         "STALE_BASIS",
         f"What you looked at has changed: the case 1 → 2, the impact 1 → 2. {AGAIN}",

@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
-from tests.rules.town import REASON, Refusal, Team, at, no
+from tests.rules.saying import REASON, at, no
+from tests.rules.town import Refusal, Team
 
 SHORT = "Not now, sorry."
 OTHER = {"code": "OTHER", "text": "Something else altogether that none of the codes is able to say."}

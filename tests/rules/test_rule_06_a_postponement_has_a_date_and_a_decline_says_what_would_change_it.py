@@ -1,6 +1,7 @@
 """POSTPONE needs at least one revisit condition, one of them a date. DECLINE needs what would reopen it, or says that it is final."""
 
-from tests.rules.town import Team, at, later, no, now
+from tests.rules.saying import at, later, no, now
+from tests.rules.town import Team
 
 NO_DATE = "A POSTPONE needs a day on which it comes back at the latest. Add a revisit condition DATE."
 ONE_OF_TWO = "A DECLINE says either what would make you reconsider, or that it is final. Give one of the two."
@@ -20,8 +21,7 @@ def test_a_condition_that_holds_puts_the_item_on_the_next_agenda_by_itself(team:
     review_id = team.opened(proposal_id)
     team.decide(later(review_id, proposal_id, revisit=revisit))
     team.product.does("closeReview", reviewId=review_id)
-    given = {"method": "MEASURED", "confidence": 1.0, "drag": "41"}
-    team.engineer.does("assessImpact", proposalId=proposal_id, **given)
+    team.assess_again(proposal_id, 41)
     team.frozen(proposal_id)
     assert team.status(proposal_id) == "PENDING"
     (back,) = team.timeline(proposal_id, "ProposalReopened")

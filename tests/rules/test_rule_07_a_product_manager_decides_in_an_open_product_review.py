@@ -5,7 +5,8 @@ from uuid import UUID
 import pytest
 
 from ledger.values import MemberId, Role
-from tests.rules.town import Person, Team, Town, at, document, no, yes
+from tests.rules.saying import at, no, yes
+from tests.rules.town import Person, Team, Town, document
 
 ASK = "Ask one of them, or a steward for the role."
 

@@ -1,6 +1,7 @@
 """A review closes only when each item is decided or carried over. The third carry-over of one item is refused: decide it."""
 
-from tests.rules.town import Team, at, left_over, no
+from tests.rules.saying import at, left_over, no
+from tests.rules.town import Team
 
 
 def test_a_review_closes_once_each_item_is_decided_or_carried_over(team: Team) -> None:

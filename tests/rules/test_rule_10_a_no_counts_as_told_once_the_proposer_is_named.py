@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.rules.town import Team, at, no, now
+from tests.rules.saying import at, no, now
+from tests.rules.town import Team
 
 
 def test_a_no_is_shown_as_not_told_until_its_audience_names_the_proposer(team: Team) -> None:
@@ -12,6 +13,7 @@ def test_a_no_is_shown_as_not_told_until_its_audience_names_the_proposer(team: T
     team.tell(proposal_id, decision_id, team.lead)
     assert [told["namesProposer"] for told in team.decision(proposal_id)["communications"]] == [False]
     assert decision_id in team.notices(told=False)
+    assert team.inbox(team.product) == [proposal_id]
     assert team.transparency()["declines"]["told"] == 0
     team.tell(proposal_id, decision_id, team.lead, team.engineer)
     assert team.decision(proposal_id)["toldAt"] is not None

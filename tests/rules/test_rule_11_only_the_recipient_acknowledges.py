@@ -1,7 +1,8 @@
 """Only the recipient acknowledges. NOT_UNDERSTOOD asks for a playback, and stays open until the proposer confirms it."""
 
 from ledger.values import Role
-from tests.rules.town import Team, at
+from tests.rules.saying import at
+from tests.rules.town import Team
 
 MEANT = "You fear that the next tax rule will break the basket."
 MEANT_INSTEAD = "No: that nobody will dare to touch it, so that the rule comes late."
@@ -16,7 +17,9 @@ def told(team: Team) -> dict[str, str]:
 
 def test_the_recipient_acknowledges_and_the_notice_is_answered(team: Team) -> None:
     of = told(team)
+    assert team.inbox(team.engineer) == [of["proposalId"]]
     team.engineer.does("acknowledgeDecision", **of, answer="DISAGREE_BUT_UNDERSTAND")
+    assert team.inbox(team.engineer) == []
     decision = team.decision(of["proposalId"])
     assert decision["acknowledgements"] == [
         {"answer": "DISAGREE_BUT_UNDERSTAND", "by": {"memberId": team.engineer.id}},
@@ -27,7 +30,9 @@ def test_the_recipient_acknowledges_and_the_notice_is_answered(team: Team) -> No
 def test_a_no_that_was_not_understood_stays_open_until_the_proposer_confirms_the_playback(team: Team) -> None:
     of = told(team)
     team.engineer.does("acknowledgeDecision", **of, answer="NOT_UNDERSTOOD")
+    assert team.inbox(team.product) == [of["proposalId"]]
     team.product.does("playBackConcern", **of, text=MEANT)
+    assert team.inbox(team.engineer) == [of["proposalId"]]
     team.engineer.does("correctPlayback", **of, text=MEANT_INSTEAD)
     assert team.engineer.is_refused("acknowledgeDecision", **of, answer="AGREE").code == "PLAYBACK_OPEN"
     team.product.does("playBackConcern", **of, text="You fear that nobody dares to touch it.")

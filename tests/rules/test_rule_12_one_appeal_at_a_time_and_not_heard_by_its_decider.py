@@ -3,7 +3,8 @@
 from uuid import uuid4
 
 from ledger.values import Role
-from tests.rules.town import Team, at
+from tests.rules.saying import at
+from tests.rules.town import Team
 
 
 def appeal(proposal_id: str, decision_id: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from tests.rules.town import Team, at, yes
+from tests.rules.saying import at, yes
+from tests.rules.town import Team
 
 WHY = "The payment provider ends the old interface in May."
 

@@ -1,7 +1,8 @@
 """Work that starts without a YES is recorded as an exception, never hidden."""
 
 from ledger.values import Role
-from tests.rules.town import Team, at, document, yes
+from tests.rules.saying import at, yes
+from tests.rules.town import Team, document
 
 
 def test_work_that_starts_without_a_yes_is_recorded_as_an_exception_and_shown(team: Team) -> None:

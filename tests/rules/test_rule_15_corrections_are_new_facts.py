@@ -3,7 +3,8 @@
 import psycopg
 import pytest
 
-from tests.rules.town import REASON, Team, Town, at, estimate
+from tests.rules.saying import REASON, at, estimate
+from tests.rules.town import Team, Town
 
 AS_OF = """
 query AsOf($of: UUID!, $then: Position!) {
@@ -15,7 +16,7 @@ query AsOf($of: UUID!, $then: Position!) {
 def test_a_wrong_estimate_is_corrected_by_a_new_one_and_the_first_stays_to_be_seen(team: Team) -> None:
     proposal_id = team.propose(days=50)
     then = team.town.at
-    team.estimate(proposal_id, 5, cause="ERROR")
+    team.estimate_again(proposal_id, 5, "ERROR")
     first, second = team.timeline(proposal_id, "EstimateGiven", "EstimateChanged")
     assert (first["body"]["likely"], second["body"]["likely"]) == ("50", "5")
     assert second["body"]["cause"] == "ERROR"

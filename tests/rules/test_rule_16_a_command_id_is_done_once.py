@@ -2,7 +2,8 @@
 
 from uuid import uuid4
 
-from tests.rules.town import Team, at, no
+from tests.rules.saying import at, no
+from tests.rules.town import Team
 
 
 def test_the_same_command_again_gives_the_first_outcome_and_records_nothing(team: Team) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from ledger.importing import import_histories
 from ledger.importing.naming import Names
-from tests.rules.town import TIMELINE, WHY_NOT, Team, Town, at, no
+from tests.rules.queries import TIMELINE, WHY_NOT
+from tests.rules.saying import at, no
+from tests.rules.town import Team, Town
 
 REASON = "Nobody has the long ladder before autumn."
 NOES = """

@@ -3,8 +3,6 @@
 Ids are the clients' own, as texts. Whatever is read is read at the position of the last thing done, so that nothing waits blindly.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -17,63 +15,8 @@ from ledger.directory import members, tokens
 from ledger.store.application import Ledger
 from ledger.values import ORGANISATION, MemberId, Role
 from tests.api.conftest import PEPPER, Api, case
-
-WHY_NOT = """
-query WhyNot($of: UUID!, $at: Position) {
-  whyNot(proposalId: $of, atLeast: $at) {
-    proposal { status caseVersion estimateVersion impactVersion }
-    concerns { concernId text blocking state raisedBy { memberId } overruledBy { memberId } overruledBecause resolvedAt answer }
-    decisions {
-      decision {
-        decisionId verdict disposition reviewId standing selfDecided final reconsiderIf unexplained tellBy toldAt acknowledgedAt
-        decider { memberId name } basis { caseVersion estimateVersion impactVersion policyVersion }
-        reasons { code text companion } chosenInstead revisit { kind on count hours } daysReserved capacityLeft overCapacityReason
-        communications { channel namesProposer audience { memberId } }
-        acknowledgements { answer by { memberId } }
-        playbacks { text state correction }
-        reopened { because note }
-        provenance { system externalId }
-      }
-      conditions { summary holds }
-      appeals { appealId state grounds outcome by { memberId } heardBy { memberId } }
-      changes { kind before { version } after { version } changes { field before after } }
-    }
-  }
-}
-"""
-TIMELINE = """
-query Timeline($of: UUID!, $kinds: [String!], $at: Position) {
-  timeline(of: $of, kinds: $kinds, first: 100, atLeast: $at) {
-    nodes { kind version summary body position actor { memberId { memberId } role } }
-  }
-}
-"""
-REVIEW = """
-query Review($of: UUID!, $at: Position) {
-  review(reviewId: $of, atLeast: $at) {
-    review { state capacity reserved itemCount decidedCount carriedOverCount minutesUrl }
-    lines { item { proposalId state verdict daysReserved carriedOverBecause } }
-  }
-}
-"""
-NOTICES = """
-query Notices($told: Boolean, $at: Position) {
-  unansweredNotices(told: $told, atLeast: $at) { nodes { ageHours hoursOverdue decision { decisionId toldAt } } }
-}
-"""
-TRANSPARENCY = """
-query Transparency($teams: [UUID!], $at: Position) {
-  transparency(teamIds: $teams, atLeast: $at) {
-    proposed declined redirected startedWithoutYes started selfDecided
-    declines { count told unexplained reasonedWhenDecided imported }
-  }
-}
-"""
-REASON = {
-    "code": "NO_COMPELLING_CASE",
-    "text": "The case rests on one slow week, and that week had another cause.",
-    "companion": "The figures of a whole quarter.",
-}
+from tests.rules.queries import BACKLOG, INBOX, NOTICES, REVIEW, TIMELINE, TRANSPARENCY, WHY_NOT
+from tests.rules.saying import estimate, impact, left_over, no, now
 
 
 class Refusal(NamedTuple):
@@ -121,6 +64,18 @@ class Person:
         self.town.at = payload["position"]
         return payload
 
+    def does_all(self, *asked: tuple[str, dict[str, Any]]) -> None:
+        """Several mutations that must all be accepted, one after the other in one request."""
+        names = [name for name, _ in asked]
+        heads = ", ".join(f"$i{number}: {kind_of(name)}Input!" for number, name in enumerate(names))
+        verbs = " ".join(f"d{number}: {verb(name, f'i{number}')}" for number, name in enumerate(names))
+        found = self.answer(
+            f"mutation All({heads}) {{ {verbs} }}", **{f"i{number}": given for number, (_, given) in enumerate(asked)}
+        )
+        assert "errors" not in found, found["errors"]
+        assert [payload["userErrors"] for payload in found["data"].values()] == [[]] * len(asked)
+        self.town.at = found["data"][f"d{len(asked) - 1}"]["position"]
+
     def is_refused(self, mutation: str, **given: Any) -> Refusal:
         """Why a mutation was refused; nothing may have been recorded of it."""
         before = self.town.ledger.head()
@@ -131,13 +86,21 @@ class Person:
         return Refusal(error["code"], error["message"], error["path"])
 
 
+def kind_of(mutation: str) -> str:
+    """The name of a mutation as its types have it."""
+    return mutation[0].upper() + mutation[1:]
+
+
+def verb(mutation: str, variable: str) -> str:
+    """A mutation with all that it answers."""
+    return (
+        f"{mutation}(input: ${variable}) {{ userErrors {{ code message path }} position version repeated commandId }}"
+    )
+
+
 def document(mutation: str) -> str:
     """The text that asks for a mutation by its name."""
-    kind = mutation[0].upper() + mutation[1:]
-    return (
-        f"mutation {kind}($input: {kind}Input!) {{ {mutation}(input: $input) {{ "
-        "userErrors { code message path } position version repeated commandId } }"
-    )
+    return f"mutation M($input: {kind_of(mutation)}Input!) {{ {verb(mutation, 'input')} }}"
 
 
 class Town:
@@ -173,26 +136,26 @@ class Team:
 
     def __init__(self, town: Town, name: str, capacity: int) -> None:
         self.town, self.id = town, str(uuid4())
-        steward = town.steward
-        steward.does("formTeam", teamId=self.id, name=name, weeklyHours="200")
-        steward.does("setCapacity", teamId=self.id, daysPerCycle=str(capacity))
-        self.engineer = self._joined_by("Ada", Role.ENGINEER)
-        self.lead = self._joined_by("Lea", Role.ENGINEERING_LEAD)
-        self.product = self._joined_by("Pia", Role.PRODUCT_MANAGER)
+        self.engineer, self.lead, self.product = (town.person(member) for member in ("Ada", "Lea", "Pia"))
+        town.steward.does_all(
+            ("formTeam", {"teamId": self.id, "name": name, "weeklyHours": "200"}),
+            ("setCapacity", {"teamId": self.id, "daysPerCycle": str(capacity)}),
+            *self._joining(self.engineer, Role.ENGINEER),
+            *self._joining(self.lead, Role.ENGINEERING_LEAD),
+            *self._joining(self.product, Role.PRODUCT_MANAGER),
+        )
         self._may_read(self.product, Role.PRODUCT_MANAGER)
 
     def joined_by(self, name: str, *roles: Role) -> Person:
         """Somebody who is in the team now, and may read it."""
-        who = self._joined_by(name, *roles)
+        who = self.town.person(name)
+        self.town.steward.does_all(*self._joining(who, *roles))
         self._may_read(who, *roles)
         return who
 
-    def _joined_by(self, name: str, *roles: Role) -> Person:
-        who, steward = self.town.person(name), self.town.steward
-        steward.does("addMember", teamId=self.id, memberId=who.id)
-        for role in roles:
-            steward.does("grantRole", teamId=self.id, memberId=who.id, role=role)
-        return who
+    def _joining(self, who: Person, *roles: Role) -> list[tuple[str, dict[str, Any]]]:
+        of = {"teamId": self.id, "memberId": who.id}
+        return [("addMember", of), *(("grantRole", {**of, "role": role}) for role in roles)]
 
     def _may_read(self, who: Person, *roles: Role) -> None:
         """This waits until the view of who may read what has heard of the last who joined."""
@@ -206,43 +169,44 @@ class Team:
     ) -> str:
         """A proposal with a case, an estimate and an impact, each in its first version."""
         proposal_id = str(uuid4())
-        by = by or self.engineer
-        by.does("submitProposal", **self.submission(proposalId=proposal_id, businessCase=case(**case_more)))
+        asked = [("submitProposal", self.submission(proposalId=proposal_id, businessCase=case(**case_more)))]
         if days is not None:
-            self.estimate(proposal_id, days, by=by)
+            asked.append(("estimateProposal", estimate(proposal_id, days, days, days)))
         if drag is not None:
-            by.does("assessImpact", proposalId=proposal_id, method="MEASURED", confidence=1.0, drag=str(drag))
+            asked.append(("assessImpact", impact(proposal_id, drag)))
+        (by or self.engineer).does_all(*asked)
         return proposal_id
 
     def submission(self, **more: Any) -> dict[str, Any]:
         """What a submission says."""
         return {"teamId": self.id, "title": "One price engine", "businessCase": case(), **more}
 
-    def estimate(self, proposal_id: str, days: int, *, by: Person | None = None, cause: str | None = None) -> None:
-        """The first estimate, or a changed one with its cause."""
-        given = estimate(proposal_id, days, days, days)
-        (by or self.engineer).does("estimateProposal", **given, cause=cause)
+    def estimate_again(self, proposal_id: str, days: int, cause: str) -> None:
+        """A changed estimate with its cause."""
+        self.engineer.does("estimateProposal", **estimate(proposal_id, days, days, days), cause=cause)
+
+    def assess_again(self, proposal_id: str, drag: int) -> None:
+        """A new measurement of what the debt costs, in engineer-hours a week."""
+        self.engineer.does("assessImpact", **impact(proposal_id, drag))
 
     def scheduled(self, kind: str = "PRODUCT") -> str:
         """A planned review."""
-        review_id = str(uuid4())
-        by = self.product if kind == "PRODUCT" else self.lead
-        by.does("scheduleReview", reviewId=review_id, teamId=self.id, kind=kind, startsAt=now())
-        return review_id
+        return self._reviewing(kind)
 
     def frozen(self, *proposal_ids: str, kind: str = "PRODUCT") -> str:
         """A review with these on its agenda, and not yet open."""
-        review_id = self.scheduled(kind)
-        by = self.product if kind == "PRODUCT" else self.lead
-        by.does("freezeAgenda", reviewId=review_id, proposalIds=proposal_ids)
-        return review_id
+        return self._reviewing(kind, ("freezeAgenda", {"proposalIds": proposal_ids}))
 
     def opened(self, *proposal_ids: str, kind: str = "PRODUCT", capacity: int | None = None) -> str:
         """An open review with these on its agenda."""
-        review_id = self.frozen(*proposal_ids, kind=kind)
+        given = {"attendees": [self.product.id, self.lead.id], "capacity": None if capacity is None else str(capacity)}
+        return self._reviewing(kind, ("freezeAgenda", {"proposalIds": proposal_ids}), ("openReview", given))
+
+    def _reviewing(self, kind: str, *asked: tuple[str, dict[str, Any]]) -> str:
+        review_id = str(uuid4())
+        planned = {"reviewId": review_id, "teamId": self.id, "kind": kind, "startsAt": now()}
         by = self.product if kind == "PRODUCT" else self.lead
-        left = None if capacity is None else str(capacity)
-        by.does("openReview", reviewId=review_id, attendees=[self.product.id, self.lead.id], capacity=left)
+        by.does_all(("scheduleReview", planned), *((name, {"reviewId": review_id, **given}) for name, given in asked))
         return review_id
 
     def decide(self, answer: dict[str, Any], *, by: Person | None = None) -> str:
@@ -297,52 +261,14 @@ class Team:
         nodes = self.engineer.asks(NOTICES, told=told)["nodes"]
         return {node["decision"]["decisionId"]: node for node in nodes}
 
+    def backlog(self) -> list[str]:
+        """What waits for an answer of this team, best first."""
+        return [node["proposalId"] for node in self.engineer.asks(BACKLOG)["nodes"]]
+
+    def inbox(self, who: Person) -> list[str]:
+        """What waits for somebody."""
+        return [found["proposalId"] for found in who.asks(INBOX)]
+
     def transparency(self) -> dict[str, Any]:
         """How the team answers."""
         return self.engineer.asks(TRANSPARENCY, teams=[self.id])
-
-
-# What an answer says
-
-
-def yes(review_id: str, proposal_id: str, **more: Any) -> dict[str, Any]:
-    """A YES on the first version of everything."""
-    return _answer(review_id, proposal_id, verdict="YES", disposition="SCHEDULE", **more)
-
-
-def no(review_id: str, proposal_id: str, **more: Any) -> dict[str, Any]:
-    """A decline with its reason."""
-    given = {"reasons": [REASON], "reconsiderIf": "A whole quarter shows the same loss.", **more}
-    return _answer(review_id, proposal_id, verdict="NO", disposition="DECLINE", **given)
-
-
-def later(review_id: str, proposal_id: str, **more: Any) -> dict[str, Any]:
-    """A postponement for a quarter of a year."""
-    given = {"reasons": [REASON], "revisit": [{"kind": "DATE", "on": now(days=90)}], **more}
-    return _answer(review_id, proposal_id, verdict="NO", disposition="POSTPONE", **given)
-
-
-def _answer(review_id: str, proposal_id: str, **more: Any) -> dict[str, Any]:
-    versions = {"caseVersion": 1, "estimateVersion": 1, "impactVersion": 1}
-    return {"decisionId": str(uuid4()), "reviewId": review_id, "proposalId": proposal_id, **versions, **more}
-
-
-def left_over(review_id: str, proposal_id: str) -> dict[str, Any]:
-    """What is said of an item that is left for the next review."""
-    return {"reviewId": review_id, "proposalId": proposal_id, "reason": "The release comes first."}
-
-
-def estimate(proposal_id: str, optimistic: float, likely: float, pessimistic: float) -> dict[str, Any]:
-    """What an estimate says."""
-    points = {"optimistic": str(optimistic), "likely": str(likely), "pessimistic": str(pessimistic)}
-    return {"proposalId": proposal_id, **points, "confidence": 0.8, "basis": "BREAKDOWN"}
-
-
-def now(*, days: float = 0, hours: float = 0) -> datetime:
-    """An instant, so many days and hours from now."""
-    return datetime.now(UTC) + timedelta(days=days, hours=hours)
-
-
-def at(*steps: str) -> Sequence[str]:
-    """The path of an input field."""
-    return ["input", *steps]
