@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from socket import socket
+from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +23,7 @@ from uvicorn.supervisors import Multiprocess
 from ledger.api import schema
 from ledger.api.authentication import by_token
 from ledger.api.context import Resources
-from ledger.api.standing import Connection, Pool
+from ledger.api.standing import Connection, Pool, Standing, late
 from ledger.api.web import web
 from ledger.handlers import Handlers, bootstrap
 from ledger.settings import Settings
@@ -33,10 +35,12 @@ from ledger.store.connections import (
     READER,
     STATEMENT_TIMEOUT_MS,
     WRITER,
+    reader_pool,
 )
+from ledger.store.connections import Pool as CandidatePool
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.migrations import migrate, pending
-from ledger.values import PolicyId, ProposalId, ProposalStatus, TeamId
+from ledger.values import PolicyId, ProposalId, TeamId
 from projections.audit import projector as audit
 from projections.backlog import projector as backlog
 from projections.follower import Follower
@@ -56,14 +60,27 @@ GRACE_S = 10
 FOLLOW = "LEDGER_SERVE_FOLLOW"
 #: Most proposals that one agenda looks at.
 LOOKED_AT_MAX = 10_000
+#: Longest wait for a view before an agenda is frozen, and how often it is looked at meanwhile, in seconds.
+CANDIDATES_WAIT_S = 5.0
+CANDIDATES_POLL_S = 0.01
+CANDIDATES_POOL_SIZE = 2
 
-_PROPOSALS = b"""
-SELECT id FROM views.backlog WHERE team_id = %s AND status = %s AND valid_to IS NULL LIMIT %s
+_PENDING = b"""
+SELECT id FROM views.backlog WHERE team_id = %s AND status = 'PENDING' AND valid_to IS NULL
+ ORDER BY place, submitted_position, id LIMIT %s
+"""
+_WAITING = b"""
+SELECT d.proposal_id FROM views.audit_decisions AS d JOIN views.audit_proposals AS p USING (proposal_id)
+ WHERE d.team_id = %s AND d.may_return AND p.status IN ('DECLINED', 'POSTPONED') AND d.valid_to IS NULL AND p.valid_to IS NULL
+ ORDER BY COALESCE(d.next_date, 'infinity'), d.decision_id LIMIT %s
 """
 _REVIEWS_HELD = b"""
 SELECT min(valid_from) FROM views.reviews WHERE team_id = %s AND kind = 'PRODUCT' AND state = 'CLOSED' GROUP BY review_id ORDER BY 1
 """
 _POLICY = b"SELECT policy_id FROM views.backlog_rankings WHERE team_id = %s AND valid_to IS NULL"
+_STANDING = b"""
+SELECT h.position, p.position, p.fault FROM ledger.head AS h LEFT JOIN views.positions AS p ON p.view = %s
+"""
 
 #: Every view there is; the first is followed first.
 VIEWS: tuple[View, ...] = (teams.VIEW, backlog.VIEW, audit.VIEW, outcomes.VIEW, reviews.VIEW, transparency.VIEW)
@@ -119,7 +136,9 @@ async def running(url: str, pool_size: int, *, follow: bool) -> AsyncIterator[Pa
             stack.push_async_callback(anyio.to_thread.run_sync, follower.stop, GRACE_S)
         reads = await stack.enter_async_context(pool(url, READER, pool_size))
         directory = await stack.enter_async_context(pool(url, WRITER, DIRECTORY_POOL_SIZE))
-        handlers = Handlers(ledger, ViewCandidates(url))
+        candidates = ViewCandidates(url)
+        stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
+        handlers = Handlers(ledger, candidates)
         yield Parts(Resources(reads, handlers.handle, anyio.CapacityLimiter(pool_size)), directory)
 
 
@@ -246,27 +265,57 @@ def worker() -> Litestar:
 
 
 class ViewCandidates:
-    """Tells the handlers which streams an agenda may need, from the views. It is asked seldom, so it connects each time."""
+    """Tells the handlers which streams an agenda may need, from the views at the ledger's head: what was asked a moment ago counts.
 
-    def __init__(self, url: str) -> None:
+    A view that does not get there within `wait_s` raises the error VIEW_LATE. Safe for many threads; connects when first asked.
+    """
+
+    def __init__(self, url: str, *, wait_s: float = CANDIDATES_WAIT_S) -> None:
         self._url = url
+        self._wait_s = wait_s
+
+    @cached_property
+    def _pool(self) -> CandidatePool:
+        return reader_pool(self._url, CANDIDATES_POOL_SIZE, STATEMENT_TIMEOUT_MS)
+
+    def close(self) -> None:
+        """This will end its connections; it must not be asked again."""
+        if "_pool" in vars(self):
+            self._pool.close()
 
     def pending(self, team_id: TeamId) -> list[ProposalId]:
-        """This will give the proposals in the team's backlog."""
-        return self._rows(_PROPOSALS, [team_id, ProposalStatus.PENDING, LOOKED_AT_MAX])
+        """This will give the proposals in the team's backlog, the foremost 10,000."""
+        return self._rows(backlog.VIEW, _PENDING, team_id, LOOKED_AT_MAX)
 
     def postponed(self, team_id: TeamId) -> list[ProposalId]:
-        """This will give the team's postponed proposals."""
-        return self._rows(_PROPOSALS, [team_id, ProposalStatus.POSTPONED, LOOKED_AT_MAX])
+        """This will give the team's proposals with a NO that conditions may bring back, declined ones too, the nearest date first."""
+        return self._rows(audit.VIEW, _WAITING, team_id, LOOKED_AT_MAX)
 
     def reviews_held(self, team_id: TeamId) -> list[int]:
         """This will give the positions at which product reviews of the team closed."""
-        return self._rows(_REVIEWS_HELD, [team_id])
+        return self._rows(reviews.VIEW, _REVIEWS_HELD, team_id)
 
     def policy_in_force(self, team_id: TeamId) -> PolicyId | None:
         """This will give the policy that the team goes by."""
-        return next(iter(self._rows(_POLICY, [team_id])), None)
+        return next(iter(self._rows(backlog.VIEW, _POLICY, team_id)), None)
 
-    def _rows(self, statement: bytes, values: list[Any]) -> list[Any]:
-        with psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+    def _rows(self, view: View, statement: bytes, *values: object) -> list[Any]:
+        with self._pool.connection() as connection:
+            deadline = monotonic() + self._wait_s
+            standing = _standing(connection, view.name)
+            wanted = standing.head
+            while standing.position < wanted:
+                if standing.fault is not None or monotonic() >= deadline:
+                    raise late(standing, wanted)
+                sleep(CANDIDATES_POLL_S)
+                standing = _standing(connection, view.name)
             return [row[0] for row in connection.execute(statement, values)]
+
+
+def _standing(connection: psycopg.Connection[Any], view: str) -> Standing:
+    try:
+        row = connection.execute(_STANDING, [view]).fetchone()
+    except psycopg.errors.UndefinedTable:  # no view was ever built
+        row = connection.execute("SELECT position, NULL, NULL FROM ledger.head").fetchone()
+    head, position, fault = row or (0, None, None)
+    return Standing(view, position or 0, head, fault=fault)

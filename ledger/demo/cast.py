@@ -17,6 +17,8 @@ class Cast(Struct, frozen=True):
     engineers: tuple[str, ...]
     capacity: Decimal
     weekly_hours: Decimal
+    #: The product manager still writes code, and so may propose too.
+    manager_builds: bool = False
 
 
 #: Product manager of all three teams; hears the appeals.
@@ -29,7 +31,7 @@ INTEGRATOR = "Build robot"
 TEAMS = (
     Cast("Checkout", "Lena", "Paula", ("Noor", "Tomás", "Ines"), Decimal(16), Decimal(150)),
     Cast("Search", "Hugo", "Dev", ("Kofi", "Mei", "Ravi"), Decimal(14), Decimal(150)),
-    Cast("Platform", "Yara", "Greta", ("Sam", "Ada", "Lin"), Decimal(16), Decimal(140)),
+    Cast("Platform", "Yara", "Greta", ("Sam", "Ada", "Lin"), Decimal(16), Decimal(140), manager_builds=True),
 )
 
 

@@ -1,8 +1,10 @@
 """What happens to one debt: from its proposal to its work, or to its NO and what follows from that."""
 
 from decimal import Decimal
+from functools import partial
 
 from ledger.commands.proposal import (
+    AbandonWork,
     AcknowledgeDecision,
     AnswerConcern,
     AssessImpact,
@@ -17,17 +19,22 @@ from ledger.commands.proposal import (
     LodgeAppeal,
     MeasureBenefit,
     MergeProposal,
+    OverruleConcern,
     PlayBackConcern,
     RaiseConcern,
+    ReopenProposal,
     ReportRisk,
     ResolveConcern,
+    ReviseBusinessCase,
+    SplitProposal,
     StartWork,
     SubmitProposal,
     UpholdAppeal,
+    WithdrawProposal,
 )
 from ledger.demo.cast import HEAD_OF_PRODUCT, TEAMS, member, team
-from ledger.demo.debts import Appeal, Concern, Debt, Loss, Playback, ReEstimate
-from ledger.demo.teller import Teller, day, name
+from ledger.demo.debts import Appeal, Concern, Debt, Loss, Playback, ReEstimate, Revised
+from ledger.demo.teller import Teller, day, name, workday
 from ledger.values import (
     Acknowledgement,
     AppealId,
@@ -40,6 +47,7 @@ from ledger.values import (
     ImpactMethod,
     ProposalId,
     Reason,
+    ReopenCause,
     Risk,
 )
 
@@ -50,7 +58,7 @@ def proposal(key: str) -> ProposalId:
 
 
 class DebtStory:
-    """One debt's part of the story. `version` counts what the review looks at, as the domain does."""
+    """One debt's part of the story."""
 
     def __init__(self, teller: Teller, debt: Debt) -> None:
         self.teller = teller
@@ -58,30 +66,23 @@ class DebtStory:
         self.id = proposal(debt.key)
         self.cast = next(cast for cast in TEAMS if cast.name == debt.team)
         self.answers = list(debt.answers)
-        self.estimate_versions = 0
+        #: The estimate that stands: optimistic, likely, pessimistic.
+        self.figures: tuple[Decimal, Decimal, Decimal] | None = None
         self.carried = 0
         self.appealed = False
-        teller.plan(day(debt.day, 10), self.submit)
+        self.revised = False
+        teller.plan(workday(day(debt.day, 10)), self.submit)
 
     def submit(self) -> None:
         """This will propose the debt and plan what its team finds out about it."""
         debt = self.debt
-        case = BusinessCase(
-            problem=debt.problem,
-            benefits_of_fixing=tuple(Benefit(code, text) for code, text in debt.benefits),
-            risks_of_ignoring=tuple(Risk(text, chance, loss, weeks) for text, chance, loss, weeks in debt.risks),
-            risks_of_fixing=(debt.risk_of_fixing,) if debt.risk_of_fixing else (),
-            benefits_of_ignoring=(debt.benefit_of_ignoring,) if debt.benefit_of_ignoring else (),
-            no_risks_of_fixing=debt.no_risk_of_fixing,
-            no_benefits_of_ignoring=debt.no_benefit_of_ignoring,
-        )
         self.teller.tell(
             debt.proposer,
             SubmitProposal(
                 self.id,
                 team(debt.team),
                 debt.title,
-                case,
+                self.case(debt.problem),
                 area=debt.area,
                 kind=debt.kind,
                 critical=debt.critical,
@@ -92,15 +93,38 @@ class DebtStory:
             return
         self.teller.after(self.assess, hours=5)
         self.teller.after(self.estimate, days=1)
-        if debt.concern is not None:
-            concern = debt.concern
-            self.teller.after(lambda: self.worry(concern), days=2)
-        if debt.re_estimate is not None:
-            later = debt.re_estimate
-            self.teller.after(lambda: self.estimate_again(later), days=later.day)
-        if debt.merge_into is not None:
-            into = debt.merge_into
-            self.teller.after(lambda: self.merge(into), days=4)
+        self.foresee()
+
+    def case(self, problem: str) -> BusinessCase:
+        """This will put the case together around the problem."""
+        debt = self.debt
+        return BusinessCase(
+            problem=problem,
+            benefits_of_fixing=tuple(Benefit(code, text) for code, text in debt.benefits),
+            risks_of_ignoring=tuple(Risk(text, chance, loss, weeks) for text, chance, loss, weeks in debt.risks),
+            risks_of_fixing=(debt.risk_of_fixing,) if debt.risk_of_fixing else (),
+            benefits_of_ignoring=(debt.benefit_of_ignoring,) if debt.benefit_of_ignoring else (),
+            no_risks_of_fixing=debt.no_risk_of_fixing,
+            no_benefits_of_ignoring=debt.no_benefit_of_ignoring,
+        )
+
+    def foresee(self) -> None:
+        """This will plan what the story has for this debt alone."""
+        debt, teller = self.debt, self.teller
+        if (concern := debt.concern) is not None:
+            teller.after(partial(self.worry, concern), days=2)
+        if (later := debt.re_estimate) is not None:
+            teller.after(partial(self.estimate_again, later), days=later.day)
+        if (into := debt.merge_into) is not None:
+            teller.after(partial(self.merge, into), days=4)
+        if (taken_back := debt.withdrawn) is not None:
+            withdraw = WithdrawProposal(self.id, taken_back.reason)
+            teller.after(partial(teller.tell, debt.proposer, withdraw), days=taken_back.days)
+        if (parts := debt.split) is not None:
+            split = SplitProposal(self.id, tuple(map(proposal, parts.into)), parts.note)
+            teller.after(partial(teller.tell, debt.proposer, split), days=parts.days)
+        if (unasked := debt.unasked) is not None:
+            teller.after(partial(self.start, unasked.note), days=unasked.days)
 
     def assess(self) -> None:
         """This will say what the debt costs."""
@@ -113,10 +137,9 @@ class DebtStory:
         """This will give the first estimate."""
         if self.debt.estimate is None:
             return
-        low, likely, high = self.debt.estimate
+        low, likely, high = self.figures = self.debt.estimate
         basis = EstimateBasis.GUESS if high > 3 * low else EstimateBasis.BREAKDOWN
         self.teller.tell(self.debt.proposer, EstimateProposal(self.id, low, likely, high, 0.6, basis))
-        self.estimate_versions = 1
         if not (self.debt.re_estimate or self.debt.merge_into) and self.teller.chance.random() < 0.4:  # noqa: PLR2004
             self.teller.after(self.estimate_wider, days=3)
 
@@ -125,34 +148,35 @@ class DebtStory:
         if self.debt.estimate is None:
             return
         low, likely, high = self.debt.estimate
+        self.figures = (low, likely, high + 2)
         wider = EstimateProposal(
             self.id,
-            low,
-            likely,
-            high + 2,
+            *self.figures,
             0.7,
             EstimateBasis.BREAKDOWN,
             EstimateCause.NEW_INFORMATION,
             "A second look found one more caller.",
         )
         self.teller.tell(self.debt.proposer, wider)
-        self.estimate_versions += 1
 
     def estimate_again(self, later: ReEstimate) -> None:
         """This will give the later estimate that the story has."""
-        low, likely, high = later.estimate
+        low, likely, high = self.figures = later.estimate
         change = EstimateProposal(self.id, low, likely, high, 0.8, later.basis, later.cause, later.note)
         self.teller.tell(self.debt.proposer, change)
-        self.estimate_versions += 1
 
     def worry(self, concern: Concern) -> None:
         """This will raise a colleague's concern, and plan its answer and end."""
         concern_id = ConcernId(name("concern", self.debt.key))
         self.teller.tell(concern.by, RaiseConcern(self.id, concern_id, concern.text, blocking=concern.blocking))
         manager = self.cast.product_manager
-        self.teller.after(lambda: self.teller.tell(manager, AnswerConcern(self.id, concern_id, concern.answer)), days=2)
+        told = self.teller.tell
+        if concern.answer is not None:
+            self.teller.after(partial(told, manager, AnswerConcern(self.id, concern_id, concern.answer)), days=2)
         if concern.resolved:
-            self.teller.after(lambda: self.teller.tell(concern.by, ResolveConcern(self.id, concern_id)), days=3)
+            self.teller.after(partial(told, concern.by, ResolveConcern(self.id, concern_id)), days=3)
+        if concern.overruled is not None:
+            self.teller.after(partial(told, manager, OverruleConcern(self.id, concern_id, concern.overruled)), days=5)
 
     def merge(self, into: str) -> None:
         """This will let the debt go on as part of another."""
@@ -161,12 +185,16 @@ class DebtStory:
     def accepted(self, decision_id: DecisionId) -> None:
         """This will tell the YES and plan the work."""
         self.teller.after(lambda: self.communicate(decision_id, Channel.PLANNING_MEETING), hours=4)
-        if self.debt.actual is not None:
+        if self.debt.actual is not None or self.debt.abandoned is not None:
             self.teller.after(self.start, days=self.teller.chance.randint(3, 9))
 
-    def start(self) -> None:
+    def start(self, note: str | None = None) -> None:
         """This will begin the work; it takes its actual days at half of a person's time."""
-        self.teller.tell(self.debt.proposer, StartWork(self.id))
+        self.teller.tell(self.debt.proposer, StartWork(self.id, note))
+        if (given_up := self.debt.abandoned) is not None:
+            abandon = AbandonWork(self.id, given_up.reason, given_up.spent)
+            self.teller.after(partial(self.teller.tell, self.debt.proposer, abandon), days=given_up.days)
+            return
         assert self.debt.actual is not None  # noqa: S101 - planned only with a figure
         self.teller.after(self.complete, days=float(self.debt.actual) * 2)
 
@@ -183,12 +211,14 @@ class DebtStory:
         """This will tell the NO (late or never, where the story says so) and plan what follows from it."""
         debt = self.debt
         if debt.loss is not None:
-            loss = debt.loss
-            self.teller.after(lambda: self.lose(loss), days=loss.day - 60 if loss.day > 60 else 30)  # noqa: PLR2004
+            self.teller.after(partial(self.lose, debt.loss), days=debt.loss.days)
         if debt.appeal is not None and not self.appealed:
             appeal = debt.appeal
             self.appealed = True
             self.teller.after(lambda: self.lodge(decision_id, appeal), days=6)
+        if (revised := debt.revised) is not None and not self.revised:
+            self.revised = True
+            self.teller.after(partial(self.ask_again, revised), days=revised.days)
         if debt.untold:
             return
         channel = self.teller.chance.choice((Channel.PLANNING_MEETING, Channel.CHAT, Channel.DOCUMENT))
@@ -228,6 +258,15 @@ class DebtStory:
             "Until the test set for ranking changes is in use",
         )
         self.teller.tell(manager, ExplainDecision(self.id, decision_id, (better,)))
+
+    def ask_again(self, revised: Revised) -> None:
+        """This will come back with a better case and a new estimate."""
+        tell, proposer = self.teller.tell, self.debt.proposer
+        tell(proposer, ReviseBusinessCase(self.id, self.case(revised.problem), revised.change))
+        self.estimate_again(
+            ReEstimate(0, revised.estimate, EstimateCause.NEW_INFORMATION, EstimateBasis.BREAKDOWN, revised.note)
+        )
+        tell(proposer, ReopenProposal(self.id, ReopenCause.CASE_REVISED, revised.change))
 
     def lodge(self, decision_id: DecisionId, appeal: Appeal) -> None:
         """This will appeal, and plan the hearing by somebody else than the decider."""

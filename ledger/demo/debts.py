@@ -25,13 +25,16 @@ class Answer(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Concern(Struct, frozen=True, forbid_unknown_fields=True):
-    """A colleague's worry and its answer."""
+    """A colleague's worry, its answer and its end."""
 
     by: str
     text: str
     blocking: bool
-    answer: str
-    resolved: bool
+    #: None: nobody has answered yet.
+    answer: str | None = None
+    resolved: bool = False
+    #: Why the product manager goes on in spite of it.
+    overruled: str | None = None
 
 
 class ReEstimate(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,10 +64,50 @@ class Playback(Struct, frozen=True, forbid_unknown_fields=True):
     second: str
 
 
-class Loss(Struct, frozen=True, forbid_unknown_fields=True):
-    """A risk that came true."""
+class Revised(Struct, frozen=True, forbid_unknown_fields=True):
+    """A declined debt comes back with a better case, so many days after its NO."""
 
-    day: int
+    days: int
+    change: str
+    problem: str
+    estimate: tuple[Decimal, Decimal, Decimal]
+    note: str
+
+
+class Withdrawal(Struct, frozen=True, forbid_unknown_fields=True):
+    """The proposer takes the debt back, so many days after proposing it."""
+
+    days: int
+    reason: str
+
+
+class Split(Struct, frozen=True, forbid_unknown_fields=True):
+    """The debt goes on as smaller ones, so many days after it was proposed."""
+
+    days: int
+    into: tuple[str, ...]
+    note: str
+
+
+class Abandonment(Struct, frozen=True, forbid_unknown_fields=True):
+    """Work ends without the debt being paid, so many days after it began."""
+
+    days: int
+    spent: Decimal
+    reason: str
+
+
+class Unasked(Struct, frozen=True, forbid_unknown_fields=True):
+    """Work begins without a YES, so many days after the debt was proposed."""
+
+    days: int
+    note: str
+
+
+class Loss(Struct, frozen=True, forbid_unknown_fields=True):
+    """A risk that came true, so many days after the NO."""
+
+    days: int
     hours: Decimal
     incident: str
     text: str
@@ -98,6 +141,11 @@ class Debt(Struct, frozen=True, forbid_unknown_fields=True):
     acknowledge: str | None = None
     playback: Playback | None = None
     merge_into: str | None = None
+    revised: Revised | None = None
+    withdrawn: Withdrawal | None = None
+    split: Split | None = None
+    abandoned: Abandonment | None = None
+    unasked: Unasked | None = None
     told_late: bool = False
     untold: bool = False
     actual: Decimal | None = None

@@ -50,14 +50,13 @@ class ReviewStory:
         self.teller.tell(
             self.cast.product_manager, ScheduleReview(self.id, team(self.cast.name), ReviewKind.PRODUCT, starts_at)
         )
-        self.teller.plan(starts_at - timedelta(hours=3), self.prepare)
+        self.teller.plan(starts_at - timedelta(hours=1), self.prepare)
 
     def prepare(self) -> None:
-        """This will freeze the agenda in the morning; without items, or in the holidays, the review is skipped."""
+        """This will freeze the agenda at noon; without items, or in the holidays, the review is skipped."""
         if self.on in HOLIDAYS:
             self.teller.tell(self.cast.product_manager, SkipReview(self.id, "Half of us are away until January."))
             return
-        self.teller.let_views_catch_up()
         frozen = _one(self.teller.tell(self.cast.product_manager, FreezeAgenda(self.id)), AgendaFrozen)
         if not frozen.items:
             self.teller.tell(self.cast.product_manager, SkipReview(self.id, "Nothing is pending."))
@@ -94,7 +93,7 @@ class ReviewStory:
             debt.carried += 1
             self.carry(
                 debt,
-                f"{left.normalize():f} of {opened.capacity.normalize():f} days are left and it needs more; next time it comes earlier.",
+                f"It needs about {days:.0f} days, and {left.normalize():f} of {opened.capacity.normalize():f} are left.",
             )
             return Decimal(0)
         self.refuse(debt, item, opened, _no_room(opened, left))
@@ -156,14 +155,7 @@ class ReviewStory:
 
 
 def _days(debt: DebtStory) -> Decimal | None:
-    figures = (
-        debt.debt.re_estimate.estimate if debt.debt.re_estimate and debt.estimate_versions > 1 else debt.debt.estimate
-    )
-    if figures is None:
-        return None
-    low, likely, high = figures
-    wider = debt.debt.re_estimate is None and debt.estimate_versions > 1
-    mean = expected_days(Item(low, likely, high + 2 if wider else high))
+    mean = None if debt.figures is None else expected_days(Item(*debt.figures))
     return None if mean is None else Decimal(str(mean))
 
 

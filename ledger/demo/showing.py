@@ -6,9 +6,11 @@ from uuid import uuid5
 import psycopg
 from msgspec import Struct
 
-from ledger.app import VIEWS, ViewCandidates
+from ledger.app import VIEWS
 from ledger.demo import story
+from ledger.demo.candidates import LogCandidates
 from ledger.demo.cast import member
+from ledger.demo.memory import RememberingLedger, telling_alone
 from ledger.demo.teller import FIRST_DAY, Teller
 from ledger.directory import members, tokens
 from ledger.handlers import Handlers, bootstrap
@@ -41,13 +43,17 @@ class Shown(Struct, frozen=True):
 
 
 def show(url: str, pepper: bytes, progress: Callable[[int, int], None]) -> Shown:
-    """This will tell the story to a ledger that has not heard it whole, and make the tokens."""
+    """This will tell the story to a ledger that has not heard it whole, bring the views up to it, and make the tokens.
+
+    One that was interrupted goes on where it stopped. Raises TimeoutError when a view does not get there.
+    """
     migrate(url, clock="story")
+    with telling_alone(url):
+        if told_now := not _told(url):
+            _tell(url, progress)
     with Ledger(url, pool_size=2) as ledger:
-        told_now = not _told(url)
-        if told_now:
-            _tell(url, ledger, progress)
         facts = ledger.head()
+        _follow(url, ledger, facts)
     return Shown(_tokens(url, pepper), facts, told_now)
 
 
@@ -57,22 +63,21 @@ def _told(url: str) -> bool:
     return found is not None
 
 
-def _tell(url: str, ledger: Ledger, progress: Callable[[int, int], None]) -> None:
-    bootstrap(ledger, FIRST_DAY, uuid5(NAMESPACE, "demo/bootstrap"))
+def _tell(url: str, progress: Callable[[int, int], None]) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         members.put(connection, [members.Person(member(name), name) for name in story.everybody()])
+    with RememberingLedger(url) as ledger:
+        bootstrap(ledger, FIRST_DAY, uuid5(NAMESPACE, "demo/bootstrap"))
+        story.tell(Teller(Handlers(ledger, LogCandidates(ledger))), progress)
+
+
+def _follow(url: str, ledger: Ledger, position: int) -> None:
     with Follower(url, ledger, VIEWS) as follower:
-
-        def caught_up(position: int) -> None:
-            for view in VIEWS:
-                if not follower.wait_for(view.name, position, WAIT_S):
-                    raise TimeoutError(
-                        f"The view {view.name} is not at {position} after {WAIT_S:.0f} seconds; its log says why."
-                    )
-
-        teller = Teller(Handlers(ledger, ViewCandidates(url)), caught_up)
-        story.tell(teller, progress)
-        teller.let_views_catch_up()
+        for view in VIEWS:
+            if not follower.wait_for(view.name, position, WAIT_S):
+                raise TimeoutError(
+                    f"The view {view.name} is not at {position} after {WAIT_S:.0f} seconds; its log says why."
+                )
 
 
 def _tokens(url: str, pepper: bytes) -> dict[str, str]:

@@ -20,7 +20,8 @@ from ledger.demo.cast import (
 )
 from ledger.demo.debt_story import DebtStory
 from ledger.demo.debts import debts
-from ledger.demo.review_story import ReviewStory
+from ledger.demo.engineering_story import EngineeringStory
+from ledger.demo.review_story import HOLIDAYS, ReviewStory
 from ledger.demo.teller import LAST_DAY, Teller, day, name
 from ledger.ranking import Formula
 from ledger.values import NAMESPACE, ORGANISATION, SYSTEM, PolicyId, PolicyMethod, ReviewId, ReviewKind, Role
@@ -29,6 +30,9 @@ MOMENTUM = PolicyId(name("policy", "momentum"))
 COST_OF_DELAY = PolicyId(name("policy", "cost-of-delay"))
 #: A product review every four weeks, each team in a week of its own.
 CYCLE_DAYS = 28
+FIRST_REVIEW_DAY = 15
+#: The engineers look at the list on the Thursday of the week before.
+PREPARED_DAYS = -5
 #: The command by which a ledger knows that it has heard the whole story.
 THE_END = uuid5(NAMESPACE, "demo/command/end")
 
@@ -41,8 +45,12 @@ def tell(teller: Teller, progress: Callable[[int, int], None]) -> None:
     define_policies(teller)
     stories = {debt.key: DebtStory(teller, debt) for debt in debts()}
     for week, cast in enumerate(TEAMS):
-        for number, on in enumerate(range(15 + 7 * week, LAST_DAY, CYCLE_DAYS)):
+        first = FIRST_REVIEW_DAY + 7 * week
+        for number, on in enumerate(range(first, LAST_DAY, CYCLE_DAYS)):
             ReviewStory(teller, cast, stories, number, on)
+        for number, on in enumerate(range(first + PREPARED_DAYS, LAST_DAY, CYCLE_DAYS)):
+            if on not in HOLIDAYS:
+                EngineeringStory(teller, cast, number, on)
     teller.play(progress)
     look_ahead(teller)
 
@@ -69,8 +77,10 @@ def form(teller: Teller, cast: Cast) -> None:
     for who, role in (roles | dict.fromkeys(cast.engineers, Role.ENGINEER)).items():
         teller.tell(STEWARD, AddMember(team_id, member(who)))
         teller.tell(STEWARD, GrantRole(team_id, member(who), role))
+    if cast.manager_builds:
+        teller.tell(STEWARD, GrantRole(team_id, member(cast.product_manager), Role.ENGINEER))
     teller.tell(STEWARD, SetCapacity(team_id, cast.capacity))
-    teller.tell(STEWARD, SetCadence(team_id, 14, CYCLE_DAYS))
+    teller.tell(STEWARD, SetCadence(team_id, CYCLE_DAYS, CYCLE_DAYS))
     teller.tell(STEWARD, SetServiceLevel(team_id, 45, 48))
 
 
@@ -97,8 +107,9 @@ def define_policies(teller: Teller) -> None:
 def look_ahead(teller: Teller) -> None:
     """This will plan each team's next review. The last of these commands marks the story as told."""
     teller.now = max(teller.now, day(LAST_DAY))
-    for cast in TEAMS:
+    for week, cast in enumerate(TEAMS):
         review_id = ReviewId(name("review", f"{cast.name}/next"))
-        last = cast is TEAMS[-1]
-        plan = ScheduleReview(review_id, team(cast.name), ReviewKind.PRODUCT, day(LAST_DAY + 14, 13))
-        teller.tell_as(member(cast.product_manager), plan, THE_END if last else None)
+        held = (LAST_DAY - FIRST_REVIEW_DAY - 7 * week) // CYCLE_DAYS + 1
+        on = FIRST_REVIEW_DAY + 7 * week + held * CYCLE_DAYS
+        plan = ScheduleReview(review_id, team(cast.name), ReviewKind.PRODUCT, day(on, 13))
+        teller.tell_as(member(cast.product_manager), plan, THE_END if cast is TEAMS[-1] else None)
