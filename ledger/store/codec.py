@@ -149,6 +149,11 @@ def leaf(position: int, recorded_at: datetime, meta: bytes) -> bytes:
     return sha256(_LEAF_HEAD.pack(position, (recorded_at - _EPOCH) // _MICROSECOND) + meta).digest()
 
 
+def envelope(position: int, recorded_at: datetime, meta: bytes) -> bytes:
+    """This will give the exact bytes that the proof is over: position, time in microseconds since the Unix epoch, meta."""
+    return _LEAF_HEAD.pack(position, (recorded_at - _EPOCH) // _MICROSECOND)[1:] + meta
+
+
 def _salt() -> bytes:
     # Asking the system for each one lets go of the interpreter each time, which costs more than all else here.
     try:

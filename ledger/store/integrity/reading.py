@@ -1,0 +1,88 @@
+"""The log as the proof reads it: stored bytes, in order, by a connection that may only read."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+
+from ledger.store.connections import CONNECT_TIMEOUT_S, READER, Connection, configured
+from ledger.store.integrity.checking import Row
+
+#: Facts read at once, and the longest that may take, in milliseconds.
+PAGE = 5_000
+STATEMENT_TIMEOUT_MS = 60_000
+
+_ROWS = (
+    "SELECT position, recorded_at, stream_id::text, version, topic, occurred_at, command_id::text, salt, meta, payload, leaf"
+    " FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position LIMIT %s"
+)
+_LEAVES = "SELECT leaf FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position"
+#: A command that says otherwise than its facts, or facts without a command: position, what is wrong.
+_COMMANDS = """
+SELECT COALESCE(e.first_position, c.first_position), c.command_id IS NULL, e.command_id IS NULL
+  FROM (SELECT command_id, min(position) AS first_position, count(*) AS event_count FROM ledger.events
+         WHERE position <= %(head)s GROUP BY command_id) AS e
+  FULL JOIN (SELECT * FROM ledger.commands WHERE first_position <= %(head)s) AS c USING (command_id)
+ WHERE (e.first_position, e.event_count) IS DISTINCT FROM (c.first_position, c.event_count)
+ ORDER BY 1 LIMIT 1"""
+
+
+def reader(url: str) -> Connection:
+    """This will open a connection that may only read. Raises psycopg.OperationalError if the database can't be reached."""
+    connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+    try:
+        configured(READER, STATEMENT_TIMEOUT_MS)(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def head(connection: Connection) -> int:
+    """This will give the last position as the ledger itself says it."""
+    row = connection.execute("SELECT position FROM ledger.head").fetchone()
+    return 0 if row is None else row[0]
+
+
+def last(connection: Connection) -> int:
+    """This will give the last position of the facts that are there."""
+    row = connection.execute("SELECT max(position) FROM ledger.events").fetchone()
+    return (row and row[0]) or 0
+
+
+def ledger_id(connection: Connection) -> str:
+    """This will give the ledger's id."""
+    row = connection.execute("SELECT ledger_id::text FROM ledger.identity").fetchone()
+    return row[0] if row else ""
+
+
+def rows(
+    connection: Connection, after: int, to: int, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[list[Row]]:
+    """This will give the facts after a position and up to another, page by page. `progress` is told the size of each page done."""
+    with connection.cursor(binary=True) as cursor:
+        while after < to:
+            page = [Row(*row) for row in cursor.execute(_ROWS, [after, to, PAGE], prepare=True)]
+            if not page:
+                return
+            yield page
+            progress(len(page))
+            after = page[-1].position
+
+
+def leaves(connection: Connection, after: int, to: int) -> list[bytes]:
+    """This will give the leaves, as they are stored, after a position and up to another."""
+    with connection.cursor(binary=True) as cursor:
+        return [row[0] for row in cursor.execute(_LEAVES, [after, to], prepare=True)]
+
+
+def command_at_fault(connection: Connection, to: int) -> tuple[int, str] | None:
+    """This will give the first position up to `to` whose command is not recorded as its facts say, and how."""
+    row = connection.execute(_COMMANDS, {"head": to}).fetchone()
+    if row is None:
+        return None
+    position, no_command, no_facts = row
+    if no_command:
+        return position, "its command is not in the list of commands"
+    if no_facts:
+        return position, "a command is listed here, and none of its facts is there"
+    return position, "its command is listed with another place or number of facts"
