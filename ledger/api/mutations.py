@@ -144,8 +144,8 @@ def _receipt(outcome: Outcome) -> Receipt:
 
 
 def _for_whom(permission: Permission) -> str:
-    roles = ", ".join(permission.roles)
-    return f"For {roles}{f', and for the {permission.own.lower()}' if permission.own else ''}."
+    whom = [*permission.roles, *([f"the {permission.own.lower()}"] if permission.own else [])]
+    return f"For {', '.join(whom)}."
 
 
 def mutation_type() -> type:

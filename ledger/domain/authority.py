@@ -69,7 +69,7 @@ PERMISSIONS: dict[type[Struct], Permission] = {
     proposal.DismissAppeal: _DECIDING,
     proposal.ReopenProposal: Permission((*ENGINEERS, *DECIDERS), Own.PROPOSER),
     proposal.WaiveRevisit: Permission((Role.ENGINEERING_LEAD, *DECIDERS), Own.PROPOSER),
-    proposal.WithdrawProposal: _OWN_PROPOSAL,
+    proposal.WithdrawProposal: Permission((), Own.PROPOSER),
     proposal.MergeProposal: _OWN_PROPOSAL,
     proposal.SupersedeProposal: _OWN_PROPOSAL,
     proposal.SplitProposal: _OWN_PROPOSAL,
@@ -140,7 +140,9 @@ def authorise(
 
 def _refusal(command: type[Struct], allowed: tuple[Role, ...], held: frozenset[Role]) -> str:
     own = PERMISSIONS[command].own
+    yours = ", ".join(role for role in Role if role in held) or "no role here"
+    if not allowed and own is not None:
+        return f"{command.__name__} is for the {own.lower()} alone; you have {yours}. Ask them."
     whom = " or ".join(allowed) + (f", or the {own.lower()}," if own is not None else "")
     where = "across teams" if GLOBAL_ROLES.issuperset(allowed) else "in this team"
-    yours = ", ".join(role for role in Role if role in held) or "no role here"
     return f"{command.__name__} is for {whom} {where}; you have {yours}. Ask one of them, or a steward for the role."

@@ -16,6 +16,18 @@ C = TypeVar("C", bound=Struct)
 #: msgspec ends its messages with the place at fault.
 _PLACE = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _STEP = re.compile(r"\.(\w+)|\[([^\]]*)\]")
+#: What msgspec says of a broken bound, and how a person would.
+_BOUNDS = (
+    (re.compile(r"^Expected `str` of length <= (\d+)$"), "has more than {} characters; shorten it"),
+    (re.compile(r"^Expected `str` of length >= 1$"), "is empty; fill it in"),
+    (re.compile(r"^Expected `array` of length >= 1$"), "is empty; add at least one"),
+    (re.compile(r"^Expected `array` of length <= (\d+)$"), "has more than {} entries; leave some out"),
+    (re.compile(r"^Expected `array` of length >= (\d+)$"), "has fewer than {} entries; add what is missing"),
+    (re.compile(r"^Expected `\w+` >= (\S+)$"), "is below {}; give that or more"),
+    (re.compile(r"^Expected `\w+` <= (\S+)$"), "is above {}; give that or less"),
+    (re.compile(r"^Expected `str` matching regex .*https.*$"), "is no link; it begins with https:, http:, urn: or mailto:"),
+    (re.compile(r"^Expected `str` matching regex .*$"), "is not of the form that its description gives"),
+)
 #: The NUL character as JSON writes it, which PostgreSQL's text cannot hold.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -49,7 +61,11 @@ def check(issued: Issued[C]) -> bytes:
 
 def _refused(message: str) -> Rejected:
     found = _PLACE.search(message)
-    if found is None:
-        return Rejected(Code.BAD_USER_INPUT, f"{message}.")
-    path = [name or index for name, index in _STEP.findall(found[1])]
-    return Rejected(Code.BAD_USER_INPUT, f"`{'.'.join(path)}`: {message[: found.start()].lower()}.", *path)
+    told, place = (message, "") if found is None else (message[: found.start()], found[1])
+    path = [name or index for name, index in _STEP.findall(place)]
+    for pattern, sentence in _BOUNDS:
+        if (bound := pattern.match(told)) is not None:
+            told = sentence.format(*bound.groups())
+            return Rejected(Code.BAD_USER_INPUT, f"`{'.'.join(path)}` {told}.", *path)
+    where = f"`{'.'.join(path)}`: " if path else ""
+    return Rejected(Code.BAD_USER_INPUT, f"{where}{told}.", *path)

@@ -48,6 +48,6 @@ def test_telling_nobody_is_refused(team: Team) -> None:
     given = {"proposalId": proposal_id, "decisionId": decision_id, "channel": "EMAIL", "audience": []}
     assert team.product.is_refused("communicateDecision", **given) == (
         "BAD_USER_INPUT",
-        "`audience`: expected `array` of length >= 1.",
+        "`audience` is empty; add at least one.",
         at("audience"),
     )
