@@ -56,12 +56,17 @@ class View:
         on: Mapping[type[Struct], Projector],
         *,
         version: int = 1,
+        weight: int = 1,
     ) -> None:
-        """Raise `version` when the projectors give other rows than before from the same facts: the view is then built again."""
+        """Raise `version` when the projectors give other rows than before from the same facts: the view is then built again.
+
+        `weight` is about how long it takes beside others, for sharing a rebuild out.
+        """
         self.name = name
         self.tables = tuple(tables)
         self.on = dict(on)
         self.version = version
+        self.weight = weight
 
     @property
     def definition(self) -> str:
@@ -70,23 +75,42 @@ class View:
 
     def fold(self, rows: Rows, events: Sequence[Event]) -> None:
         """This will fold whole commands, in order of position, into the rows. Raises PoisonFact for the first that can't be."""
-        on = self.on
-        command_id = event = None
+        Fold([(self, rows)])(events)
+
+    def __repr__(self) -> str:
+        return f"View({self.name})"
+
+
+class Fold:
+    """Several views folded in one pass: each fact is looked at once, by the views that it concerns."""
+
+    def __init__(self, folds: Sequence[tuple[View, Rows]]) -> None:
+        self._rows = [rows for _, rows in folds]
+        self._on: dict[type[Struct], list[tuple[Projector, Rows]]] = {}
+        self._names = {id(rows): view.name for view, rows in folds}
+        for view, rows in folds:
+            for fact, projector in view.on.items():
+                self._on.setdefault(fact, []).append((projector, rows))
+
+    def __call__(self, events: Sequence[Event]) -> None:
+        """This will fold whole commands, in order of position. Raises PoisonFact for the first that can't be."""
+        on, all_rows = self._on, self._rows
+        command_id = event = rows = None
         position = 0
         try:
             for event in events:
                 if event.command_id != command_id:
-                    rows.settle(position)
+                    for rows in all_rows:
+                        if rows.touched:
+                            rows.settle(position)
                     command_id = event.command_id
                 position = event.position
-                projector = on.get(type(event.fact))
-                if projector is not None:
-                    projector(rows, event, event.fact)
+                fact = event.fact
+                for projector, rows in on.get(type(fact), ()):
+                    projector(rows, event, fact)
+            for rows in all_rows:
+                rows.settle(position)
         except Exception as error:
             if event is None or isinstance(error, psycopg.OperationalError):
                 raise
-            raise PoisonFact(self.name, event, error) from error
-        rows.settle(position)
-
-    def __repr__(self) -> str:
-        return f"View({self.name})"
+            raise PoisonFact(self._names.get(id(rows), ""), event, error) from error

@@ -10,43 +10,31 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import sleep
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
 
 from ledger.events.envelope import Event
 from projections import schema
+from projections.building import Build, Cancelled, Progress, Report, fold_apart
 from projections.copying import copy_statement, packer, whole
 from projections.log import Log, commands, streams
-from projections.projector import View
+from projections.projector import Fold, View
 from projections.rows import Rows
 from projections.storing import Storing
 from projections.table import Table
 
-#: Facts read, folded and copied at once.
+__all__ = ["Cancelled", "Progress", "rebuild"]
+
+#: Facts read and folded at once.
 PAGE = 5_000
-#: Versions packed at once at the end.
-CHUNK = 20_000
+#: Versions packed and copied at once.
+CHUNK = 5_000
 #: What may be left to follow while the live view is held still.
 LAST_FACTS = 2_000
 SWITCH_TRIES = 10
 SWITCH_LOCK_MS = 2_000
-
-
-class Progress(NamedTuple):
-    """How far a rebuild is: facts folded of those there were, and what is being done (`fold`, `index`, `catch up`, `switch`)."""
-
-    step: str
-    done: int
-    total: int
-
-
-class Cancelled(Exception):  # noqa: N818 - named for what happened
-    """The rebuild was called off; the live views are as they were."""
-
-
-Report = Callable[[Progress], None]
 
 
 def rebuild(
@@ -56,55 +44,44 @@ def rebuild(
     *,
     progress: Report = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
+    processes: int = 1,
 ) -> int:
     """This will build the views again and switch them in, and give the last position that is in them.
 
-    Raises what a projector raises as PoisonFact, and Cancelled. Whatever it raises, KeyboardInterrupt too, the live views stay as
-    they were and the build is dropped.
+    With several processes each builds some of the views; the views must then be those of `projections.<name>.projector`. Raises what
+    a projector raises as PoisonFact, and Cancelled. Whatever it raises, KeyboardInterrupt too, the live views stay as they were and
+    the build is dropped.
     """
     with psycopg.connect(url, autocommit=True) as connection, _build_schema(connection) as name:
         schema.ensure(connection, views)
         connection.execute("SET TimeZone = 'UTC'")
-        build = _Build(url, log, name, log.head(), progress, cancelled)
-        with _without_collector():
-            _fold(build, views)
+        build = Build(url, log, name, log.head(), progress, cancelled)
+        if processes > 1 and len(views) > 1:
+            fold_apart(build, views, processes, fold)
+        else:
+            fold(build, views)
         return min([_follow_and_switch(connection, build, view) for view in views], default=build.total)
 
 
-class _Build(NamedTuple):
-    """One run: where it is built, from how many facts, whom it tells and who may call it off."""
-
-    url: str
-    log: Log
-    schema: str
-    total: int
-    progress: Report
-    cancelled: Callable[[], bool]
-
-    def check(self) -> None:
-        """This will raise Cancelled if the build was called off."""
-        if self.cancelled():
-            raise Cancelled
-
-
-def _fold(build: _Build, views: Sequence[View]) -> None:
+def fold(build: Build, views: Sequence[View]) -> None:
+    """This will fold the whole log into the views' rows, and store and index all their versions in the build's schema."""
     folds = [(view, Rows(view.tables)) for view in views]
     packers = {table: packer(table) for view in views for table in view.tables}
-    with _Copier(build.url, views, build.schema) as copier:
+    changed = [(table, rows.tables[table]) for view, rows in folds for table in view.tables]
+    fold_page = Fold(folds)
+    with _without_collector(), _Copier(build.url, views, build.schema) as copier:
         for events in _pages(build.log, build.total):
             build.check()
-            for view, rows in folds:
-                view.fold(rows, events)
-                for table, changed in rows.tables.items():
-                    if changed.versions:
-                        copier.put(table, packers[table](changed.versions))
-                        changed.versions.clear()
+            fold_page(events)
+            for table, kept in changed:
+                if len(kept.versions) >= CHUNK:
+                    copier.put(table, packers[table](kept.versions))
+                    kept.versions.clear()
             build.progress(Progress("fold", events[-1].position, build.total))
-        for _, rows in folds:
-            for table, changed in rows.tables.items():
-                standing = changed.fresh()
-                for start in range(0, len(standing), CHUNK):
-                    copier.put(table, packers[table](standing[start : start + CHUNK]))
+        for table, kept in changed:
+            left = kept.versions + kept.fresh()
+            for start in range(0, len(left), CHUNK):
+                copier.put(table, packers[table](left[start : start + CHUNK]))
         build.progress(Progress("index", build.total, build.total))
 
 
@@ -203,7 +180,7 @@ class _Copier:
                 connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(self._build, table.name)))
 
 
-def _follow_and_switch(connection: Connection[Any], build: _Build, view: View) -> int:
+def _follow_and_switch(connection: Connection[Any], build: Build, view: View) -> int:
     storing, position = Storing(view, build.schema), build.total
     while (head := build.log.head()) - position > LAST_FACTS:
         build.check()

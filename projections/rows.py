@@ -106,7 +106,8 @@ class Rows:
         """`stored` None: there is nothing but what is put here, as in a rebuild."""
         self.tables = {table: TableRows(table) for table in tables}
         self._stored = stored
-        self._touched: dict[TableRows, None] = {}
+        #: The tables that the command under way has changed.
+        self.touched: dict[TableRows, None] = {}
 
     def get(self, table: Table[R], key: Any) -> R | None:
         """This will give the row as it stands now, None if there is none."""
@@ -123,7 +124,7 @@ class Rows:
     def put(self, table: Table[R], row: R) -> None:
         """This will make the row stand from here on, in place of the one with its key, if there is one."""
         rows = self.tables[table]
-        self._touched[rows] = None
+        self.touched[rows] = None
         if table.grows_only:
             rows.added.append(row)
             return
@@ -138,7 +139,7 @@ class Rows:
         if row is not None:
             rows = self.tables[table]
             inner = table.inner(key)
-            self._touched[rows] = None
+            self.touched[rows] = None
             rows.index(inner, row, None)
             rows.changes[inner] = None
 
@@ -178,7 +179,7 @@ class Rows:
 
     def settle(self, position: int) -> None:
         """This will end a command whose last fact is at the position."""
-        touched = self._touched
+        touched = self.touched
         if touched:
             for rows in touched:
                 finish = rows.table.finish

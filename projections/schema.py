@@ -59,7 +59,7 @@ def ensure(connection: Connection[Any], views: Sequence[View]) -> list[View]:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [MAKE_LOCK])
         if connection.execute("SELECT to_regclass('views.leader') IS NULL").fetchone() == (True,):
             connection.execute(_POSITIONS)
-            let_read(connection, LIVE)
+            let_read(connection, sql.SQL("USAGE ON SCHEMA views"), sql.SQL("SELECT ON ALL TABLES IN SCHEMA views"))
         known = {found.view: found for found in positions(connection)}
         for view in views:
             found = known.get(view.name)
@@ -96,7 +96,7 @@ def make_tables(connection: Connection[Any], view: View, schema: str) -> None:
         )
         # A row is a kilobyte or so and read whole: pressing it would cost more than it saves.
         connection.execute(sql.SQL("ALTER TABLE {} ALTER doc SET STORAGE EXTERNAL").format(_name(table, schema)))
-    let_read(connection, schema)
+        let_read(connection, sql.SQL("SELECT ON TABLE {}").format(_name(table, schema)))
 
 
 def make_indexes(connection: Connection[Any], view: View, schema: str) -> None:
@@ -129,14 +129,12 @@ def index_statements(table: Table[Any], schema: str) -> Iterable[sql.Composed]:
         )
 
 
-def let_read(connection: Connection[Any], schema: str) -> None:
-    """This will let the roles that read see the schema's tables, where those roles are."""
+def let_read(connection: Connection[Any], *grants: sql.Composable) -> None:
+    """This will give the grants, such as `SELECT ON TABLE …`, to the roles that read, where those roles are."""
     known = connection.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(_READERS)]).fetchall()
     for (role,) in known:
-        for grant in ("USAGE ON SCHEMA {}", "SELECT ON ALL TABLES IN SCHEMA {}"):
-            connection.execute(
-                sql.SQL("GRANT " + grant + " TO {}").format(sql.Identifier(schema), sql.Identifier(role))
-            )
+        for grant in grants:
+            connection.execute(sql.SQL("GRANT {} TO {}").format(grant, sql.Identifier(role)))
 
 
 def _name(table: Table[Any], schema: str) -> sql.Identifier:

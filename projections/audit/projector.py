@@ -218,4 +218,5 @@ VIEW = View(
         **AROUND,
         **FOLLOWED,
     },
+    weight=6,
 )

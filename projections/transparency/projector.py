@@ -326,4 +326,5 @@ VIEW = View(
         CadenceSet: cadence_set,
         ServiceLevelSet: service_level_set,
     },
+    weight=4,
 )

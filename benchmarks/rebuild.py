@@ -1,0 +1,95 @@
+"""How fast all views are built again from the facts, beside the eventsourcing library's bare read-and-decode, on one PostgreSQL in one run.
+
+library     `select_notifications` and the default mapper's `to_domain_event`, page by page, with nothing done to the events: one of about
+            400 bytes of strings, and one with the UUID, Decimal and instant that a fact has
+ours, read  `Ledger.read` of the whole log: the same without any view
+rebuild     all views: read, decode, fold, store every version of every row, index, analyse, switch in
+
+The facts are a seeded history of 20 teams: submissions with case, estimate and impact, changes, reviews, answers, notices and work.
+"""
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from time import perf_counter
+
+import psycopg
+
+from benchmarks import library
+from benchmarks.append import database, server
+from benchmarks.facts import History, write
+from ledger.app import VIEWS
+from ledger.store.application import Ledger
+from ledger.store.migrations import migrate
+from projections.rebuild import Progress, rebuild
+
+PAGE = 5_000
+SIZES = """
+SELECT sum(pg_total_relation_size(c.oid)), sum(c.reltuples)::bigint
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'views' AND c.relkind = 'r'
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """This will measure and print the rates and the ratio; the exit code says only whether it ran."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks rebuild", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--facts", type=int, default=100_000)
+    parser.add_argument("--library-events", type=int, default=100_000, help="its rate does not depend on how many")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="that the rebuild shares the views among"
+    )
+    parser.add_argument("--rounds", type=int, default=2, help="of all measurements; the best of each counts")
+    given = parser.parse_args(arguments)
+    rates: dict[str, float] = {}
+
+    def note(name: str, count: int, seconds: float) -> None:
+        rates[name] = max(rates.get(name, 0.0), count / seconds)
+
+    with server() as url, database(url) as own, database(url) as strings, database(url) as values:
+        migrate(own)
+        began = perf_counter()
+        total = write(own, History().events(facts=given.facts))
+        print(
+            f"{total:,} facts written in {perf_counter() - began:.0f} s; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        )
+        for place, event_type in ((strings, library.Noted), (values, library.Estimated)):
+            with library.library(place) as app:
+                library.fill(app, given.library_events, event_type)
+        for _ in range(given.rounds):
+            for place, name in ((strings, "library, strings"), (values, "library, values")):
+                with library.library(place) as app:
+                    note(name, *library.read(app))
+            ledger = Ledger(own)
+            note("ours, read", *_read(ledger))
+            began = perf_counter()
+            rebuild(own, ledger, VIEWS, processes=given.processes, progress=_bar)
+            note("rebuild", total, perf_counter() - began)
+            ledger.close()
+        with psycopg.connect(own) as connection:
+            size, versions = connection.execute(SIZES).fetchone() or (0, 0)
+    print(f"\n{'':18}{'a second':>12}")
+    for name, rate in rates.items():
+        print(f"{name:18}{rate:12,.0f}")
+    print(f"{versions:,} versions of rows in {len(VIEWS)} views, {size / 2**20:,.0f} MiB with their indexes")
+    print(f"rebuild ÷ library, strings: {rates['rebuild'] / rates['library, strings']:.2f}")
+    print(f"rebuild ÷ library, values:  {rates['rebuild'] / rates['library, values']:.2f}")
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
+    return 0
+
+
+def _read(ledger: Ledger) -> tuple[int, float]:
+    began, position = perf_counter(), 0
+    gc.disable()
+    while page := ledger.read(position, PAGE):
+        position = page[-1].position
+    gc.enable()
+    return position, perf_counter() - began
+
+
+def _bar(progress: Progress) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{progress.step:9} {progress.done:,} of {progress.total:,}", end="", file=sys.stderr)
