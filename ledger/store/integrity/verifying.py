@@ -93,8 +93,8 @@ def verified(joined: Joined, fault: Fault | None, checkpoint: Checkpoint | None,
 def against(
     joined: Joined,
     checkpoint: Checkpoint | None,
-    kept: Tiles | None,
-    leaves: Callable[[int, int], list[bytes]],
+    kept: Tiles | None = None,
+    leaves: Callable[[int, int], list[bytes]] = lambda _after, _to: [],
 ) -> Fault | None:
     """This will say what is wrong with good facts beside a checkpoint. `leaves`: theirs, after a position and up to another."""
     if checkpoint is None:

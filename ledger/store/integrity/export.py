@@ -1,0 +1,170 @@
+"""The facts as JSON Lines, one a line, with the exact stored bytes, so that they prove as much as the ledger itself.
+
+    {"position":1,"recorded_at":"…Z","meta":{…},"payload":{…},"salt":"hex","leaf":"hex","request_hash":"hex"}
+
+`meta` and `payload` stand in the line byte for byte as they are stored: SHA-256 over a zero byte, position and time (8 bytes each,
+big-endian, the time in microseconds since 1970) and the bytes of `meta` is `leaf`, and `meta.payload_sha256` is SHA-256 over salt and the
+bytes of `payload`. A redacted fact has the payload null, and no salt. `request_hash` is there for the first fact of each command.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+from typing import BinaryIO
+
+import msgspec
+from msgspec import Raw, Struct
+
+from ledger.store.connections import Connection
+from ledger.store.integrity import reading
+from ledger.store.integrity.checking import Fault, Joined, Kind, Row, checked
+from ledger.store.integrity.checkpoint import Checkpoint
+from ledger.store.integrity.verifying import STRETCH, Progress, Verified, against, verified
+
+_WITH_HASH = (
+    "SELECT first_position, request_hash FROM ledger.commands WHERE command_id = ANY(%s::uuid[])"
+    " AND first_position > %s AND first_position <= %s"
+)
+
+
+class Line(Struct, frozen=True, omit_defaults=True):
+    """One fact. The order of fields is the order of bytes."""
+
+    position: int
+    recorded_at: datetime
+    meta: Raw
+    payload: Raw
+    salt: str = ""
+    leaf: str = ""
+    request_hash: str | None = None
+
+
+class Command(Struct, frozen=True, gc=False):
+    """What the meta says that the columns hold."""
+
+    stream_id: str
+    version: int
+    topic: str
+    occurred_at: datetime
+    command_id: str
+
+
+class Exported(Struct, frozen=True):
+    """What an export holds."""
+
+    facts: int
+    root: bytes
+    seconds: float
+
+
+class Unfit(Exception):  # noqa: N818 - named for what it is
+    """A fact that does not hold, and so proves nothing; `fault` names it."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+_NONE = b"null"
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Line).decode
+_claims = msgspec.json.Decoder(Command).decode
+
+
+def export(connection: Connection, out: BinaryIO, progress: Progress = lambda _done, _total: None) -> Exported:
+    """This will write the whole ledger, as it was when it began, and check each fact before it is written.
+
+    Raises Unfit at the first fact that does not hold, with nothing of its page written.
+    """
+    started = perf_counter()
+    head = reading.head(connection)
+    joined = Joined()
+    for page in reading.rows(connection, 0, head):
+        if joined.add(checked(joined.next, [page])):
+            break
+        hashes = _hashes(connection, page)
+        out.write(b"".join([line(row, hashes.get(row.position)) + b"\n" for row in page]))
+        progress(joined.next - 1, head)
+    if joined.fault is None and joined.next <= head:
+        joined.fault = Fault(Kind.MISSING, joined.next, "the fact is missing")
+    if joined.fault is not None:
+        raise Unfit(joined.fault)
+    return Exported(head, joined.frontier.root(), perf_counter() - started)
+
+
+def line(row: Row, request_hash: bytes | None) -> bytes:
+    """This will give a fact's line, without its end."""
+    payload = Raw(row.payload or _NONE)
+    hash_ = None if request_hash is None else request_hash.hex()
+    return _encode(Line(row.position, row.recorded_at, Raw(row.meta), payload, row.salt.hex(), row.leaf.hex(), hash_))
+
+
+def pages(file: BinaryIO, size: int = reading.PAGE) -> Iterator[list[tuple[Row, bytes | None]]]:
+    """This will read an export: facts with their command's request hash, page by page. Raises Unfit for a line that is none."""
+    page: list[tuple[Row, bytes | None]] = []
+    for number, text in enumerate(file, start=1):
+        try:
+            page.append(_row(text))
+        except (msgspec.DecodeError, ValueError) as error:
+            yield page
+            raise Unfit(Fault(Kind.META, 0, f"line {number} of the export can't be read: {error}")) from error
+        if len(page) == size:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+def verify_export(
+    path: Path,
+    *,
+    checkpoint: Checkpoint | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Verified:
+    """This will check an export as `verify` checks a ledger, with nothing but itself and a checkpoint. Progress is in bytes."""
+    started = perf_counter()
+    joined = Joined()
+    total = path.stat().st_size
+    mark = checkpoint.size if checkpoint else 0
+    fault: Fault | None = None
+    with path.open("rb") as file:
+        try:
+            for page in pages(file, STRETCH):
+                rows = [row for row, _ in page]
+                fault = joined.add(checked(joined.next, [rows], mark))
+                if fault is not None:
+                    break
+                progress(file.tell(), total)
+        except Unfit as unfit:
+            fault = unfit.fault
+    fault = fault or joined.finish() or against(joined, checkpoint)
+    return verified(joined, fault, checkpoint, started)
+
+
+def _row(text: bytes) -> tuple[Row, bytes | None]:
+    found = _decode(text)
+    meta = bytes(found.meta)
+    said = _claims(meta)
+    payload = bytes(found.payload)
+    row = Row(
+        found.position,
+        found.recorded_at,
+        said.stream_id,
+        said.version,
+        said.topic,
+        said.occurred_at,
+        said.command_id,
+        bytes.fromhex(found.salt),
+        meta,
+        b"" if payload == _NONE else payload,
+        bytes.fromhex(found.leaf),
+    )
+    return row, None if found.request_hash is None else bytes.fromhex(found.request_hash)
+
+
+def _hashes(connection: Connection, page: list[Row]) -> dict[int, bytes]:
+    ids = list(dict.fromkeys(row.command_id for row in page))
+    with connection.cursor(binary=True) as cursor:
+        found = cursor.execute(_WITH_HASH, [ids, page[0].position - 1, page[-1].position]).fetchall()
+    return dict(found)
