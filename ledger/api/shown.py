@@ -88,7 +88,10 @@ def shown(
     parts = {field: _part(field, _hint(struct, field, hints)) for field in fields}
     body = {field: (part.annotation, strawberry.field(description=fields[field])) for field, part in parts.items()}
     bases = (Node,) if node is not None else ()
-    found = Shown(struct, make(strawberry.type, type_name or struct.__name__, body, *bases, about=about), parts, node)
+    name = type_name or struct.__name__
+    if name in {other.type.__name__ for other in SHOWN.values()}:
+        raise ValueError(f"two structs cannot both be shown as {name}: give one of them a type_name")
+    found = Shown(struct, make(strawberry.type, name, body, *bases, about=about), parts, node)
     SHOWN[struct] = found
     return found
 

@@ -57,6 +57,7 @@ FORMULA = shown(
 VERSION = shown(
     PolicyVersion,
     "One wording of a policy.",
+    type_name="PolicyWording",
     version="Its number, from 1.",
     formula="How it ranks.",
     note="Why it is as it is.",

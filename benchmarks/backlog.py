@@ -1,0 +1,133 @@
+"""How long a page of the backlog takes at 10,000, 100,000 and 1,000,000 pending proposals, and which index serves it.
+
+The rows are put straight into the view's tables, as a rebuild stores them, each with one past version. Each page has 50 rows and is
+decoded; pages begin at random places of the order, half of them in one team's backlog (a twentieth of all), half in that of all teams.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from statistics import quantiles
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from msgspec.structs import replace
+
+from benchmarks.append import database, server
+from ledger.ranking import DEFAULT_FORMULA, score
+from ledger.store.migrations import migrate
+from ledger.values import EffortUnit, ImpactMethod, MemberId, MomentumLevel, ProposalId, TeamId
+from projections import schema
+from projections.backlog import projector, queries
+from projections.backlog.queries import Filter, Order
+from projections.backlog.structs import Card, EstimateShort, ImpactShort
+from projections.backlog.tables import CARDS
+from projections.copying import copy, packer
+
+SIZES = (10_000, 100_000, 1_000_000)
+TEAMS = 20
+ROWS = 50
+BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
+Place = tuple[Any, int, UUID]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """This will measure each size and print the percentiles; the exit code says only whether it ran."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks backlog", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--proposals", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--pages", type=int, default=1_000, help="of each size")
+    given = parser.parse_args(arguments)
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.pages:,} pages of {ROWS} rows for each size")
+    print(f"{'proposals':>12}{'p50 ms':>10}{'p99 ms':>10}  index")
+    with server() as url:
+        for count in given.proposals:
+            with database(url) as own:
+                migrate(own)
+                teams, places = fill(own, count)
+                times, indexes = asyncio.run(measure(own, teams, places, given.pages))
+                cuts = quantiles(times, n=100)
+                print(f"{count:12,}{cuts[49]:10.2f}{cuts[98]:10.2f}  {', '.join(sorted(indexes))}", flush=True)
+    return 0
+
+
+def fill(url: str, count: int) -> tuple[list[TeamId], list[tuple[TeamId, Place]]]:
+    """This will make the view with so many pending proposals, and give the teams and a thousand places in their order."""
+    random = Random(count)
+    teams = [TeamId(UUID(int=random.getrandbits(128), version=4)) for _ in range(TEAMS)]
+    places: list[tuple[TeamId, Place]] = []
+    pack = packer(CARDS)
+    with psycopg.connect(url, autocommit=True) as connection:
+        schema.ensure(connection, [projector.VIEW])
+        chunk = []
+        for card in _cards(random, teams, count):
+            # A proposal has past versions too: an as-of query's index has them, and the page's own must not.
+            position = 2 * card.submitted_position
+            chunk += [(position, position + 1, card), (position + 1, None, card)]
+            if random.random() < 1_000 / count and card.team_id is not None:
+                places.append((card.team_id, (0.0 - card.score, card.submitted_position, card.id)))
+            if len(chunk) >= 5_000:
+                copy(connection, CARDS, schema.LIVE, pack(chunk))
+                chunk = []
+        copy(connection, CARDS, schema.LIVE, pack(chunk))
+        connection.execute("VACUUM (ANALYZE) views.backlog")
+    return teams, places
+
+
+def _cards(random: Random, teams: list[TeamId], count: int) -> Iterator[Card]:
+    for number in range(count):
+        likely, drag = Decimal(random.randrange(1, 160)) / 4, Decimal(random.randrange(0, 400)) / 4
+        team, days = random.choice(teams), float(likely)
+        card = Card(
+            ProposalId(UUID(int=random.getrandbits(128), version=4)),
+            team,
+            f"Pay the debt {number} in checkout",
+            "component:default/checkout",
+            "code",
+            MemberId(UUID(int=number % 200)),
+            submitted_at=BEGIN + timedelta(minutes=number),
+            submitted_position=number + 1,
+            estimate=EstimateShort(1, likely, likely, likely, EffortUnit.DAYS, None, None, None, days),
+            impact=ImpactShort(1, MomentumLevel.M2, ImpactMethod.SURVEYED, 0.8, drag, Decimal(1), None, False),
+            ranked_in=team,
+        )
+        yield replace(card, score=score(DEFAULT_FORMULA, card.item).total)
+
+
+async def measure(
+    url: str, teams: list[TeamId], places: list[tuple[TeamId, Place]], pages: int
+) -> tuple[list[float], set[str]]:
+    """This will read random pages and give the milliseconds of each, and the indexes that their plans name."""
+    random, times, indexes = Random(1), [], set()
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        for number in range(pages):
+            team, after = random.choice(places)
+            wanted = Filter(teams=(team,)) if number % 2 else Filter()
+            began = perf_counter()
+            rows = await queries.backlog(connection, None, wanted, limit=ROWS + 1, after=after)
+            times.append(1_000 * (perf_counter() - began))
+            if not rows and number % 2 == 0:
+                raise AssertionError("a page in the middle of the order is empty: this measures nothing")
+        for wanted in (Filter(), Filter(teams=(teams[0],))):
+            statement, values = queries.page_statement(
+                None,
+                wanted,
+                limit=ROWS + 1,
+                order=Order.SCORE,
+                descending=True,
+                after=places[0][1],
+                as_of=None,
+                ranked=False,
+                explained=False,
+            )
+            plan = await (await connection.execute(f"EXPLAIN {statement}".encode(), values)).fetchall()
+            indexes |= set(re.findall(r"using (\w+)", "\n".join(line for (line,) in plan)))
+    return times[pages // 10 :], indexes
