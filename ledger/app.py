@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from socket import socket
+from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
 from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
@@ -56,6 +56,8 @@ log = logging.getLogger(__name__)
 DIRECTORY_POOL_SIZE = 2
 #: How long a stopping server waits for requests that are under way, in seconds.
 GRACE_S = 10
+#: Most connections that wait to be taken.
+BACKLOG = 2_048
 #: Tells the workers of one `serve` whether they may follow the log for the views.
 FOLLOW = "LEDGER_SERVE_FOLLOW"
 #: Most proposals that one agenda looks at.
@@ -88,6 +90,10 @@ VIEWS: tuple[View, ...] = (teams.VIEW, backlog.VIEW, audit.VIEW, outcomes.VIEW, 
 
 class NotMigrated(RuntimeError):  # noqa: N818 - named for what happened
     """The database lacks migrations, and is not ours to change without being asked."""
+
+
+class NotListening(RuntimeError):  # noqa: N818
+    """The address or the port can't be had: another program listens there, or it is not this machine's."""
 
 
 class NotStarted(RuntimeError):  # noqa: N818
@@ -198,7 +204,7 @@ def address(listening: socket) -> str:
 def serve(settings: Settings, *, follow: bool = True, ready: Callable[[str], None] | None = None) -> None:
     """This will serve until a signal ends it: on the settings' database, or on an embedded one that it starts and migrates.
 
-    `ready` is called once with the address. Raises NotMigrated for a database that lacks migrations, and NotStarted.
+    `ready` is called once with the address. Raises NotMigrated for a database that lacks migrations, NotListening and NotStarted.
     """
     with ExitStack() as stack:
         if settings.database_url is None:
@@ -213,10 +219,10 @@ def serve(settings: Settings, *, follow: bool = True, ready: Callable[[str], Non
 def _serve(settings: Settings, follow: bool, ready: Callable[[str], None] | None) -> None:
     several = settings.workers > 1
     config = server_config("ledger.app:worker" if several else create_app(settings, follow=follow), settings)
-    with config.bind_socket() as listening:
+    with bound(settings.host, settings.port) as listening:
         if several:
             os.environ.update(_environment(settings, follow))
-            if ready:  # who connects from now on is answered when the first worker is up
+            if ready:
                 ready(address(listening))
             Multiprocess(config, sockets=[listening]).run()
             return
@@ -225,6 +231,22 @@ def _serve(settings: Settings, follow: bool, ready: Callable[[str], None] | None
         server.run(sockets=[listening])
         if not server.started:
             raise NotStarted("The server could not start; see above.")
+
+
+def bound(host: str, port: int) -> socket:
+    """This will take the port, for worker processes too. Raises NotListening where it can't be had."""
+    listening = socket(AF_INET6 if ":" in host else AF_INET)
+    try:
+        listening.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)  # who connects before a worker is up waits for it
+    except OSError as error:
+        listening.close()
+        raise NotListening(
+            f"Nothing can listen on port {port} of {host}: {error.strerror}. Choose another with --port (0: any that is free) or --host."
+        ) from error
+    listening.set_inheritable(True)
+    return listening
 
 
 def server_config(app: Litestar | str, settings: Settings) -> uvicorn.Config:

@@ -5,9 +5,8 @@ from dataclasses import replace
 import msgspec
 import rich_click as click
 
-from ledger import app
-from ledger.cli.running import answer, as_json, console, database, progress
-from ledger.cli.serve import listening, settled
+from ledger.cli.running import Failed, answer, as_json, console, database, progress
+from ledger.cli.serve import listening, served, settled
 from ledger.demo.queries import QUERIES, Query
 from ledger.demo.showing import WHO, Shown, show
 
@@ -21,21 +20,24 @@ FOLDER = "demo"
 def demo(host: str | None, port: int | None, workers: int | None, json: bool) -> None:
     """Tell a story of three teams over eighteen months, and serve it until Ctrl-C.
 
-    A second start serves at once. To hear it anew, remove the folder `demo` under LEDGER_DATA_DIR.
+    A second start serves at once, and one that was interrupted goes on. To hear it anew, remove the folder `demo` under LEDGER_DATA_DIR.
 
     \b
     decision-ledger demo
     decision-ledger demo --port 9000
+    decision-ledger demo --port 0 --json
     """
     settings = settled(host, port, workers)
     settings = replace(settings, data_dir=settings.data_dir / FOLDER)
     with database(settings) as url:
-        with progress("Telling eighteen months of three teams", json=json) as moved:
-            shown = show(url, settings.pepper(), moved)
-        app.serve(
+        try:
+            with progress("Telling eighteen months of three teams", json=json) as moved:
+                shown = show(url, settings.pepper(), moved)
+        except KeyboardInterrupt:
+            raise Failed("Stopped in the middle of the story; the next start goes on from there.") from None
+        served(
             replace(settings, database_url=url),
-            follow=settings.follow,
-            ready=lambda address: answer(_document(address, shown), _page(address, shown), json=json),
+            lambda address: answer(_document(address, shown), _page(address, shown), json=json),
         )
     console.print("Stopped; what was told is kept.")
 
@@ -44,8 +46,9 @@ def _document(address: str, shown: Shown) -> dict[str, object]:
     return {
         "graphql": f"{address}/graphql",
         "facts": shown.facts,
+        "told_now": shown.told_now,
         "tokens": shown.tokens,
-        "queries": [{"asks": query.asks, "query": query.text} for query in QUERIES],
+        "queries": [{"asks": query.asks, "role": query.role, "query": query.text} for query in QUERIES],
     }
 
 

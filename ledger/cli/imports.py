@@ -4,10 +4,12 @@ from pathlib import Path
 
 import rich_click as click
 
-from ledger.cli.running import answer, as_json, console, database, progress
+from ledger.cli.running import USAGE, Failed, answer, as_json, console, database, progress
 from ledger.importing import BadLine, ImportReport, Progress, import_histories
 from ledger.settings import Settings
 from ledger.store.application import Ledger
+from ledger.store.integrity.export import Unfit
+from ledger.store.integrity.restoring import NotEmpty, restore
 
 
 @click.command("import")
@@ -15,9 +17,9 @@ from ledger.store.application import Ledger
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["histories"]),
+    type=click.Choice(["histories", "facts"]),
     default="histories",
-    help="What the files hold: JSON Lines histories.",
+    help="What the files hold: JSON Lines histories, or the facts that `export` wrote, for an empty ledger.",
 )
 @click.option("--strict", is_flag=True, help="Stop at the first bad line; nothing of its file is recorded.")
 @as_json
@@ -29,7 +31,11 @@ def import_(files: tuple[Path, ...], format_: str, strict: bool, json: bool) -> 
     \b
     decision-ledger import peps.jsonl keps.jsonl
     decision-ledger import history.jsonl --strict --json
+    decision-ledger import facts.jsonl --format facts
     """
+    if format_ == "facts":
+        _restore(files, json)
+        return
     with (
         database(Settings.from_environment(), migrated=True) as url,
         Ledger(url, pool_size=2, statement_timeout_ms=60_000) as ledger,
@@ -41,6 +47,18 @@ def import_(files: tuple[Path, ...], format_: str, strict: bool, json: bool) -> 
     answer(report, _sentences(report), json=json)
     if not report.ok:
         raise SystemExit(1)
+
+
+def _restore(files: tuple[Path, ...], json: bool) -> None:
+    if len(files) > 1:
+        raise Failed("An export is one file, and makes one ledger.", USAGE)
+    with database(Settings.from_environment(), migrated=True) as url, progress("Importing bytes", json=json) as moved:
+        try:
+            restored = restore(url, files[0], moved)
+        except (NotEmpty, Unfit) as error:
+            raise Failed(f"Nothing was imported. {error}.") from error
+    sentence = f"{restored.facts:,} facts, as they were. Root: {restored.root.hex()}"
+    answer({"facts": restored.facts, "root": restored.root.hex()}, sentence, json=json)
 
 
 def _move(moved: object, at: Progress) -> None:

@@ -1,50 +1,79 @@
 """Gathers the verbs, and turns what can go wrong into a sentence and an exit code."""
 
 import sys
+from importlib import import_module
 
 import psycopg
 import rich_click as click
 from psycopg_pool import PoolTimeout
 
-from ledger.cli.demo import demo
-from ledger.cli.imports import import_
-from ledger.cli.migrate import migrate
-from ledger.cli.project import project
-from ledger.cli.rebuild import rebuild
-from ledger.cli.schema import schema
-from ledger.cli.serve import serve
-from ledger.cli.token import token
+from ledger.cli.running import CHECK_FAILED, UNREACHABLE, USAGE, Failed
 from ledger.settings import SettingsError, masked
 from ledger.store.embedded import EmbeddedPostgresError
 from ledger.store.faults import LedgerUnavailable, StoreFault
 
-CHECK_FAILED, USAGE, UNREACHABLE = 1, 2, 3
+#: Each verb's module under `ledger.cli`, and its name there. One is loaded when it is asked for: the web alone takes a second.
+VERBS = {
+    "demo": ("demo", "demo"),
+    "serve": ("serve", "serve"),
+    "project": ("project", "project"),
+    "migrate": ("migrate", "migrate"),
+    "import": ("imports", "import_"),
+    "rebuild": ("rebuild", "rebuild"),
+    "token": ("token", "token"),
+    "seal": ("seal", "seal"),
+    "verify": ("verify", "verify"),
+    "receipt": ("receipt", "receipt"),
+    "export": ("export", "export"),
+    "redact": ("redact", "redact"),
+    "schema": ("schema", "schema"),
+}
 
 click.rich_click.COMMAND_GROUPS = {
     "decision-ledger": [
         {"name": "Run it", "commands": ["demo", "serve", "project"]},
-        {"name": "Keep it", "commands": ["migrate", "import", "rebuild", "token", "schema"]},
+        {"name": "Keep it", "commands": ["migrate", "import", "export", "rebuild", "token", "schema"]},
+        {"name": "Prove it", "commands": ["seal", "verify", "receipt", "redact"]},
     ]
 }
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Verbs(click.RichGroup):
+    """The verbs, each loaded when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """This will name all verbs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """This will load a verb; None: there is no such verb."""
+        if cmd_name not in VERBS:
+            return None
+        module, name = VERBS[cmd_name]
+        found: click.Command = getattr(import_module(f"ledger.cli.{module}"), name)
+        return found
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="decision-ledger", message="%(version)s")
 def cli() -> None:
     """An event-sourced ledger of technical-debt decisions.
 
     Without LEDGER_DATABASE_URL a PostgreSQL of its own is started under LEDGER_DATA_DIR, and ends with the last command that uses it.
+
+    \b
+    decision-ledger demo                  a story of three teams, served
+    decision-ledger import peps.jsonl     a history of one's own
+    decision-ledger serve                 the API
     """
-
-
-for verb in (demo, serve, project, migrate, import_, rebuild, token, schema):
-    cli.add_command(verb)
 
 
 def main() -> None:
     """This will run the command line and exit with its code."""
     try:
         cli(prog_name="decision-ledger")
+    except Failed as failed:
+        _end(str(failed), failed.code)
     except SettingsError as error:
         _end(str(error), USAGE)
     except EmbeddedPostgresError as error:

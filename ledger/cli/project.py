@@ -5,7 +5,7 @@ import time
 import rich_click as click
 
 from ledger.app import VIEWS
-from ledger.cli.running import answer, as_json, console, database
+from ledger.cli.running import Failed, answer, as_json, console, database
 from ledger.settings import Settings
 from ledger.store.application import Ledger
 from projections.follower import Follower
@@ -24,16 +24,31 @@ def project(once: bool, json: bool) -> None:
     decision-ledger project
     decision-ledger project --once --json
     """
-    with database(Settings.from_environment(), migrated=True) as url, Ledger(url, pool_size=2) as ledger:
-        with Follower(url, ledger, VIEWS) as follower:
-            console.print(f"Following {len(VIEWS)} views. Ctrl-C ends it.")
-            head = ledger.head()
-            try:
-                while not once:
-                    time.sleep(TOLD_EVERY_S)
-                for view in VIEWS:
-                    while not follower.wait_for(view.name, head, 60):
-                        console.print(f"{view.name} is {follower.lag().get(view.name)} facts behind.")
-            except KeyboardInterrupt:
-                console.print("Stopped.")
-        answer({"position": head}, f"The views are at {head}.", json=json) if once else None
+    with (
+        database(Settings.from_environment(), migrated=True) as url,
+        Ledger(url, pool_size=2) as ledger,
+        Follower(url, ledger, VIEWS) as follower,
+    ):
+        console.print(f"Following {len(VIEWS)} views. Ctrl-C ends it.")
+        head = ledger.head()
+        try:
+            while not once:
+                time.sleep(TOLD_EVERY_S)
+                console.print(f"Behind: {max(follower.lag().values(), default=0)} facts.")
+            for view in VIEWS:
+                _wait(follower, view.name, head)
+        except KeyboardInterrupt:
+            console.print("Stopped.")
+        positions = dict(follower.positions)
+    at = min(positions.values(), default=0)
+    answer({"position": at, "views": positions}, f"The views are at {at}.", json=json)
+
+
+def _wait(follower: Follower, view: str, position: int) -> None:
+    """This will wait for a view as long as it moves. Raises Failed for one that has stopped at a fact."""
+    while not follower.wait_for(view, position, TOLD_EVERY_S):
+        if view in follower.faults:
+            raise Failed(
+                f"The view {view} has stopped: {follower.faults[view]} Rebuild it with a version that can read that."
+            )
+        console.print(f"{view} is {follower.lag().get(view, position)} facts behind.")

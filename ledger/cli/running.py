@@ -13,12 +13,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from ledger.settings import Settings
 from ledger.store.embedded import EmbeddedPostgres
-from ledger.store.migrations import migrate
+from ledger.store.migrations import migrate, pending
+
+#: Exit codes, besides 0 for done.
+CHECK_FAILED, USAGE, UNREACHABLE = 1, 2, 3
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: People read progress and warnings on stderr; stdout is the answer.
 console = Console(stderr=True)
+
+
+class Failed(Exception):  # noqa: N818 - named for what happened
+    """A command can't be done, for a reason that a person can do something about."""
+
+    def __init__(self, sentence: str, code: int = CHECK_FAILED) -> None:
+        super().__init__(sentence)
+        self.code = code
 
 
 def as_json(command: F) -> F:
@@ -35,12 +46,15 @@ def answer(document: object, sentence: str, *, json: bool) -> None:
 def database(settings: Settings, *, migrated: bool = False) -> Iterator[str]:
     """This will give the URL of the database to work on; an embedded one runs as long as somebody uses it.
 
-    `migrated`: bring an embedded one up to date first; another is changed only by whoever asks for it.
+    `migrated`: it has all migrations. An embedded one gets them first; another is changed only by whoever asks for it, and Failed
+    says so.
     """
     # A plain kill ends a command like Ctrl-C does, so that what it started ends with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(level=settings.log_level_number, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if settings.database_url is not None:
+        if migrated and (lacking := pending(settings.database_url)):
+            raise Failed(f"The database lacks {', '.join(lacking)}. Run: decision-ledger migrate")
         yield settings.database_url
         return
     with EmbeddedPostgres.start(settings.data_dir) as server:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import rich_click as click
 
 from ledger import app
-from ledger.cli.running import answer, as_json, database
+from ledger.cli.running import USAGE, Failed, answer, as_json, database
 from ledger.settings import PORT_MAX, WORKERS_MAX, Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,12 +44,23 @@ def serve(host: str | None, port: int | None, workers: int | None, json: bool) -
     """
     settings = settled(host, port, workers)
     with database(settings, migrated=True) as url:
-        app.serve(
+        served(
             replace(settings, database_url=url),
-            follow=settings.follow,
-            ready=lambda address: answer(
+            lambda address: answer(
                 {"address": address, "graphql": f"{address}/graphql"},
                 f"The ledger answers at {address}/graphql. Make a token with: decision-ledger token create --help",
                 json=json,
             ),
         )
+
+
+def served(settings: Settings, ready: Callable[[str], None]) -> None:
+    """This will serve until Ctrl-C or a plain kill, both of which are a proper end. Raises Failed."""
+    try:
+        app.serve(settings, follow=settings.follow, ready=ready)
+    except KeyboardInterrupt:
+        pass  # uvicorn raises it again once it has ended
+    except app.NotListening as error:
+        raise Failed(str(error), USAGE) from error
+    except (app.NotStarted, app.NotMigrated) as error:
+        raise Failed(str(error)) from error

@@ -7,23 +7,22 @@ from uuid import UUID, uuid4, uuid5
 import psycopg
 import rich_click as click
 
-from ledger.app import ViewCandidates, begin
-from ledger.cli.running import answer, as_json, database
-from ledger.commands import Issued
-from ledger.commands.team import AddMember, GrantRole
+from ledger.cli.running import Failed, answer, as_json, database
 from ledger.directory import members, tokens
-from ledger.domain.rejected import Rejected
-from ledger.handlers import Handlers
 from ledger.settings import Settings
-from ledger.store.application import Ledger
-from ledger.values import GLOBAL_ROLES, NAMESPACE, ORGANISATION, SYSTEM, MemberId, Role, TeamId
+from ledger.values import GLOBAL_ROLES, NAMESPACE, ORGANISATION, MemberId, Role, TeamId
 
 LIFE_DAYS_MAX = 366
 
 
 @click.group()
 def token() -> None:
-    """Make, list and revoke the API's tokens. A token acts for one member; its roles are the member's."""
+    """Make, list and revoke the API's tokens. A token acts for one member; its roles are the member's.
+
+    \b
+    decision-ledger token create "Robin" --role STEWARD
+    decision-ledger token list
+    """
 
 
 @token.command()
@@ -43,25 +42,39 @@ def create(name: str, client: str, role: str | None, team: UUID | None, days: in
     decision-ledger token create "Ada" --role ENGINEER --team 4d0c…
     """
     settings = Settings.from_environment()
-    if role is not None and Role(role) not in GLOBAL_ROLES and team is None:
-        raise click.UsageError(f"{role} is a role in a team: name the team with --team.")
+    if not name.strip():
+        raise click.UsageError("NAME is empty: name the member.")
+    if role is None and team is not None:
+        raise click.UsageError("--team is for a role: name it with --role.")
+    if role is not None and (Role(role) in GLOBAL_ROLES) == (team is not None):
+        where = (
+            "is a role across teams: leave --team out." if team else "is a role in a team: name the team with --team."
+        )
+        raise click.UsageError(f"{role} {where}")
     with database(settings, migrated=True) as url, psycopg.connect(url, autocommit=True) as connection:
         member_id = _member(connection, name)
         if role is not None:
+            from ledger.cli.granting import grant  # noqa: PLC0415 - the whole application, which the other verbs don't need
+
             grant(url, member_id, Role(role), TeamId(team) if team else ORGANISATION)
         try:
             secret, made = tokens.create(
                 connection, settings.pepper(), member_id, client, expires_at=datetime.now(UTC) + timedelta(days=days)
             )
         except tokens.TooManyTokens as error:
-            raise click.ClickException(f"{error}. See: decision-ledger token list") from error
+            raise Failed(f"{error}. See: decision-ledger token list") from error
     answer({"token": secret, "record": made}, secret, json=json)
 
 
 @token.command("list")
 @as_json
 def list_(json: bool) -> None:
-    """List all tokens that there ever were, by how they begin; never the tokens themselves."""
+    """List all tokens that there ever were, by how they begin; never the tokens themselves.
+
+    \b
+    decision-ledger token list
+    decision-ledger token list --json
+    """
     with (
         database(Settings.from_environment(), migrated=True) as url,
         psycopg.connect(url, autocommit=True) as connection,
@@ -75,7 +88,11 @@ def list_(json: bool) -> None:
 @click.argument("token_id", type=click.UUID)
 @as_json
 def revoke(token_id: UUID, json: bool) -> None:
-    """End a token at once; TOKEN_ID is what `list` shows."""
+    """End a token at once; TOKEN_ID is what `list` shows. A token that has ended already gives exit code 1.
+
+    \b
+    decision-ledger token revoke 7f0c…
+    """
     with (
         database(Settings.from_environment(), migrated=True) as url,
         psycopg.connect(url, autocommit=True) as connection,
@@ -86,26 +103,13 @@ def revoke(token_id: UUID, json: bool) -> None:
         raise SystemExit(1)
 
 
-def grant(url: str, member_id: MemberId, role: Role, team_id: TeamId) -> None:
-    """This will give a member a role by the operator's own word; one who has it keeps it."""
-    with Ledger(url, pool_size=2) as ledger:
-        begin(ledger)
-        handlers = Handlers(ledger, ViewCandidates(url))
-        for command in (AddMember(team_id, member_id), GrantRole(team_id, member_id, role)):
-            try:
-                handlers.handle(Issued(command, uuid4(), SYSTEM, datetime.now(UTC)))
-            except Rejected as rejected:
-                if rejected.code != "WRONG_STATE":  # is a member already, has the role already
-                    raise click.ClickException(rejected.message) from rejected
-
-
 def _member(connection: psycopg.Connection[Any], name: str) -> MemberId:
     """This will find the one member of that name, or make one."""
     found = connection.execute(
         "SELECT member_id FROM directory.members WHERE name = %s AND erased_at IS NULL LIMIT 2", [name]
     ).fetchall()
     if len(found) > 1:
-        raise click.ClickException(f"Several members are called {name}; the directory must tell them apart first.")
+        raise Failed(f"Several members are called {name}; the directory must tell them apart first.")
     if found:
         return MemberId(found[0][0])
     member_id = MemberId(uuid5(NAMESPACE, f"member/{uuid4()}"))

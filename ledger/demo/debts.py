@@ -21,6 +21,7 @@ class Answer(Struct, frozen=True, forbid_unknown_fields=True):
     chosen_instead: tuple[str, ...] = ()
     revisit_days: int | None = None
     revisit_estimate_below: Decimal | None = None
+    revisit_drag_above: Decimal | None = None
     revisit_delivered: str | None = None
 
 

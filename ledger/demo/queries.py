@@ -20,9 +20,15 @@ QUERIES = (
         "What is pending in Checkout, in which order, and why?",
         Role.ENGINEER,
         f"""{{
-  backlog(teamId: "{team("Checkout")}", first: 3) {{
+  backlog(filter: {{teamIds: ["{team("Checkout")}"]}}, first: 3) {{
     totalCount
-    nodes {{ rank title score {{ total terms {{ name contribution }} }} }}
+    nodes {{
+      rank
+      title
+      estimate {{ optimistic likely pessimistic }}
+      impact {{ drag level }}
+      why {{ total terms {{ name contribution }} }}
+    }}
   }}
 }}""",
     ),
@@ -30,15 +36,37 @@ QUERIES = (
         "How openly did the three teams decide?",
         Role.AUDITOR,
         """{
-  transparency { proposed accepted declined postponed }
+  transparency {
+    proposed accepted declined postponed carriedOver reopened startedWithoutYes selfDecided
+    timeToDecision { medianDays p90Days }
+    noes { count shareWithReason shareTold shareToldInTime shareAcknowledged shareUnderstood }
+    concerns { raised unanswered overruled }
+    appeals { lodged upheld dismissed }
+    reasons { code count }
+  }
 }""",
     ),
     Query(
-        "Why was this one declined, and was it told?",
+        "Why was this one declined, was that told and understood, and what would bring it back?",
         Role.AUDITOR,
         f"""{{
   whyNot(proposalId: "{proposal("search-personal")}") {{
-    verdict
+    proposal {{ title status }}
+    latestNo {{
+      decision {{
+        verdict disposition decidedAt
+        decider {{ name }}
+        reasons {{ code text }}
+        rank capacityLeft
+        communications {{ channel at }}
+        acknowledgements {{ by {{ name }} answer }}
+        playbacks {{ text state correction }}
+        explanations {{ delayDays reasons {{ code text }} }}
+        reconsiderIf
+      }}
+      chosenInstead {{ title status }}
+      conditions {{ summary }}
+    }}
   }}
 }}""",
     ),

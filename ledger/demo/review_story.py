@@ -175,6 +175,8 @@ def _conditions(answer: Answer, teller: Teller) -> tuple[RevisitCondition, ...]:
         found.append(RevisitCondition(RevisitKind.DATE, on=teller.now + timedelta(days=answer.revisit_days)))
     if answer.revisit_estimate_below is not None:
         found.append(RevisitCondition(RevisitKind.ESTIMATE_BELOW, days=answer.revisit_estimate_below))
+    if answer.revisit_drag_above is not None:
+        found.append(RevisitCondition(RevisitKind.DRAG_ABOVE, hours=answer.revisit_drag_above))
     if answer.revisit_delivered is not None:
         found.append(RevisitCondition(RevisitKind.ITEM_DELIVERED, proposal_id=proposal(answer.revisit_delivered)))
     return tuple(found)

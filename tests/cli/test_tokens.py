@@ -1,0 +1,67 @@
+"""token create, list and revoke: who gets in, and as what."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import psycopg
+
+from ledger.commands import Issued
+from ledger.commands.team import FormTeam
+from ledger.demo.candidates import LogCandidates
+from ledger.handlers import Handlers
+from ledger.store.application import Ledger
+from ledger.values import ORGANISATION, SYSTEM, Role, TeamId
+from tests.cli.conftest import Cli
+
+
+def roles(url: str) -> list[tuple[str, str]]:
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT stream_id::text, convert_from(payload, 'UTF8')::json ->> 'role' FROM ledger.events"
+            " WHERE topic = 'RoleGranted' ORDER BY position"
+        ).fetchall()
+    return [(row[0], row[1]) for row in found]
+
+
+def test_a_secret_is_shown_once(cli: Cli, database_url: str) -> None:
+    made = cli.run("token", "create", "Robin", "--role", "STEWARD", "--json")
+    assert made.code == 0, made.err
+    secret, record = made.json()["token"], made.json()["record"]
+    assert secret.startswith(record["hint"])
+    assert roles(database_url) == [(str(ORGANISATION), Role.STEWARD)]
+    listed = cli.run("token", "list", "--json")
+    assert [token["token_id"] for token in listed.json()["tokens"]] == [record["token_id"]]
+    assert secret not in listed.out
+    assert record["hint"] in cli.run("token", "list").out
+    with psycopg.connect(database_url) as connection:
+        kept = connection.execute("SELECT t::text FROM directory.tokens AS t").fetchall()
+    assert secret not in str(kept)
+
+
+def test_a_client_has_two_live_tokens_and_one_can_be_revoked(cli: Cli) -> None:
+    assert cli.run("token", "list").out == "There are no tokens.\n"
+    first = cli.run("token", "create", "Ada", "--client", "portal", "--json").json()["record"]
+    second = cli.run("token", "create", "Ada", "--client", "portal", "--days", "7", "--json").json()["record"]
+    assert first["member_id"] == second["member_id"]
+    third = cli.run("token", "create", "Ada", "--client", "portal", "--json")
+    assert (third.code, third.out) == (1, "")
+    assert "revoke one first" in third.err
+    ended = cli.run("token", "revoke", first["token_id"], "--json")
+    assert (ended.code, ended.json()) == (0, {"revoked": True})
+    again = cli.run("token", "revoke", first["token_id"])
+    assert (again.code, again.out) == (1, "There is no such live token.\n")
+    assert cli.run("token", "create", "Ada", "--client", "portal").out.startswith("ldg_")
+
+
+def test_a_role_in_a_team_is_granted_once(cli: Cli, database_url: str) -> None:
+    team_id = TeamId(uuid4())
+    granting = ("token", "create", "Ada", "--role", "ENGINEER", "--team", str(team_id), "--json")
+    unknown = cli.run(*granting)
+    assert (unknown.code, unknown.out) == (1, "")
+    assert "no such team" in unknown.err
+    with Ledger(database_url) as ledger:
+        form = FormTeam(team_id=team_id, name="Checkout")
+        Handlers(ledger, LogCandidates(ledger)).handle(Issued(form, uuid4(), SYSTEM, datetime.now(UTC)))
+    assert cli.run(*granting).code == 0
+    assert cli.run(*granting).code == 0
+    assert roles(database_url) == [(str(team_id), Role.ENGINEER)]

@@ -1,0 +1,98 @@
+"""Help, mistakes in what was typed, and a database that isn't there."""
+
+from pathlib import Path
+
+import pytest
+import rich_click as click
+from click.testing import CliRunner
+
+from ledger.cli.main import VERBS, cli
+from tests.cli.conftest import Cli
+
+SECRET = "open-sesame"
+#: Nothing listens on port 1.
+DEAD = f"postgresql://ledger:{SECRET}@127.0.0.1:1/ledger"
+
+
+def paths() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name in VERBS:
+        verb = cli.get_command(click.Context(cli), name)
+        found.append((name,))
+        if isinstance(verb, click.Group):
+            found += [(name, below) for below in verb.commands]
+    return found
+
+
+@pytest.mark.parametrize("path", paths(), ids=" ".join)
+def test_each_verb_says_what_it_does_with_examples(path: tuple[str, ...]) -> None:
+    found = CliRunner().invoke(cli, [*path, "--help"], prog_name="decision-ledger", env={"COLUMNS": "200"})
+    assert found.exit_code == 0
+    assert f"decision-ledger {' '.join(path)}" in found.output.replace("Usage: decision-ledger", "")
+    assert len(path) == 2 or path == ("token",) or "--json" in found.output
+
+
+def test_the_program_lists_its_verbs(tmp_path: Path) -> None:
+    found = Cli({"LEDGER_DATA_DIR": str(tmp_path)}).run("--help")
+    assert found.code == 0
+    assert all(f" {verb} " in found.out for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nonsense",), "nonsense"),
+        (("migrate", "--clock", "sun"), "wall"),
+        (("import",), "FILES"),
+        (("import", "no-such-file.jsonl"), "no-such-file.jsonl"),
+        (("import", str(Path(__file__)), "--format", "csv"), "histories"),
+        (("rebuild", "nonsense"), "backlog"),
+        (("serve", "--port", "65536"), "65536"),
+        (("schema", "--facts", "--roles"), "one of them"),
+        (("token", "create", " "), "NAME"),
+        (("token", "create", "Ada", "--role", "ENGINEER"), "--team"),
+        (("token", "create", "Ada", "--role", "STEWARD", "--team", "7f0c0000-0000-4000-8000-000000000000"), "leave"),
+        (("token", "create", "Ada", "--team", "7f0c0000-0000-4000-8000-000000000000"), "--role"),
+        (("token", "create", "Ada", "--days", "0"), "366"),
+        (("token", "revoke", "nonsense"), "UUID"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
+)
+def test_a_mistake_in_what_was_typed_is_2(arguments: tuple[str, ...], says: str) -> None:
+    found = CliRunner().invoke(cli, list(arguments), prog_name="decision-ledger", env={"COLUMNS": "200"})
+    assert found.exit_code == 2
+    assert says in found.stderr
+    assert found.stdout == ""
+
+
+def test_a_setting_that_cannot_be_is_2(tmp_path: Path) -> None:
+    cli = Cli({"LEDGER_DATA_DIR": str(tmp_path)})
+    found = cli.run("migrate", "--json", LEDGER_PORT="eighty", LEDGER_DATABASE_URL=f"mysql://me:{SECRET}@here/x")
+    assert found.code == 2
+    assert "LEDGER_PORT" in found.err
+    assert "LEDGER_DATABASE_URL" in found.err
+    assert SECRET not in found.err
+    assert found.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("migrate",),
+        ("import", str(Path(__file__).parents[1] / "importing/samples/orchard.jsonl")),
+        ("project", "--once"),
+        ("rebuild",),
+        ("token", "list"),
+        ("token", "create", "Ada", "--role", "STEWARD"),
+        ("serve", "--port", "0"),
+        ("demo", "--port", "0"),
+    ],
+    ids=" ".join,
+)
+def test_a_database_that_cannot_be_reached_is_3(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    found = Cli({"LEDGER_DATABASE_URL": DEAD, "LEDGER_DATA_DIR": str(tmp_path)}).run(*arguments, "--json")
+    assert found.code == 3
+    assert "can't be reached" in found.err
+    assert "Traceback" not in found.err
+    assert SECRET not in found.err
+    assert found.out == ""
