@@ -106,9 +106,9 @@ def _worker(
 ) -> None:
     """This will be the main function of a process: it tells the pipe each position, then None, or the text of an error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process ends this one
-    views = [import_module(f"projections.{name}.projector").VIEW for name in names]
     log = log_type(url)
     try:
+        views = [import_module(f"projections.{name}.projector").VIEW for name in names]
         work(Build(url, log, schema, total, lambda progress: pipe.send(progress.done), lambda: False), views)
         pipe.send(None)
     except Exception as error:

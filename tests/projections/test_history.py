@@ -2,11 +2,14 @@
 
 import random
 
+import psycopg
 import pytest
 
 from benchmarks.facts import History
 from ledger.app import VIEWS
+from projections.building import BuildFailed
 from projections.follower import Follower
+from projections.projector import View
 from projections.rebuild import rebuild
 from projections.rows import Rows
 from tests.projections.recording import Recorder, append_all, contents
@@ -14,9 +17,9 @@ from tests.projections.recording import Recorder, append_all, contents
 FACTS = 1_200
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("seed", "processes"), [(1, 1), (2, 2)])
 def test_a_rebuild_equals_following_and_the_past_equals_a_shorter_ledger(
-    database_url: str, recorder: Recorder, seed: int
+    database_url: str, recorder: Recorder, seed: int, processes: int
 ) -> None:
     events = list(History(seed, teams=3, together=20).events(facts=FACTS))
     append_all(recorder.ledger, events)
@@ -24,7 +27,7 @@ def test_a_rebuild_equals_following_and_the_past_equals_a_shorter_ledger(
     with Follower(database_url, recorder.ledger, VIEWS, batch=97) as follower:
         assert all(follower.wait_for(view.name, head, 60) for view in VIEWS)
     followed = contents(database_url, VIEWS)
-    rebuild(database_url, recorder.ledger, VIEWS)
+    rebuild(database_url, recorder.ledger, VIEWS, processes=processes)
     assert contents(database_url, VIEWS) == followed
     ends = [n + 1 for n, event in enumerate(events[:-1]) if events[n + 1].command_id != event.command_id]
     for end in random.Random(seed).sample(ends, 5):
@@ -39,3 +42,16 @@ def test_a_rebuild_equals_following_and_the_past_equals_a_shorter_ledger(
                 standing += [row for _, _, row in kept.versions if table.grows_only]
                 docs = sorted(doc for *_, doc in past[table.name])
                 assert docs == sorted(map(table.encode, standing)), f"{table} as of {end}"
+
+
+def test_a_process_of_a_rebuild_that_fails_ends_it_and_leaves_nothing(database_url: str, recorder: Recorder) -> None:
+    append_all(recorder.ledger, list(History(3, teams=1, together=5).events(facts=50)))
+    with Follower(database_url, recorder.ledger, VIEWS) as follower:
+        assert all(follower.wait_for(view.name, recorder.ledger.head(), 60) for view in VIEWS)
+    before = contents(database_url, VIEWS)
+    unknown = View("unknown", (), {})
+    with pytest.raises(BuildFailed, match="ModuleNotFoundError"):
+        rebuild(database_url, recorder.ledger, [*VIEWS, unknown], processes=2)
+    assert contents(database_url, VIEWS) == before
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^views_b'").fetchone() == (0,)
