@@ -1,0 +1,1 @@
+"""Replays history under another prioritisation, with only what was known at each review."""
