@@ -127,6 +127,7 @@ class Follower:
         with self._moved:
             self.faults.clear()
             self.positions = {p.view: p.position for p in schema.positions(connection) if p.view in self._views}
+            self._moved.notify_all()  # who waits for what is there already need not wait for the next fact
         self.leads = True
         log.info("this process leads the views, from position %d", min(self.positions.values(), default=0))
         beat = 0.0
