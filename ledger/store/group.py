@@ -1,4 +1,4 @@
-"""Group commit: one thread per process appends what all the others bring, many commands to a transaction.
+"""Group commit: one thread per process appends what all the others bring, many commands to a transaction, two transactions on the way.
 
 Each command has an answer of its own, so that a bad one does not fail its neighbours. A reply that got lost is asked for again: the batch
 is sent once more, and the command ids see to it that nothing is recorded twice. Only what cannot be known is answered OutcomeUnknown.
@@ -6,10 +6,12 @@ is sent once more, and the command ids see to it that nothing is recorded twice.
 
 import asyncio
 import logging
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from select import POLLIN, poll
 from threading import Lock, Thread
 from time import monotonic, sleep
 
@@ -25,8 +27,12 @@ log = logging.getLogger(__name__)
 BATCH_COMMANDS = 256
 BATCH_BYTES = 4 * 1024 * 1024
 WAITING_COMMANDS = 20_000
-#: How long the writer waits for the senders of its last batch to come again, in seconds.
-GATHER_S = 0.0005
+#: Batches on their way at once: while one is stored, the senders of the other are answered and come again.
+IN_FLIGHT = 2
+#: So many senders are worth two batches; fewer are served better by one.
+PIPELINED_SENDERS = 8
+#: How long a batch that is not full waits for more while another is on its way, in seconds.
+GATHER_S = 0.0003
 #: How long a caller waits for its answer, and how long a batch whose reply got lost is asked after, in seconds.
 ANSWER_TIMEOUT_S = 30.0
 LOST_REPLY_TIMEOUT_S = 15.0
@@ -40,10 +46,14 @@ Outcome = Answer | OutcomeUnknown | psycopg.Error
 class _Waiting:
     """A command and the place where its sender waits for the answer: a thread at the lock, a task at the future of its loop."""
 
-    __slots__ = ("answered", "command", "future", "outcome")
+    __slots__ = ("answered", "builds_on_last", "command", "future", "outcome")
 
-    def __init__(self, command: PackedCommand, future: asyncio.Future[Outcome] | None = None) -> None:
+    def __init__(
+        self, command: PackedCommand, future: asyncio.Future[Outcome] | None = None, *, builds_on_last: bool = False
+    ) -> None:
         self.command = command
+        #: Its sender sent another just before: it may not overtake that one when that one has to be sent again.
+        self.builds_on_last = builds_on_last
         self.outcome: Outcome | None = None
         self.future = future
         if future is None:
@@ -58,10 +68,15 @@ class GroupCommit:
         self._appender = Appender(connect)
         self._appended = appended
         self._queue: deque[_Waiting] = deque()
-        #: So many waiting commands wake the writer. A wake costs more than a command, so nobody wakes it for less.
+        self._flights: deque[list[_Waiting]] = deque()
+        #: So many waiting commands wake the writer. A wake costs as much as a command, so nobody wakes it for less.
         self._wanted = NEVER
-        self._wake = Lock()
-        self._wake.acquire()
+        self._gather_until = 0.0
+        #: How many commands were waiting or on their way when the last batch was answered.
+        self._senders = 0
+        self._wake, self._waker = socket.socketpair()
+        self._wake.setblocking(False)
+        self._waker.setblocking(False)
         self._starting = Lock()
         self._thread: Thread | None = None
         self._closed = False
@@ -71,35 +86,40 @@ class GroupCommit:
 
         A command that could not even be sent in time is LedgerBusy. Raises LedgerBusy at once if too many wait already.
         """
-        waiting = [_Waiting(command) for command in commands]
+        waiting = [_Waiting(command, builds_on_last=index > 0) for index, command in enumerate(commands)]
         self._enqueue(waiting)
         deadline = monotonic() + ANSWER_TIMEOUT_S
         return [self._answer(one, deadline) for one in waiting]
 
     async def append_async(self, command: PackedCommand) -> Outcome:
-        """This will do the same for a task: it waits in its loop, and its loop is woken once for all tasks of a batch."""
-        waiting = _Waiting(command, asyncio.get_running_loop().create_future())
-        self._enqueue([waiting])
-        assert waiting.future is not None  # noqa: S101
-        return await waiting.future
+        """This will do the same for a task: it waits in its loop, and its loop is woken once for all tasks of a batch.
+
+        A task that is cancelled while it waits does not take its command back.
+        """
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._enqueue([_Waiting(command, future)])
+        return await future
 
     def close(self) -> None:
         """This will append what is waiting, then end the thread and its connection."""
-        self._closed = True
+        with self._starting:
+            self._closed = True
         if self._thread is not None:
             self._rouse()
             self._thread.join()
             self._thread = None
+        self._wake.close()
+        self._waker.close()
 
     def _enqueue(self, waiting: list[_Waiting]) -> None:
-        if self._closed:
-            raise LedgerUnavailable("the ledger is closed")
         if len(self._queue) + len(waiting) > WAITING_COMMANDS and self._queue:
             raise LedgerBusy(f"{len(self._queue)} commands are waiting already")
-        self._queue.extend(waiting)
         if self._thread is None:
             self._start()
-        elif len(self._queue) >= self._wanted:
+        if self._closed:
+            raise LedgerUnavailable("the ledger is closed")
+        self._queue.extend(waiting)
+        if len(self._queue) >= self._wanted:
             self._rouse()
 
     def _answer(self, waiting: _Waiting, deadline: float) -> Outcome:
@@ -117,48 +137,77 @@ class GroupCommit:
 
     def _start(self) -> None:
         with self._starting:
-            if self._thread is None:
+            if self._thread is None and not self._closed:
                 thread = Thread(target=self._run, name="ledger-append", daemon=True)
                 thread.start()
                 self._thread = thread
-        self._rouse()
 
     def _rouse(self) -> None:
-        self._wanted = NEVER
-        try:
-            self._wake.release()
-        except RuntimeError:  # somebody else did
-            return
+        self._wanted = NEVER  # once is enough
+        with suppress(OSError):  # full of wakes already, or closed with the thread gone
+            self._waker.send(b"!")
 
     def _run(self) -> None:
         while True:
-            batch = self._next_batch()
-            if not batch:
-                if self._closed and not self._queue:
-                    self._appender.close()
-                    return
-                self._wait_for(1)
-                continue
-            try:
-                outcomes = self._outcomes([waiting.command for waiting in batch])
-            except Exception as error:
-                log.exception("appending %d commands failed", len(batch))
-                outcomes = [psycopg.InterfaceError(f"appending failed: {error}")] * len(batch)
-            _deliver(batch, outcomes)
-            if len(batch) > 1:
-                # Those who were just answered often come right back: to wait for them makes batches of all instead of one half.
-                self._wait_for(min(len(batch) + len(self._queue), BATCH_COMMANDS), GATHER_S)
+            while len(self._flights) < IN_FLIGHT and self._due():
+                self._depart(self._next_batch())
+            if not self._flights and self._closed and not self._queue:
+                break
+            if self._wait() and self._flights:
+                self._arrive()
+        self._appender.close()
+        # What came between the last look at the queue and its end was never sent.
+        late = list(self._queue)
+        _deliver(late, [LedgerUnavailable("the ledger is closed")] * len(late))
 
-    def _wait_for(self, count: int, timeout_s: float = -1) -> None:
-        self._wanted = count
-        if len(self._queue) < count and not self._closed:
-            self._wake.acquire(timeout=timeout_s)
+    def _due(self) -> bool:
+        """Has the next batch waited for enough others, or long enough?"""
+        if not self._queue:
+            return False
+        if not self._flights:
+            return True
+        if self._queue[0].builds_on_last:
+            return False
+        return len(self._queue) >= self._share() or monotonic() >= self._gather_until
+
+    def _share(self) -> int:
+        """Half of the senders that are about, so that two batches take turns; all of them while they are too few for that."""
+        senders = max(self._senders, len(self._queue) + sum(map(len, self._flights)))
+        return min(senders if senders < PIPELINED_SENDERS else -(-senders // 2), BATCH_COMMANDS)
+
+    def _wait(self) -> bool:
+        """This will wait for an answer (true), or until another batch may be due."""
+        if self._appender.has_answer():
+            return True
+        timeout_s: float | None = None
+        self._wanted = 1
+        if self._flights:
+            now = monotonic()
+            timeout_s = max(0.0, self._appender.deadline() - now)
+            if len(self._flights) == IN_FLIGHT or (self._queue and self._queue[0].builds_on_last):
+                self._wanted = NEVER
+            elif now < self._gather_until:
+                self._wanted = self._share()
+                timeout_s = min(timeout_s, self._gather_until - now) if self._queue else timeout_s
+        if len(self._queue) >= self._wanted or (self._closed and not self._flights):
+            self._wanted = NEVER
+            return False
+        ready = poll()
+        ready.register(self._wake, POLLIN)
+        if self._flights:
+            ready.register(self._appender.fileno(), POLLIN)
+        found = ready.poll(None if timeout_s is None else timeout_s * 1000)
         self._wanted = NEVER
+        woken = self._wake.fileno()
+        if any(file == woken for file, _ in found):
+            self._wake.recv(4096)
+        late = bool(self._flights) and monotonic() >= self._appender.deadline()
+        return late or any(file != woken for file, _ in found)
 
     def _next_batch(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
-        size_bytes = 0
-        while len(batch) < BATCH_COMMANDS and size_bytes < BATCH_BYTES:
+        size_bytes, most = 0, self._share() if not self._queue[0].builds_on_last else BATCH_COMMANDS
+        while len(batch) < most and size_bytes < BATCH_BYTES:
             try:
                 waiting = self._queue.popleft()
             except IndexError:
@@ -167,23 +216,81 @@ class GroupCommit:
             size_bytes += waiting.command.size_bytes
         return batch
 
-    def _outcomes(self, commands: list[PackedCommand]) -> Sequence[Outcome]:
-        sent = False
+    def _depart(self, batch: list[_Waiting]) -> None:
+        if not batch:
+            return
+        self._flights.append(batch)
+        try:
+            self._appender.send([waiting.command for waiting in batch])
+        except Lost as error:
+            self._recover(error)
+        except psycopg.OperationalError as error:
+            # No connection, so no other batch was on its way, and nothing of this one is recorded.
+            self._land([LedgerUnavailable(f"the database cannot be reached: {error}")] * len(batch))
+        except Exception as error:
+            log.exception("appending %d commands failed", len(batch))
+            self._land([_as_outcome(error)] * len(batch))
+
+    def _arrive(self) -> None:
+        try:
+            answers, head = self._appender.receive()
+        except Lost as error:
+            self._recover(error)
+        except Refused as refused:
+            self._retry(refused)
+        except Exception as error:
+            log.exception("the answer to %d commands can't be read", len(self._flights[0]))
+            self._appender.close()
+            self._recover(error)
+        else:
+            self._appended(head)
+            self._land(answers)
+
+    def _land(self, outcomes: Sequence[Outcome]) -> None:
+        self._senders = len(self._queue) + sum(map(len, self._flights))
+        batch = self._flights.popleft()
+        self._gather_until = monotonic() + GATHER_S
+        _deliver(batch, outcomes)
+
+    def _retry(self, refused: Refused) -> None:
+        """A whole transaction failed. If the fault may lie in one command, each is tried alone, after what is on its way."""
+        batch = self._flights.popleft()
+        if refused.fault is not None:
+            _deliver(batch, [refused.fault] * len(batch))
+        elif len(batch) == 1:
+            _deliver(batch, [refused.error])
+        else:
+            while self._flights:
+                self._arrive()
+            for waiting in batch:
+                _deliver([waiting], self._asked([waiting.command], sent=False))
+
+    def _recover(self, error: Exception) -> None:
+        """The connection broke: every batch on its way is sent once more, in order, and the command ids tell what became of it."""
+        log.warning("the reply to an append was lost (%s): asking again", error)
+        while self._flights:
+            batch = self._flights[0]
+            self._land(self._asked([waiting.command for waiting in batch], sent=True))
+
+    def _asked(self, commands: list[PackedCommand], *, sent: bool) -> Sequence[Outcome]:
+        """This will append a batch by itself, over and over if it must; `sent` says that it may have been recorded before."""
         deadline = monotonic() + LOST_REPLY_TIMEOUT_S
         while True:
             try:
                 answers, head = self._appender.append(commands)
             except psycopg.OperationalError as error:
-                # No connection. What was not sent is known not to be recorded; what was sent may be.
                 if not sent:
                     return [LedgerUnavailable(f"the database cannot be reached: {error}")] * len(commands)
             except psycopg.Error as error:  # the connection may not append
                 return [OutcomeUnknown(c.command_id) if sent else error for c in commands]
-            except Lost as error:
-                log.warning("the reply to an append of %d commands was lost (%s): asking again", len(commands), error)
+            except Lost:
                 sent = True
             except Refused as refused:
-                return self._refused(commands, refused)
+                if refused.fault is not None:
+                    return [refused.fault] * len(commands)
+                if len(commands) == 1:
+                    return [refused.error]
+                return [outcome for command in commands for outcome in self._asked([command], sent=False)]
             else:
                 self._appended(head)
                 return answers
@@ -191,13 +298,9 @@ class GroupCommit:
                 return [OutcomeUnknown(command.command_id) for command in commands]
             sleep(RECONNECT_PAUSE_S)
 
-    def _refused(self, commands: list[PackedCommand], refused: Refused) -> Sequence[Outcome]:
-        """The whole transaction failed. If the fault may lie in one command, each is tried alone."""
-        if refused.fault is not None:
-            return [refused.fault] * len(commands)
-        if len(commands) == 1:
-            return [refused.error]
-        return [outcome for command in commands for outcome in self._outcomes([command])]
+
+def _as_outcome(error: Exception) -> psycopg.Error:
+    return error if isinstance(error, psycopg.Error) else psycopg.InterfaceError(f"appending failed: {error}")
 
 
 def _deliver(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from time import sleep
 from uuid import uuid4
 
 import psycopg
@@ -145,6 +146,7 @@ def test_a_full_queue_is_said_to_be_full_at_once(
     ledger: Ledger, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group, "WAITING_COMMANDS", 3)
+    monkeypatch.setattr(group, "IN_FLIGHT", 1)
     assert isinstance(ledger.recorder, LedgerRecorder)
     append(ledger, command(uuid4(), 1))
     with ThreadPoolExecutor(4) as threads, superuser.transaction():
@@ -178,3 +180,40 @@ def test_closing_answers_what_is_waiting_and_takes_no_more(database_url: str, su
         append(ledger, command(uuid4(), 1))
     found = superuser.execute("SELECT position FROM ledger.head").fetchone()
     assert found == (sum(outcome is None for outcome in outcomes),)
+
+
+def test_an_answer_that_came_with_the_one_before_it_is_not_waited_for(
+    database_url: str, superuser: psycopg.Connection
+) -> None:
+    made = appender.Appender(lambda: connections.writer_connection(database_url, 5_000))
+    try:
+        made.send([raw("first")])
+        made.send([raw("second")])
+        while superuser.execute("SELECT position FROM ledger.head").fetchone() != (2,):
+            pass
+        sleep(0.2)  # the second answer follows its commit
+        assert made.receive()[1] == 1
+        assert made.has_answer()
+        assert made.receive()[1] == 2
+        assert not made.has_answer()
+    finally:
+        made.close()
+
+
+def test_two_batches_that_were_on_their_way_are_each_recorded_once(
+    proxy: Proxy, remote: Ledger, superuser: psycopg.Connection
+) -> None:
+    sent = [command(uuid4(), 1, 2) for _ in range(20)]
+    assert isinstance(remote.recorder, LedgerRecorder)
+    writes = remote.recorder.writes
+    with ThreadPoolExecutor(20) as threads, superuser.transaction():
+        superuser.execute("SELECT FROM ledger.head FOR UPDATE")
+        receipts = [threads.submit(append, remote, one) for one in sent]
+        while len(writes._flights) < 2 or superuser.execute(WAITING_FOR_A_LOCK).fetchone() != (1,):
+            pass
+        proxy.drop_replies = 1
+        superuser.execute("COMMIT")
+        done = [receipt.result() for receipt in receipts]
+    assert proxy.dropped.is_set()
+    assert sorted(receipt.first_position for receipt in done) == list(range(2, 42, 2))
+    assert remote.head() == 41

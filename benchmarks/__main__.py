@@ -1,0 +1,25 @@
+"""The measurements, each of which runs both sides on one PostgreSQL and prints the ratio: `python -m benchmarks NAME [options]`."""
+
+import sys
+from importlib import import_module
+
+#: The module of each measurement; its `main(arguments)` gives the exit code.
+MEASUREMENTS = {
+    "append": "benchmarks.append",
+    "import": "benchmarks.imports",
+    "rebuild": "benchmarks.rebuild",
+    "backlog": "benchmarks.backlog",
+    "verify": "benchmarks.verify",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """This will run the measurement that the first argument names with the rest of them."""
+    if not arguments or arguments[0] not in MEASUREMENTS:
+        print(f"usage: python -m benchmarks {{{','.join(MEASUREMENTS)}}} [--help]", file=sys.stderr)
+        return 2
+    return int(import_module(MEASUREMENTS[arguments[0]]).main(arguments[1:]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
