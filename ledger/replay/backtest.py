@@ -172,7 +172,7 @@ class Stepper:
         """This will lay out what the policy sees: pending by the log and not done with here, or still owed."""
         scenario, every = self.scenario, self.seen.figures
         items = every.item[sight.rows]
-        is_there = ~world.early[items] & (sight.pending | world.missed[items])
+        is_there = sight.alive & ~world.early[items] & (sight.pending | world.missed[items])
         if self.is_history:
             is_there |= sight.answered
         rows, items = sight.rows[is_there], items[is_there]

@@ -276,7 +276,7 @@ def check_answer(answer: "Floats | Bools", table: Candidates, name: str) -> "Flo
             "policies",
         )
     if found.dtype == np.bool_:
-        return found
+        return found.astype(np.bool_)
     scores = np.empty(len(table))
     scores[:] = np.where(np.isnan(found), -np.inf, found)
     return scores

@@ -32,9 +32,12 @@ _ENDOGENOUS = np.array(sorted(int(kind) for kind in ENDOGENOUS))
 @dataclass(frozen=True)
 class Sight:
     """What one review sees: its rows in `Visible.figures`, which of them the log has pending, which it answered there, and which a
-    blocking concern holds up. Whatever a policy sees is chosen by `pending` and by what the replay still owes, never by `answered`."""
+    blocking concern holds up. What a policy sees is chosen by `alive`, `pending` and what the replay still owes, never by `answered`.
+    """
 
     rows: Ints
+    #: Submitted, not critical, and not ended by itself.
+    alive: Bools
     pending: Bools
     answered: Bools
     blocked: Bools
@@ -70,7 +73,7 @@ def visible(history: History, reviews: tuple[Review, ...], owed: Ints | None = N
         offsets[team] = total
         total += fold.count
     sights = tuple(
-        Sight(s.rows + offsets[r.team], s.pending, s.answered, s.blocked, s.needs, s.settled)
+        Sight(s.rows + offsets[r.team], s.alive, s.pending, s.answered, s.blocked, s.needs, s.settled)
         for s, r in zip(sights, reviews, strict=True)
     )
     hours = np.full((2, len(history.names.teams)), np.nan)
@@ -137,7 +140,8 @@ class _TeamFold:
         pairs = np.array([pair for pair, holds in self.needs.items() if holds], dtype=np.int64).reshape(-1, 2)
         return Sight(
             self.row[items].copy(),
-            (alive & pending)[items],
+            alive[items],
+            pending[items],
             answered[items],
             self.concerns[items] > 0,
             pairs,
