@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 import anyio
+import msgspec
 import strawberry
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ from ledger.api.standing import (
 )
 from ledger.commands.issued import Issued
 from ledger.directory.members import Person, people
+from ledger.store.integrity.logtree import LogTree
 from ledger.values import GLOBAL_ROLES, ORGANISATION, MemberId, Role, TeamId
 
 
@@ -54,6 +56,8 @@ class Resources(Struct, frozen=True):
     commands: anyio.CapacityLimiter
     #: Longest wait for a view, in seconds.
     wait_s: float = WAIT_S
+    #: The Merkle tree over the log, as far as a proof needed it.
+    tree: LogTree = msgspec.field(default_factory=LogTree)
 
 
 @dataclass

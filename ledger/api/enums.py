@@ -7,6 +7,7 @@ import strawberry
 from ledger import values
 from ledger.domain.rejected import Code
 from ledger.ranking import FEATURES
+from ledger.store.integrity.checking import Kind
 
 ROLES = {
     "ENGINEER": "Proposes, estimates, raises concerns, acknowledges and appeals.",
@@ -177,8 +178,24 @@ DESCRIBED: dict[type[StrEnum], dict[str, str]] = {
         "WEIGHTED": "A weighted mean of scaled features.",
         "FIFO": "First come, first served.",
     },
+    Kind: {
+        "MISSING": "A fact, or several, are not there.",
+        "COLUMN": "A column says something else than the fact's envelope.",
+        "META": "An envelope can't be read.",
+        "PAYLOAD": "A payload is not the one that its envelope commits to.",
+        "LEAF": "A leaf is not the hash of its fact's position, time and envelope.",
+        "TIME": "A fact was recorded before the one that it follows.",
+        "VERSION": "A version does not follow the last of its stream.",
+        "REDACTION": "Words are gone, and no redaction was recorded.",
+        "COMMAND": "The list of commands says something else than the facts.",
+        "HEAD": "There are facts after the ledger's end.",
+        "TAIL": "The ledger ends before a checkpoint does.",
+        "REWRITTEN": "A fact is another one than a checkpoint was signed over.",
+        "CHECKPOINT": "A checkpoint or its tiles are not as they were signed.",
+        "GUARD": "A trigger, a function, an owner or a grant is not as it should be.",
+    },
 }
-_NAMES: dict[type[StrEnum], str] = {Code: "UserErrorCode"}
+_NAMES: dict[type[StrEnum], str] = {Code: "UserErrorCode", Kind: "FaultKind"}
 _FEATURES = {
     "drag": "Engineer-hours per week lost.",
     "growth": "Percent per month by which the drag grows.",

@@ -20,7 +20,7 @@ REDACTION_TOPIC = "FactRedacted"
 
 
 class Kind(StrEnum):
-    """What is wrong."""
+    """What can be wrong with a ledger."""
 
     MISSING = "MISSING"
     COLUMN = "COLUMN"
