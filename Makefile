@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: setup demo test check lock clean
+.PHONY: setup demo test check env lock clean
 
 setup: $(SETUP)
 
@@ -26,6 +26,13 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+# The two secrets that docker-compose.yml asks for; an .env that is there is kept.
+env: .env
+
+.env:
+	@umask 077; printf 'POSTGRES_PASSWORD=%s\nLEDGER_TOKEN_PEPPER=%s\n' \
+		"$$(od -An -tx1 -N24 /dev/urandom | tr -d ' \n')" "$$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')" > $@
 
 lock: setup
 	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml -o requirements.lock

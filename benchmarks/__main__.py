@@ -15,8 +15,12 @@ MEASUREMENTS = {
 
 def main(arguments: list[str]) -> int:
     """This will run the measurement that the first argument names with the rest of them."""
+    usage = f"usage: python -m benchmarks {{{','.join(MEASUREMENTS)}}} [--help]"
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(f"{usage}\n\n{__doc__}")
+        return 0
     if not arguments or arguments[0] not in MEASUREMENTS:
-        print(f"usage: python -m benchmarks {{{','.join(MEASUREMENTS)}}} [--help]", file=sys.stderr)
+        print(usage, file=sys.stderr)
         return 2
     return int(import_module(MEASUREMENTS[arguments[0]]).main(arguments[1:]))
 
