@@ -39,6 +39,9 @@ from ledger.store.connections import (
 )
 from ledger.store.connections import Pool as CandidatePool
 from ledger.store.embedded import EmbeddedPostgres
+from ledger.store.integrity import guard
+from ledger.store.integrity.keeping import Kept
+from ledger.store.integrity.reconciling import reconcile
 from ledger.store.migrations import migrate, pending
 from ledger.values import PolicyId, ProposalId, TeamId
 from projections.audit import projector as audit
@@ -126,7 +129,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
             parts.clear()
 
     authenticate = by_token(lambda: parts[0].directory, pepper)
-    return web(schema.build(), lambda: parts[0].resources, authenticate, lifespan)
+    return web(schema.build(), lambda: parts[0].resources, authenticate, lifespan, settings.seal_folder)
 
 
 @asynccontextmanager
@@ -135,6 +138,9 @@ async def running(url: str, pool_size: int, *, follow: bool) -> AsyncIterator[Pa
     async with AsyncExitStack() as stack:
         ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size))
         stack.push_async_callback(anyio.to_thread.run_sync, ledger.close)
+        watch = guard.Watch(url)
+        await anyio.to_thread.run_sync(watch.start)
+        stack.push_async_callback(anyio.to_thread.run_sync, watch.stop)
         await anyio.to_thread.run_sync(begin, ledger)
         if follow:
             follower = Follower(url, ledger, VIEWS)
@@ -204,7 +210,8 @@ def address(listening: socket) -> str:
 def serve(settings: Settings, *, follow: bool = True, ready: Callable[[str], None] | None = None) -> None:
     """This will serve until a signal ends it: on the settings' database, or on an embedded one that it starts and migrates.
 
-    `ready` is called once with the address. Raises NotMigrated for a database that lacks migrations, NotListening and NotStarted.
+    `ready` is called once with the address. Raises NotMigrated for a database that lacks migrations, NotReconciled for one that is not
+    what the sealer signed, NotListening and NotStarted.
     """
     with ExitStack() as stack:
         if settings.database_url is None:
@@ -213,6 +220,8 @@ def serve(settings: Settings, *, follow: bool = True, ready: Callable[[str], Non
             migrate(server.url)
         elif lacking := pending(settings.database_url):
             raise NotMigrated(f"The database lacks {', '.join(lacking)}. Run: decision-ledger migrate")
+        if settings.seal_folder is not None:
+            reconcile(settings.database_url or "", Kept(settings.seal_folder))
         _serve(settings, follow, ready)
 
 
@@ -275,6 +284,7 @@ def _environment(settings: Settings, follow: bool) -> dict[str, str]:
         "LEDGER_POOL_SIZE": str(settings.pool_size),
         "LEDGER_TOKEN_PEPPER": settings.pepper().hex(),
         "LEDGER_LOG_LEVEL": settings.log_level,
+        "LEDGER_SEAL_FOLDER": str(settings.seal_folder or ""),
         FOLLOW: "yes" if follow else "no",
     }
 

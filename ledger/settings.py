@@ -46,6 +46,8 @@ class Settings:
     #: 32 secret bytes; None: kept in a file under `data_dir`.
     token_pepper: bytes | None = None
     log_level: str = "INFO"
+    #: Where the sealer keeps checkpoints and tiles, for `serve` to compare the ledger with and to serve; None: nowhere.
+    seal_folder: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -75,6 +77,7 @@ class Settings:
             follow=read("LEDGER_FOLLOW", _yes_or_no, cls.follow),
             token_pepper=read("LEDGER_TOKEN_PEPPER", _pepper, None),
             log_level=read("LEDGER_LOG_LEVEL", _log_level, cls.log_level),
+            seal_folder=read("LEDGER_SEAL_FOLDER", _folder, None),
         )
         if faults:
             raise SettingsError("\n".join(faults))

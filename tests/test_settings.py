@@ -35,6 +35,7 @@ def test_each_variable_is_taken():
             "LEDGER_FOLLOW": "no",
             "LEDGER_TOKEN_PEPPER": "ab" * 32,
             "LEDGER_LOG_LEVEL": "debug",
+            "LEDGER_SEAL_FOLDER": "/mnt/outside",
         }
     )
 
@@ -48,6 +49,7 @@ def test_each_variable_is_taken():
         follow=False,
         token_pepper=b"\xab" * 32,
         log_level="DEBUG",
+        seal_folder=Path("/mnt/outside"),
     )
     assert found.pepper() == b"\xab" * 32
     assert found.log_level_number == 10

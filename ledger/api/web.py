@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from ledger.api.errors import BAD_USER_INPUT, INTERNAL, NOT_FOUND, logged
 from ledger.api.health import health_routes
 from ledger.api.http import BODY_MAX, JSON, Authenticate, graphql_routes
 from ledger.api.schema import LedgerSchema
+from ledger.api.tiles import tile_routes
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +41,15 @@ def web(
     resources: Callable[[], Resources],
     authenticate: Authenticate,
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
+    sealed: Path | None = None,
 ) -> Litestar:
-    """This will make the application. `resources` are those that the lifespan brings up."""
+    """This will make the application. `resources` are those that the lifespan brings up, `sealed` the folder that the sealer keeps."""
     return Litestar(
-        route_handlers=[*graphql_routes(schema, resources, authenticate), *health_routes(resources)],
+        route_handlers=[
+            *graphql_routes(schema, resources, authenticate),
+            *health_routes(resources),
+            *(tile_routes(sealed) if sealed else ()),
+        ],
         lifespan=[lifespan],
         openapi_config=None,
         logging_config=None,

@@ -1,0 +1,41 @@
+"""Whether the ledger still is what was signed of it: asked before anything is served."""
+
+from ledger.store.faults import StoreFault
+from ledger.store.integrity import reading
+from ledger.store.integrity.keeping import Kept
+from ledger.store.integrity.logtree import LogTree
+from ledger.store.integrity.note import BadNote
+
+
+class NotReconciled(StoreFault):
+    """The ledger is not what the kept checkpoint was signed over: an older backup was restored, or somebody rewrote one of them."""
+
+
+def reconcile(url: str, kept: Kept) -> int:
+    """This will compare the ledger with the kept checkpoint, and give how many facts that covers; 0: none is kept yet.
+
+    It looks at the leaves as they are stored, a second or two for a million; `verify` looks at everything. Raises NotReconciled.
+    """
+    verifier = kept.verifier()
+    try:
+        checkpoint = None if verifier is None else kept.checkpoint(verifier)
+    except BadNote as error:
+        raise NotReconciled(f"The checkpoint in {kept.folder} does not hold: {error}.") from error
+    if checkpoint is None:
+        return 0
+    with reading.reader(url) as connection:
+        head = reading.head(connection)
+        if head < checkpoint.size:
+            raise NotReconciled(
+                f"The ledger ends at {head}, and {checkpoint.size} facts were signed: an older state was restored. Bring the facts"
+                f" from {head + 1} on back, or, if they are lost for good, say so by moving {kept.folder} away and sealing anew."
+            )
+        try:
+            same = LogTree().root(connection, checkpoint.size) == checkpoint.root
+        except ValueError:
+            same = False
+    if not same:
+        raise NotReconciled(
+            f"The first {checkpoint.size} facts are not those that were signed. Run: decision-ledger verify --folder {kept.folder}"
+        )
+    return checkpoint.size
