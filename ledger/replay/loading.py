@@ -22,7 +22,7 @@ from ledger.events.team import TeamFormed
 from ledger.ranking import Formula
 from ledger.replay.history import EPOCH, UNSAID, History, Names, micros, ordered
 from ledger.replay.kinds import READINGS, TOPICS_READ, WIDTH
-from ledger.store.codec import decode
+from ledger.store.codec import PAYLOAD, decode
 from ledger.values import Source
 
 #: Moves when the columns mean something else: an older file is then read anew from the log.
@@ -33,9 +33,9 @@ _POSTGRES_EPOCH_US = 946_684_800_000_000
 
 Progress = Callable[[int, int], None]
 
-_PAGE: LiteralString = """
-SELECT position, uuid_send(stream_id), topic, timestamptz_send(recorded_at), timestamptz_send(occurred_at), meta, payload
-  FROM ledger.events WHERE position > %s AND position <= %s AND topic = ANY(%s) ORDER BY position"""
+_PAGE: LiteralString = f"""
+SELECT position, uuid_send(stream_id), topic, timestamptz_send(recorded_at), timestamptz_send(occurred_at), meta, {PAYLOAD}
+  FROM ledger.events WHERE position > %s AND position <= %s AND topic = ANY(%s) ORDER BY position"""  # noqa: S608 - literal pieces
 _HEAD: LiteralString = "SELECT i.ledger_id, h.position FROM ledger.identity AS i, ledger.head AS h"
 _LEAF: LiteralString = "SELECT leaf FROM ledger.events WHERE position = %s"
 
