@@ -20,9 +20,9 @@ import psycopg
 from benchmarks import library
 from benchmarks.append import database, server
 from benchmarks.facts import History, write
-from ledger.app import VIEWS
 from ledger.store.application import Ledger
 from ledger.store.migrations import migrate
+from projections.catalogue import VIEWS
 from projections.rebuild import Progress, rebuild
 
 PAGE = 5_000

@@ -46,12 +46,10 @@ from ledger.store.migrations import migrate, pending
 from ledger.values import PolicyId, ProposalId, TeamId
 from projections.audit import projector as audit
 from projections.backlog import projector as backlog
+from projections.catalogue import VIEWS
 from projections.follower import Follower
-from projections.outcomes import projector as outcomes
 from projections.projector import View
 from projections.reviews import projector as reviews
-from projections.teams import projector as teams
-from projections.transparency import projector as transparency
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +84,6 @@ _POLICY = b"SELECT policy_id FROM views.backlog_rankings WHERE team_id = %s AND 
 _STANDING = b"""
 SELECT h.position, p.position, p.fault FROM ledger.head AS h LEFT JOIN views.positions AS p ON p.view = %s
 """
-
-#: Every view there is; the first is followed first.
-VIEWS: tuple[View, ...] = (teams.VIEW, backlog.VIEW, audit.VIEW, outcomes.VIEW, reviews.VIEW, transparency.VIEW)
 
 
 class NotMigrated(RuntimeError):  # noqa: N818 - named for what happened

@@ -4,10 +4,10 @@ import time
 
 import rich_click as click
 
-from ledger.app import VIEWS
 from ledger.cli.running import Failed, answer, as_json, console, database
 from ledger.settings import Settings
 from ledger.store.application import Ledger
+from projections.catalogue import VIEWS
 from projections.follower import Follower
 
 #: How often the lag is told where a person watches, in seconds.

@@ -4,11 +4,11 @@ from time import perf_counter
 
 import rich_click as click
 
-from ledger.app import VIEWS
 from ledger.cli.running import answer, as_json, database, progress
 from ledger.settings import Settings
 from ledger.store.application import Ledger
 from projections import rebuild as building
+from projections.catalogue import VIEWS
 
 
 @click.command()

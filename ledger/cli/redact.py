@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 import psycopg
 import rich_click as click
 
-from ledger.app import VIEWS
 from ledger.cli.running import Failed, answer, as_json, database, progress
 from ledger.domain.rejected import Rejected
 from ledger.handlers.redaction import RedactionAsked
@@ -14,6 +13,7 @@ from ledger.handlers.redaction import redact as run
 from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.values import MemberId
+from projections.catalogue import VIEWS
 from projections.rebuild import rebuild
 
 _MEMBERS = "SELECT member_id FROM directory.members WHERE name = %s OR member_id::text = %s LIMIT 2"

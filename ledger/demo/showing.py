@@ -6,7 +6,6 @@ from uuid import uuid5
 import psycopg
 from msgspec import Struct
 
-from ledger.app import VIEWS
 from ledger.demo import story
 from ledger.demo.candidates import LogCandidates
 from ledger.demo.cast import member
@@ -17,6 +16,7 @@ from ledger.handlers import Handlers, bootstrap
 from ledger.store.application import Ledger
 from ledger.store.migrations import migrate
 from ledger.values import NAMESPACE, Role
+from projections.catalogue import VIEWS
 from projections.follower import Follower
 
 CLIENT = "demo"

@@ -4,18 +4,27 @@ import json
 import shlex
 import signal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+from uuid import UUID
 
 import httpx
 import pytest
 
+from ledger.app import ViewCandidates
+from ledger.demo.candidates import LogCandidates
+from ledger.demo.cast import TEAMS, team
+from ledger.demo.debt_story import proposal as named
 from ledger.demo.queries import QUERIES
 from ledger.demo.showing import WHO, show
+from ledger.domain import proposal
+from ledger.domain.proposal.revisiting import WAITING
+from ledger.domain.proposal.state import ProposalFact, ProposalState
 from ledger.events.envelope import Event
 from ledger.store.application import Ledger
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.embedded_keeper import running
-from tests.cli.conftest import GONE_S, Cli, Told, gone, position, until
+from ledger.values import ProposalStatus
+from tests.cli.conftest import GONE_S, Cli, Process, Told, gone, position, until
 
 #: A position in the middle of the story.
 MIDDLE = 300
@@ -50,6 +59,34 @@ def test_two_tellings_have_the_same_facts(told: Told, empty_database_url: str, t
     assert (told.document["told_now"], shown.told_now) == (True, True)
     assert told.document["facts"] == shown.facts == len(again)
     assert facts_in(told.copy(tmp_path / "copy")) == again
+    _check_candidates(empty_database_url, again)
+
+
+def _check_candidates(url: str, events: list[Event]) -> None:
+    """What the views name for an agenda is what the facts say, declined items that may come back among it."""
+    states: dict[UUID, ProposalState | None] = {}
+    for event in events:
+        if isinstance(event.fact, get_args(ProposalFact)):
+            states[event.stream_id] = proposal.evolve(states.get(event.stream_id), event)
+    from_views = ViewCandidates(url)
+    with Ledger(url) as ledger:
+        from_log = LogCandidates(ledger)
+        for cast in TEAMS:
+            team_id = team(cast.name)
+            own = [state for state in states.values() if state is not None and state.team_id == team_id]
+            pending = {state.proposal_id for state in own if state.status is ProposalStatus.PENDING}
+            waiting = {state.proposal_id for state in own if state.status in WAITING and _may_return(state)}
+            assert set(from_views.pending(team_id)) == pending
+            assert set(from_views.postponed(team_id)) == waiting
+            assert from_views.reviews_held(team_id) == from_log.reviews_held(team_id)
+            assert from_views.policy_in_force(team_id) == from_log.policy_in_force(team_id) is not None
+    assert from_views.postponed(team("Search")) == [named("search-personal")]
+    from_views.close()
+
+
+def _may_return(state: ProposalState) -> bool:
+    decision = state.last_decision
+    return decision is not None and bool(decision.taken.revisit) and not decision.revisit_waived
 
 
 def test_the_first_start_gives_a_token_per_role_and_three_queries(told: Told) -> None:
@@ -58,7 +95,8 @@ def test_the_first_start_gives_a_token_per_role_and_three_queries(told: Told) ->
 
 
 def test_a_second_start_tells_nothing_again_and_answers_its_queries(told: Told, tmp_path: Path) -> None:
-    with demo(told.copy(tmp_path / "copy")).running("demo", "--port", "0", "--json") as process:
+    folder = told.copy(tmp_path / "copy")
+    with demo(folder).running("demo", "--port", "0", "--json") as process:
         document = process.document()
         assert (document["told_now"], document["facts"]) == (False, told.document["facts"])
         answers = [ask(document, query["query"], query["role"]) for query in document["queries"]]
@@ -66,6 +104,7 @@ def test_a_second_start_tells_nothing_again_and_answers_its_queries(told: Told, 
         assert ask(earlier, QUERIES[1].text, "AUDITOR").status_code == 401
         teams = ask(document, "{ teams { nodes { name teamId } } }", "AUDITOR").json()["data"]["teams"]["nodes"]
         pending = {team["name"]: _backlog(document, team["teamId"]) for team in teams}
+        _end(process, folder, signal.SIGINT)
     assert [answer.json().get("errors") for answer in answers] == [None] * 3
     backlog, transparency, why_not = (answer.json()["data"] for answer in answers)
     _check_backlog(backlog["backlog"])
@@ -116,17 +155,21 @@ def _check_why_not(story: dict[str, Any]) -> None:
     assert ["drag above 14" in condition["summary"].lower() for condition in no["conditions"]] == [True]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_everything_that_it_started(told: Told, tmp_path: Path, number: signal.Signals) -> None:
+def test_the_page_can_be_pasted_as_it_is(told: Told, tmp_path: Path) -> None:
     folder = told.copy(tmp_path / "copy")
     with demo(folder).running("demo", "--port", "0") as process:
         page = process.said("Ctrl-C ends it")
         assert all(role in page for role in WHO)
         assert [_pasted(command) for command in page.split("\ncurl ")[1:]] == [200] * 3
-        server = running(folder / "demo")
-        assert server is not None
-        assert process.end(number) == 0
-        until(lambda: gone(folder / "demo", server.pid), seconds=GONE_S)
+        _end(process, folder, signal.SIGTERM)
+
+
+def _end(process: Process, folder: Path, number: signal.Signals) -> None:
+    """A signal ends everything that was started."""
+    server = running(folder / "demo")
+    assert server is not None
+    assert process.end(number) == 0
+    until(lambda: gone(folder / "demo", server.pid), seconds=GONE_S)
 
 
 def _pasted(command: str) -> int:

@@ -10,8 +10,7 @@ import pytest
 from tests.cli.conftest import Cli, named_in
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, "1"), (signal.SIGINT, "2")])
 def test_it_answers_until_it_is_told_to_end(cli: Cli, number: signal.Signals, workers: str) -> None:
     secret = cli.run("token", "create", "Alex", "--role", "AUDITOR").out.strip()
     with cli.running("serve", "--port", "0", "--workers", workers, "--json") as process:

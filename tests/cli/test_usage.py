@@ -18,9 +18,7 @@ def paths() -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for name in VERBS:
         verb = cli.get_command(click.Context(cli), name)
-        found.append((name,))
-        if isinstance(verb, click.Group):
-            found += [(name, below) for below in verb.commands]
+        found += [(name, below) for below in verb.commands] if isinstance(verb, click.Group) else [(name,)]
     return found
 
 
@@ -29,7 +27,7 @@ def test_each_verb_says_what_it_does_with_examples(path: tuple[str, ...]) -> Non
     found = CliRunner().invoke(cli, [*path, "--help"], prog_name="decision-ledger", env={"COLUMNS": "200"})
     assert found.exit_code == 0
     assert f"decision-ledger {' '.join(path)}" in found.output.replace("Usage: decision-ledger", "")
-    assert len(path) == 2 or path == ("token",) or "--json" in found.output
+    assert "--json" in found.output
 
 
 def test_the_program_lists_its_verbs(tmp_path: Path) -> None:
@@ -81,11 +79,8 @@ def test_a_setting_that_cannot_be_is_2(tmp_path: Path) -> None:
         ("migrate",),
         ("import", str(Path(__file__).parents[1] / "importing/samples/orchard.jsonl")),
         ("project", "--once"),
-        ("rebuild",),
         ("token", "list"),
-        ("token", "create", "Ada", "--role", "STEWARD"),
         ("serve", "--port", "0"),
-        ("demo", "--port", "0"),
     ],
     ids=" ".join,
 )

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from benchmarks.facts import History
-from ledger.app import VIEWS
 from projections.building import BuildFailed
+from projections.catalogue import VIEWS
 from projections.follower import Follower
 from projections.projector import View
 from projections.rebuild import rebuild

@@ -1,0 +1,12 @@
+"""Every view there is."""
+
+from projections.audit import projector as audit
+from projections.backlog import projector as backlog
+from projections.outcomes import projector as outcomes
+from projections.projector import View
+from projections.reviews import projector as reviews
+from projections.teams import projector as teams
+from projections.transparency import projector as transparency
+
+#: The first is followed first.
+VIEWS: tuple[View, ...] = (teams.VIEW, backlog.VIEW, audit.VIEW, outcomes.VIEW, reviews.VIEW, transparency.VIEW)
