@@ -1,1 +1,49 @@
-"""Replays history under another prioritisation, with only what was known at each review."""
+"""Replays history under another prioritisation, with only what was known at each review.
+
+In a notebook::
+
+    from ledger.replay import PolicyChoice, Scenario, load, simulate
+
+    report = simulate(load("postgresql://…"), Scenario((PolicyChoice("CD3"), PolicyChoice("FIFO"))))
+"""
+
+from ledger.replay.calibration import Calibrated, calibration
+from ledger.replay.candidates import Candidates
+from ledger.replay.executing import SchedulerError, executor
+from ledger.replay.forecasting import Forecast, forecast
+from ledger.replay.history import History
+from ledger.replay.loading import load
+from ledger.replay.report import Check, Flip, Report, Result
+from ledger.replay.scenario import Forced, Hypothetical, Method, PolicyChoice, Scenario, ScenarioError, parse, read
+from ledger.replay.simulating import simulate
+from ledger.replay.sweep import Swept, Tried, pareto, sweep, weights
+
+__all__ = [
+    "Calibrated",
+    "Candidates",
+    "Check",
+    "Flip",
+    "Forced",
+    "Forecast",
+    "History",
+    "Hypothetical",
+    "Method",
+    "PolicyChoice",
+    "Report",
+    "Result",
+    "Scenario",
+    "ScenarioError",
+    "SchedulerError",
+    "Swept",
+    "Tried",
+    "calibration",
+    "executor",
+    "forecast",
+    "load",
+    "pareto",
+    "parse",
+    "read",
+    "simulate",
+    "sweep",
+    "weights",
+]

@@ -78,7 +78,7 @@ class Method(StrEnum):
     ORACLE = "ORACLE"
 
 
-class PolicyChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class PolicyChoice(Struct, frozen=True, forbid_unknown_fields=True):
     """One policy to try. `method` is one of Method, or `module:function`, or the name of an installed entry point."""
 
     method: str
@@ -110,7 +110,7 @@ class Forced(Struct, frozen=True, forbid_unknown_fields=True):
     verdict: Verdict
 
 
-class Hypothetical(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Hypothetical(Struct, frozen=True, forbid_unknown_fields=True):
     """A fact that is taken to have been otherwise, from the item's submission on. None: as it was."""
 
     proposal: UUID
@@ -123,9 +123,7 @@ class Hypothetical(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     confidence: float | None = None
 
 
-class Scenario(
-    Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}
-):
+class Scenario(Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from", "until": "to"}):
     """What the user varies. Left out: as it was."""
 
     policies: tuple[PolicyChoice, ...]

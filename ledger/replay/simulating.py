@@ -1,21 +1,24 @@
 """The whole of a replay: lay out, run, hold to the truncation test, score, report. What the command line, a job or a notebook calls."""
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from importlib.metadata import version
 
-import numpy as np
+from msgspec.structs import replace
 
 from ledger.replay import oracle
 from ledger.replay.agreement import agreement
 from ledger.replay.backtest import Plan, Run, lay_out, run
 from ledger.replay.flips import flips
+from ledger.replay.forcing import forced_in
 from ledger.replay.hindsight import Caught, peeking
 from ledger.replay.history import History, instant
 from ledger.replay.outcomes import Outcomes
 from ledger.replay.policies import make
-from ledger.replay.report import Report
+from ledger.replay.report import Report, rounded
 from ledger.replay.scenario import Method, PolicyChoice, Scenario, ScenarioError, checked
 from ledger.replay.scoring import Scored
+from ledger.replay.sensitivity import survival
 from ledger.replay.supposing import supposed
 from ledger.replay.visible import Visible
 from ledger.values import Verdict
@@ -37,9 +40,10 @@ def simulate(
     scenario: Scenario,
     *,
     own_policies: bool = True,
+    executor: Executor | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> Report:
-    """This will replay a scenario on a history. The same inputs give the same bytes.
+    """This will replay a scenario on a history. The same inputs give the same bytes, with any executor and without one (for the draws).
 
     `own_policies`: may the scenario name the user's own code? Raises ScenarioError before anything is run, or when a policy of the
     user's answers what it must not.
@@ -49,7 +53,7 @@ def simulate(
         make(choice, own=own_policies)
     history = supposed(history, scenario)
     seen = lay_out(history, scenario)
-    forced = _forced(seen, scenario)
+    forced = forced_in(seen, scenario)
     outcomes = Outcomes(seen)
     actual = run(seen, scenario, ACTUAL)
     runs = []
@@ -64,7 +68,8 @@ def simulate(
         _check_forced(runs[-1], forced)
         progress("Replaying", done + 1, len(scenario.policies))
     caught = peeking(seen, scenario, [actual, *runs], lambda done, total: progress("Cutting the log", done, total))
-    return _report(seen, scenario, outcomes, [actual, *runs], caught, best, progress)
+    report = _report(seen, scenario, outcomes, [actual, *runs], caught, best, progress)
+    return _with_survival(report, history, scenario, executor, progress).sealed()
 
 
 class _Best:
@@ -120,7 +125,28 @@ def _report(
         tuple(instant(int(week)) for week in outcomes.weeks),
         results[0],
         tuple(results[1:]),
-    ).sealed()
+    )
+
+
+def _with_survival(
+    report: Report, history: History, scenario: Scenario, executor: Executor | None, progress: Progress
+) -> Report:
+    """This will say of each flip in how many of the draws it stays one. ORACLE and forced verdicts are not drawn."""
+    if not scenario.runs:
+        return report
+    numbers = {history.names.proposal(number): number for number in range(len(history.names.proposals))}
+    results = []
+    for done, result in enumerate(report.results):
+        if result.flips and result.policy.method != Method.ORACLE:
+            shares = survival(history, scenario, result.policy, executor)
+            flips = tuple(
+                replace(flip, survives=rounded(shares.get((numbers[flip.proposal], flip.simulated), 0.0)))
+                for flip in result.flips
+            )
+            result = replace(result, flips=flips)  # noqa: PLW2901 - the same result, with one thing more
+        results.append(result)
+        progress("Drawing", done + 1, len(report.results))
+    return replace(report, results=tuple(results))
 
 
 def _check_forced(replayed: Run, forced: list[tuple[int, int, Verdict]]) -> None:
@@ -134,32 +160,3 @@ def _check_forced(replayed: Run, forced: list[tuple[int, int, Verdict]]) -> None
                 str(index),
                 "review",
             )
-
-
-def _forced(seen: Visible, scenario: Scenario) -> list[tuple[int, int, Verdict]]:
-    """This will find the reviews and proposals of the forced verdicts. Raises ScenarioError for one that never was."""
-    names = seen.history.names
-    found = []
-    for index, forced in enumerate(scenario.forced):
-        rows = np.flatnonzero((names.proposals == np.frombuffer(forced.proposal.bytes, np.uint8)).all(axis=1))
-        if not len(rows):
-            raise ScenarioError(f"There is no proposal {forced.proposal}.", "forced", str(index), "proposal")
-        item = int(rows[0])
-        team = seen.history.figures[seen.history.of_subject(item), 0]
-        reviews = [
-            review.number
-            for review in seen.reviews
-            if len(team)
-            and review.team == int(team[0])
-            and (
-                review.of_team == forced.review
-                if isinstance(forced.review, int)
-                else review.review >= 0 and names.review(review.review) == forced.review
-            )
-        ]
-        if not reviews:
-            raise ScenarioError(
-                f"The proposal's team held no review {forced.review} in this period.", "forced", str(index), "review"
-            )
-        found.append((reviews[0], item, forced.verdict))
-    return found

@@ -79,7 +79,7 @@ def visible(history: History, reviews: tuple[Review, ...], owed: Ints | None = N
     hours = np.full((2, len(history.names.teams)), np.nan)
     for row in history.of(Kind.TEAM_FORMED):
         hours[:, history.subject[row]] = history.figures[row, :2]
-    return Visible(history, reviews, figures, sights, hours[0], hours[1], _completed(history))
+    return Visible(history, reviews, figures, sights, hours[0], hours[1], completed_items(history))
 
 
 def _figures(chunks: list[dict[str, Floats]]) -> Figures:
@@ -223,7 +223,7 @@ def standing(history: History, rows: Ints) -> Ints:
     return np.where(kinds == Kind.REOPENED, PENDING, np.where(accepted, ACCEPTED, GONE)).astype(np.int64)
 
 
-def _completed(history: History) -> Floats:
+def completed_items(history: History) -> Floats:
     """This will list completed items with an actual figure and an expected one: row, proposal, team, actual, expected, basis."""
     team = np.full(len(history.names.proposals), -1.0)
     submitted = history.of(Kind.SUBMITTED)

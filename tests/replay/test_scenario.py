@@ -95,3 +95,5 @@ def test_a_scenario_is_named_by_what_it_says() -> None:
     one, other = Scenario((PolicyChoice("FIFO"),)), Scenario((PolicyChoice("FIFO"),), seed=2)
     assert one.digest() == Scenario((PolicyChoice("FIFO"),)).digest()
     assert one.digest() != other.digest()
+    said = Scenario((PolicyChoice("FIFO", engineers=float("1.0")),), capacity_share=float("1.0"))
+    assert said.digest() == one.digest()  # what is said is what is left out

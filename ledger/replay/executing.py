@@ -1,0 +1,35 @@
+"""Where the work of a replay is done: here, in processes of this machine, or on a Dask cluster, through one interface."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+
+class SchedulerError(RuntimeError):
+    """The Dask cluster can't be had; the message says why, and what to do."""
+
+
+@contextmanager
+def executor(processes: int | None = None, scheduler: str | None = None) -> Iterator[Executor]:
+    """This will give an executor for the block: a Dask cluster's where a scheduler's address is given, else processes of this machine.
+
+    Raises SchedulerError.
+    """
+    if scheduler is None:
+        # Forked workers would share the parent's connections and threads.
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            yield pool
+        return
+    try:
+        from distributed import Client  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise SchedulerError("Dask is not installed. Run: pip install 'decision-ledger[dask]'") from error
+    try:
+        client = Client(scheduler, timeout=10)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SchedulerError(
+            f"No Dask scheduler answers at {scheduler}: {error}. Start one, or leave --scheduler out."
+        ) from error
+    with client, client.get_executor(pure=False) as pool:  # type: ignore[no-untyped-call]
+        yield pool

@@ -1,0 +1,146 @@
+"""Tries many policies: tuned on an earlier window, scored on a later one, with how many were tried."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from datetime import datetime
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ledger.ranking import FEATURES
+from ledger.replay.backtest import lay_out, run
+from ledger.replay.history import History, micros
+from ledger.replay.outcomes import Outcomes
+from ledger.replay.report import rounded
+from ledger.replay.scenario import Method, PolicyChoice, Scenario, ScenarioError, checked
+from ledger.replay.scoring import waits
+
+TRIED_MAX = 100_000
+#: Policies that one task takes: the same split on any number of processes, so that the answer is too.
+CHUNK = 50
+
+
+class Tried(Struct, frozen=True):
+    """One policy on one window: net hours by its end against what was done, and days that items waited for their yes."""
+
+    policy: PolicyChoice
+    net_hours: float
+    gain_hours: float
+    longest_wait: float | None
+    median_wait: float | None
+
+
+class Swept(Struct, frozen=True):
+    """A sweep: the `best` on the window that it was tuned on, the same policies on the `later` one, and of these the Pareto front."""
+
+    tried: int
+    tuned_until: datetime
+    best: tuple[Tried, ...]
+    later: tuple[Tried, ...]
+    front: tuple[Tried, ...]
+
+    def encoded(self) -> bytes:
+        """This will give the canonical bytes: the same inputs give the same."""
+        return msgspec.json.encode(self, order="deterministic")
+
+
+def weights(
+    count: int, seed: int, features: Sequence[str] = FEATURES, scale: dict[str, float] | None = None
+) -> tuple[PolicyChoice, ...]:
+    """This will draw policies of weights that sum to 1, evenly over all such weights (Dirichlet)."""
+    drawn = np.random.default_rng(seed).dirichlet(np.ones(len(features)), count)
+    found = []
+    for number, row in enumerate(drawn, 1):
+        shares = [round(float(share), 6) for share in row]
+        shares[-1] = round(1 - sum(shares[:-1]), 6)
+        shares[-1] = max(shares[-1], 0.0)
+        found.append(
+            PolicyChoice(
+                Method.WEIGHTED,
+                f"weights {number}",
+                weights=dict(zip(features, shares, strict=True)),
+                scale=scale or {},
+            )
+        )
+    return tuple(found)
+
+
+def sweep(
+    history: History,
+    scenario: Scenario,
+    policies: Sequence[PolicyChoice],
+    tuned_until: datetime,
+    *,
+    kept: int = 10,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Swept:
+    """This will try policies on the reviews up to an instant, keep the best, and score those on the reviews after it.
+
+    The tuning sees the log cut at that instant: nothing that became known later helps to choose. The same inputs give the same bytes
+    on any number of processes and on any executor. Raises ScenarioError.
+    """
+    if not 1 <= len(policies) <= TRIED_MAX:
+        raise ScenarioError(f"A sweep tries 1 to {TRIED_MAX} policies, and these are {len(policies)}.", "policies")
+    earlier = history.cut(history.known_by(micros(tuned_until)))
+    first = checked(replace(scenario, policies=(policies[0],), until=tuned_until))
+    second = checked(replace(scenario, policies=(policies[0],), since=tuned_until))
+    lay_out(earlier, first)
+    lay_out(history, second)
+    tuned = _each(earlier, first, policies, executor, progress)
+    order = sorted(range(len(tuned)), key=lambda index: (-tuned[index].net_hours, index))[:kept]
+    best = [tuned[index] for index in order]
+    later = _each(history, second, [one.policy for one in best], executor, lambda done, total: None)
+    return Swept(len(policies), tuned_until, tuple(best), tuple(later), pareto(later))
+
+
+def pareto(tried: Sequence[Tried]) -> tuple[Tried, ...]:
+    """This will keep what no other one beats in net hours without a longer worst wait, the most hours first; equals stay."""
+
+    def wait(one: Tried) -> float:
+        return np.inf if one.longest_wait is None else one.longest_wait
+
+    def beaten(one: Tried) -> bool:
+        return any(
+            other.net_hours >= one.net_hours
+            and wait(other) <= wait(one)
+            and (other.net_hours > one.net_hours or wait(other) < wait(one))
+            for other in tried
+        )
+
+    return tuple(sorted((one for one in tried if not beaten(one)), key=lambda one: (-one.net_hours, one.policy.name)))
+
+
+def _each(
+    history: History,
+    scenario: Scenario,
+    policies: Sequence[PolicyChoice],
+    executor: Executor | None,
+    progress: Callable[[int, int], None],
+) -> list[Tried]:
+    chunks = [tuple(policies[start : start + CHUNK]) for start in range(0, len(policies), CHUNK)]
+    found: list[Tried] = []
+    if executor is None:
+        parts = (_tried(history, scenario, chunk) for chunk in chunks)
+    else:
+        jobs = [executor.submit(_tried, history, scenario, chunk) for chunk in chunks]
+        parts = (job.result() for job in jobs)
+    for part in parts:
+        found += part
+        progress(len(found), len(policies))
+    return found
+
+
+def _tried(history: History, scenario: Scenario, policies: Sequence[PolicyChoice]) -> list[Tried]:
+    seen = lay_out(history, scenario)
+    outcomes = Outcomes(seen)
+    actual = float(outcomes.path(outcomes.deliveries(None)).net[-1])
+    found = []
+    for choice in policies:
+        replayed = run(seen, scenario, choice, digests=False)
+        net = float(outcomes.path(outcomes.deliveries(replayed)).net[-1])
+        waited = waits(outcomes, replayed)
+        found.append(Tried(choice, rounded(net), rounded(net - actual), waited.longest, waited.median))
+    return found
