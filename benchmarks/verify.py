@@ -9,7 +9,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from random import Random
-from time import perf_counter
+from time import perf_counter, process_time
 
 from benchmarks.append import database, server
 from benchmarks.facts import History, write
@@ -43,11 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{total:,} facts, {cores} cores, load {os.getloadavg()[0]:.1f}")
         for _ in range(given.rounds):
             with reading.reader(own) as connection:
-                began = perf_counter()
-                read = sum(len(page) for page in reading.rows(connection, 0, total))
+                began, busy = perf_counter(), process_time()
+                read = sum(len(page) for page in reading.values(connection, 0, total))
                 note("read", read, perf_counter() - began)
+                print(f"read: {(process_time() - busy) / read * 1e6:.1f} µs of this process's CPU a fact")
             for processes in sorted({1, cores}):
+                busy = process_time()
                 found = verify(own, processes=processes)
+                if processes == 1:
+                    print(f"verify: {(process_time() - busy) / found.facts * 1e6:.1f} µs of this process's CPU a fact")
                 if found.fault is not None or found.root is None:
                     print(f"it does not hold: {found.fault}")
                     return 1

@@ -1,11 +1,12 @@
 """The log as the proof reads it: stored bytes, in order, by a connection that may only read."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 
 from ledger.store.connections import CONNECT_TIMEOUT_S, READER, Connection, configured
-from ledger.store.integrity.checking import Row
+from ledger.store.integrity.checking import Row, Values
 
 #: Facts read at once, and the longest that may take, in milliseconds.
 PAGE = 5_000
@@ -59,14 +60,22 @@ def rows(
     connection: Connection, after: int, to: int, progress: Callable[[int], None] = lambda _: None
 ) -> Iterator[list[Row]]:
     """This will give the facts after a position and up to another, page by page. `progress` is told the size of each page done."""
+    for page in values(connection, after, to, progress):
+        yield [Row(*found) for found in page]
+
+
+def values(
+    connection: Connection, after: int, to: int, progress: Callable[[int], None] = lambda _: None
+) -> Iterator[list[Values]]:
+    """This will do the same without giving names, which takes a quarter less."""
     with connection.cursor(binary=True) as cursor:
         while after < to:
-            page = [Row(*row) for row in cursor.execute(_ROWS, [after, to, PAGE], prepare=True)]
+            page: list[Any] = cursor.execute(_ROWS, [after, to, PAGE], prepare=True).fetchall()
             if not page:
                 return
             yield page
             progress(len(page))
-            after = page[-1].position
+            after = page[-1][0]
 
 
 def leaves(connection: Connection, after: int, to: int) -> list[bytes]:
