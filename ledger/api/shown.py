@@ -48,21 +48,21 @@ class Shown:
         self.node = node
         #: The GraphQL type.
         self.type: Any = type_
-        self._parts = tuple(parts.items())
+        self._parts = tuple((name, shown_name(name, part), part) for name, part in parts.items())
 
     def show(self, row: Any, people: People) -> Any:
         """This will turn a row into its GraphQL type."""
         found = {}
-        for name, part in self._parts:
+        for name, given_name, part in self._parts:
             value = getattr(row, name)
-            found[name] = value if value is None or part.show is None else part.show(value, people)
+            found[given_name] = value if value is None or part.show is None else part.show(value, people)
         if self.node is not None:
             found["id"] = global_id(self.type.__name__, getattr(row, self.node))
         return self.type(**found)
 
     def members(self, row: Any) -> Iterable[MemberId]:
         """This will give the members that a row names, at any depth."""
-        for name, part in self._parts:
+        for name, _, part in self._parts:
             if part.members is not None:
                 value = getattr(row, name)
                 if value is not None:
@@ -86,7 +86,10 @@ def shown(
     """
     hints = get_type_hints(struct)
     parts = {field: _part(field, _hint(struct, field, hints)) for field in fields}
-    body = {field: (part.annotation, strawberry.field(description=fields[field])) for field, part in parts.items()}
+    body = {
+        shown_name(field, part): (part.annotation, strawberry.field(description=fields[field]))
+        for field, part in parts.items()
+    }
     bases = (Node,) if node is not None else ()
     name = type_name or struct.__name__
     if name in {other.type.__name__ for other in SHOWN.values()}:
@@ -94,6 +97,11 @@ def shown(
     found = Shown(struct, make(strawberry.type, name, body, *bases, about=about), parts, node)
     SHOWN[struct] = found
     return found
+
+
+def shown_name(field: str, part: Part) -> str:
+    """This will name a field as a client sees it: what is a member in the answer is not called an id."""
+    return field.removesuffix("_id") if part.members is not None else field
 
 
 def _hint(struct: type[Struct], field: str, hints: dict[str, Any]) -> Any:

@@ -95,7 +95,7 @@ QUERIES = {
         nodes { decision { title toldAt } ageHours hoursOverdue } } }""",
     "revisits": '{ revisits(atLeast: "%(head)s") { nodes { due proposal { title } conditions { summary } } } }',
     "timeline": """{ timeline(of: "%(proposal)s", kinds: ["DecisionTaken"], atLeast: "%(head)s") {
-        nodes { kind summary body actor { memberId { memberId } role } knownAt source { system } } } }""",
+        nodes { kind summary body actor { member { memberId } role } knownAt source { system } } } }""",
     "compareVersions": """{ compareVersions(proposalId: "%(proposal)s", kind: CASE, from: 1, to: 2, atLeast: "%(head)s") {
         changes { field before after } before { by { memberId } } } }""",
     "concerns": '{ concerns(states: [OPEN], atLeast: "%(head)s") { nodes { text raisedBy { memberId } } } }',

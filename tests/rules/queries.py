@@ -26,7 +26,7 @@ query WhyNot($of: UUID!, $at: Position) {
 TIMELINE = """
 query Timeline($of: UUID!, $kinds: [String!], $at: Position) {
   timeline(of: $of, kinds: $kinds, first: 100, atLeast: $at) {
-    nodes { kind version summary body position actor { memberId { memberId } role } }
+    nodes { kind version summary body position actor { member { memberId } role } }
   }
 }
 """
