@@ -3,8 +3,9 @@
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import chain, repeat
+from operator import attrgetter, floordiv, methodcaller, sub
 from struct import Struct as Packing
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,8 @@ _float = Packing("!id").pack
 _array = Packing("!iiiiii").pack
 _TRUE, _FALSE = _length(1) + b"\x01", _length(1) + b"\x00"
 _UUID = _length(16)
+_int = attrgetter("int")
+_bytes = methodcaller("to_bytes", 16, "big")
 _LENGTHS = tuple(_length(n) for n in range(4096))
 
 #: PostgreSQL counts from 2000-01-01, in microseconds.
@@ -88,11 +91,30 @@ _PACKERS: dict[SqlType, Callable[[Any], bytes]] = {
     "text[]": _array_of(_TEXT_OID, _text),
 }
 
+
+def _uuids(values: list[Any]) -> Iterable[bytes]:
+    return map(_UUID.__add__, map(_bytes, list(map(_int, values))))
+
+
+def _instants(values: list[Any]) -> Iterable[bytes]:
+    since = list(map(sub, values, repeat(_EPOCH)))
+    return map(_bigint, repeat(8), map(floordiv, since, repeat(_MICROSECOND)))
+
+
+def _bigints(values: list[Any]) -> Iterable[bytes]:
+    return list(map(_bigint, repeat(8), values))
+
+
+def _doubles(values: list[Any]) -> Iterable[bytes]:
+    return list(map(_float, repeat(8), values))
+
+
 #: Packs a whole column whose values are all there by functions in C; what they refuse is packed value by value.
-_ALL_THERE: dict[SqlType, Callable[[Any], bytes]] = {
-    "text": _text,
-    "bigint": partial(_bigint, 8),
-    "float8": partial(_float, 8),
+_ALL_THERE: dict[SqlType, Callable[[list[Any]], Iterable[bytes]]] = {
+    "uuid": _uuids,
+    "bigint": _bigints,
+    "float8": _doubles,
+    "timestamptz": _instants,
 }
 
 Pack = Callable[[Sequence[Version]], bytes]
@@ -107,7 +129,6 @@ def packer(table: Table[Any]) -> Pack:
     columns = [(column.value, _ALL_THERE.get(column.type), _PACKERS[column.type]) for column in table.columns]
     head = Packing("!h").pack(len(columns) + 3)
     encode = table.encode
-    position = partial(_bigint, 8)
 
     def pack(versions: Sequence[Version]) -> bytes:
         if not versions:
@@ -117,19 +138,21 @@ def packer(table: Table[Any]) -> Pack:
         for value, quick, careful in columns:
             values = list(map(value, rows))
             packed.append(_column(values, quick, careful))
-        packed += [map(position, since), map(_integer, until), map(_raw, map(encode, rows))]
+        packed += [map(_bigint, repeat(8), since), map(_integer, until)]
+        docs = list(map(encode, rows))
+        packed += [map(_length, map(len, docs)), docs]
         return b"".join(chain.from_iterable(zip(*packed, strict=False)))
 
     return pack
 
 
 def _column(
-    values: list[Any], quick: Callable[[Any], bytes] | None, careful: Callable[[Any], bytes]
+    values: list[Any], quick: Callable[[list[Any]], Iterable[bytes]] | None, careful: Callable[[Any], bytes]
 ) -> Iterable[bytes]:
     if quick is not None:
         try:
-            return list(map(quick, values))
-        except (struct.error, TypeError):  # some are None
+            return quick(values)
+        except (struct.error, TypeError, AttributeError):  # some are None
             pass
     return map(careful, values)
 

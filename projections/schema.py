@@ -95,7 +95,12 @@ def make_tables(connection: Connection[Any], view: View, schema: str) -> None:
             )
         )
         # A row is a kilobyte or so and read whole: pressing it would cost more than it saves.
-        connection.execute(sql.SQL("ALTER TABLE {} ALTER doc SET STORAGE EXTERNAL").format(_name(table, schema)))
+        # No query asks about what is in it: sampling it would be most of an ANALYZE.
+        connection.execute(
+            sql.SQL("ALTER TABLE {} ALTER doc SET STORAGE EXTERNAL, ALTER doc SET STATISTICS 0").format(
+                _name(table, schema)
+            )
+        )
         let_read(connection, sql.SQL("SELECT ON TABLE {}").format(_name(table, schema)))
 
 

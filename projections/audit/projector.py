@@ -39,9 +39,7 @@ from projections.audit.tables import (
     PROPOSALS,
     TABLES,
     TEAMS,
-    VERSIONS,
 )
-from projections.audit.version_structs import CaseText, EstimateFigures, ImpactFigures, Version, VersionKind
 from projections.projector import Projector, View
 from projections.rows import Rows
 
@@ -81,56 +79,20 @@ def _becomes(status: ProposalStatus) -> Projector:
 
 
 def case_revised(rows: Rows, event: Event, fact: BusinessCaseRevised) -> None:
-    """This will keep one version of the business case."""
-    body = asdict(fact)
-    version = body.pop("case_version")
-    rows.put(PROPOSALS, replace(rows.need(PROPOSALS, event.stream_id), case_version=version))
-    _keep(rows, event, VersionKind.CASE, version, case=CaseText(**body))
+    """This will note which version of the business case is the latest; the version itself stays in the log."""
+    rows.put(PROPOSALS, replace(rows.need(PROPOSALS, event.stream_id), case_version=fact.case_version))
 
 
 def estimated(rows: Rows, event: Event, fact: EstimateGiven | EstimateChanged) -> None:
-    """This will keep one version of the estimate."""
-    body = asdict(fact)
-    version = body.pop("estimate_version")
+    """This will note the latest estimate."""
     proposal = rows.need(PROPOSALS, event.stream_id)
-    rows.put(PROPOSALS, replace(proposal, estimate_version=version, likely_days=fact.likely))
-    _keep(rows, event, VersionKind.ESTIMATE, version, estimate=EstimateFigures(**body))
+    rows.put(PROPOSALS, replace(proposal, estimate_version=fact.estimate_version, likely_days=fact.likely))
 
 
 def impact_assessed(rows: Rows, event: Event, fact: ImpactAssessed) -> None:
-    """This will keep one version of the impact."""
-    body = asdict(fact)
-    version = body.pop("impact_version")
-    rows.put(PROPOSALS, replace(rows.need(PROPOSALS, event.stream_id), impact_version=version, drag=fact.drag))
-    _keep(rows, event, VersionKind.IMPACT, version, impact=ImpactFigures(**body))
-
-
-def _keep(
-    rows: Rows,
-    event: Event,
-    kind: VersionKind,
-    version: int,
-    *,
-    case: CaseText | None = None,
-    estimate: EstimateFigures | None = None,
-    impact: ImpactFigures | None = None,
-) -> None:
-    rows.put(
-        VERSIONS,
-        Version(
-            ProposalId(event.stream_id),
-            kind,
-            version,
-            event.occurred_at,
-            recorded_at(event),
-            event.position,
-            event.actor.member_id,
-            case,
-            estimate,
-            impact,
-            provenance(event),
-        ),
-    )
+    """This will note the latest impact."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    rows.put(PROPOSALS, replace(proposal, impact_version=fact.impact_version, drag=fact.drag))
 
 
 def risk_materialised(rows: Rows, event: Event, fact: RiskMaterialised) -> None:

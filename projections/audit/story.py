@@ -1,6 +1,7 @@
 """Why not: the whole story of a proposal's decisions, each with what was known when it was taken and what has changed since."""
 
 from datetime import datetime
+from itertools import starmap
 from uuid import UUID
 
 from msgspec import Struct
@@ -25,9 +26,8 @@ from projections.audit.tables import (
     PROPOSALS,
     REVIEWS,
     TEAMS,
-    VERSIONS,
 )
-from projections.audit.version_structs import Version, VersionKind
+from projections.audit.version_structs import KINDS, RECORDED, Version, VersionKind, version_of
 from projections.audit.versions import Comparison, compare
 from projections.conditions import Conditions, Connection, Teams, rows
 from projections.table import R, Table
@@ -112,6 +112,8 @@ async def _story(
             f" WHERE {condition} AND {where.stands('x')})"
         )
 
+    where.values["topics"] = list(KINDS)
+    known = "" if as_of is None else " AND e.position <= %(as_of)s"
     seen = "" if teams is None else " AND x.team_id = ANY(%(visible)s)"
     found = await rows(
         connection,
@@ -120,7 +122,8 @@ async def _story(
         f" WHERE {where.stands('d')})"
         " SELECT p.doc, (SELECT array_agg(d.doc ORDER BY d.position) FROM d),"
         f" {docs('audit_teams', 'x.team_id = p.team_id', 'x.team_id')},"
-        f" {docs('audit_versions', 'x.proposal_id = p.proposal_id', 'x.kind, x.version')},"
+        f" (SELECT array_agg(ROW({RECORDED}) ORDER BY e.version) FROM ledger.events AS e"
+        f" WHERE e.stream_id = p.proposal_id AND e.topic = ANY(%(topics)s){known}),"
         f" {docs('audit_concerns', 'x.proposal_id = p.proposal_id', 'x.raised_at, x.concern_id')},"
         f" {docs('audit_appeals', 'x.decision_id IN (SELECT decision_id FROM d)', 'x.lodged_at, x.appeal_id')},"
         f" {docs('audit_reviews', 'x.review_id IN (SELECT review_id FROM d)', 'x.review_id')},"
@@ -147,7 +150,7 @@ def _told(now: datetime, proposal_doc: bytes, *docs: list[bytes] | None) -> Prop
     team = teams[0] if teams else None
     material = _Material(
         Known(now, team, {other.proposal_id: other for other in _all(PROPOSALS, docs[7])}),
-        {(version.kind, version.version): version for version in _all(VERSIONS, docs[2])},
+        {(version.kind, version.version): version for version in starmap(version_of, docs[2] or ())},
         {review.review_id: review for review in _all(REVIEWS, docs[5])},
         {(policy.policy_id, policy.version): policy for policy in _all(POLICIES, docs[6])},
         _all(APPEALS, docs[4]),

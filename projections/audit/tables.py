@@ -11,7 +11,6 @@ from projections.audit.structs import (
     ConcernRecord,
     PolicyVersion,
 )
-from projections.audit.version_structs import Version
 from projections.table import Column, Index, Table
 
 PROPOSALS = Table(
@@ -95,14 +94,6 @@ APPEALS = Table(
     indexes=(Index("decision_id", current=False), Index("team_id, lodged_at, appeal_id")),
 )
 
-VERSIONS = Table(
-    "audit_versions",
-    Version,
-    key=("proposal_id", "kind", "version"),
-    columns=(Column("proposal_id", "uuid"), Column("kind", "text"), Column("version", "bigint")),
-    grows_only=True,
-)
-
 REVIEWS = Table(
     "audit_reviews", AuditedReview, key=("review_id",), columns=(Column("review_id", "uuid"),), by_stream=True
 )
@@ -116,4 +107,4 @@ POLICIES = Table(
     columns=(Column("policy_id", "uuid"), Column("version", "bigint")),
 )
 
-TABLES = (PROPOSALS, DECISIONS, CONCERNS, APPEALS, VERSIONS, REVIEWS, TEAMS, POLICIES)
+TABLES = (PROPOSALS, DECISIONS, CONCERNS, APPEALS, REVIEWS, TEAMS, POLICIES)

@@ -1,11 +1,20 @@
-"""Every version of a business case, an estimate and an impact, as it read then."""
+"""Every version of a business case, an estimate and an impact, as it read then.
+
+Each is one fact, which the log keeps with its text; so they are read from there, and no view has a second copy.
+"""
 
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any, LiteralString
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
+from ledger.events.envelope import Event
+from ledger.events.proposal import BusinessCaseRevised, EstimateChanged, EstimateGiven, ImpactAssessed
+from ledger.events.registry import TOPICS
+from ledger.store.codec import PAYLOAD, decode
 from ledger.values import (
     Benefit,
     EffortUnit,
@@ -18,7 +27,7 @@ from ledger.values import (
     ProposalId,
     Risk,
 )
-from projections.audit.following_structs import Provenance
+from projections.audit.following_structs import Provenance, provenance, recorded_at
 
 
 class VersionKind(StrEnum):
@@ -87,3 +96,45 @@ class Version(Struct, frozen=True, omit_defaults=True):
     estimate: EstimateFigures | None = None
     impact: ImpactFigures | None = None
     provenance: Provenance | None = None
+
+
+#: The topics of the facts that are versions.
+KINDS: dict[str, VersionKind] = {
+    TOPICS[BusinessCaseRevised]: VersionKind.CASE,
+    TOPICS[EstimateGiven]: VersionKind.ESTIMATE,
+    TOPICS[EstimateChanged]: VersionKind.ESTIMATE,
+    TOPICS[ImpactAssessed]: VersionKind.IMPACT,
+}
+
+#: The columns of `ledger.events AS e` that `version_of` reads, as SQL.
+RECORDED: LiteralString = f"e.position, e.recorded_at, e.topic, e.meta, {PAYLOAD}"
+
+
+def version_of(*recorded: Any) -> Version:
+    """This will read a version from the columns RECORDED of its fact."""
+    event: Event = decode(*recorded)
+    fact = event.fact
+    case = estimate = impact = None
+    body = asdict(fact)
+    match fact:
+        case BusinessCaseRevised():
+            kind, number, case = VersionKind.CASE, body.pop("case_version"), CaseText(**body)
+        case EstimateGiven() | EstimateChanged():
+            kind, number, estimate = VersionKind.ESTIMATE, body.pop("estimate_version"), EstimateFigures(**body)
+        case ImpactAssessed():
+            kind, number, impact = VersionKind.IMPACT, body.pop("impact_version"), ImpactFigures(**body)
+        case _:
+            raise TypeError(f"a {type(fact).__name__} is no version of a part of a proposal")
+    return Version(
+        ProposalId(event.stream_id),
+        kind,
+        number,
+        event.occurred_at,
+        recorded_at(event),
+        event.position,
+        event.actor.member_id,
+        case,
+        estimate,
+        impact,
+        provenance(event),
+    )

@@ -9,8 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from projections.audit.tables import VERSIONS
-from projections.audit.version_structs import Version, VersionKind
+from projections.audit.version_structs import KINDS, RECORDED, Version, VersionKind, version_of
 from projections.conditions import Conditions, Connection, Teams, rows
 
 
@@ -58,16 +57,16 @@ async def compared(
 ) -> Comparison | None:
     """This will compare two versions; None: the proposal, or one of them, is not there or may not be seen."""
     where = Conditions(as_of)
-    where.add(f"{where.stands('v')} AND {where.stands('p')}").among("p.team_id", "visible", teams)
-    where.add("v.proposal_id = %(proposal)s AND v.kind = %(kind)s", proposal=proposal_id, kind=kind.value)
-    where.add("v.version = ANY(%(numbers)s)", numbers=list(numbers))
+    where.add(where.stands("p")).add("p.proposal_id = %(proposal)s", proposal=proposal_id)
+    where.among("p.team_id", "visible", teams).given("e.position <= %(as_of)s", as_of=as_of)
+    where.among("e.topic", "topics", [topic for topic, of in KINDS.items() if of is kind])
     found = await rows(
         connection,
-        "SELECT v.doc FROM views.audit_versions AS v JOIN views.audit_proposals AS p USING (proposal_id) "
-        f"WHERE {where}",
+        f"SELECT {RECORDED} FROM views.audit_proposals AS p JOIN ledger.events AS e ON e.stream_id = p.proposal_id"
+        f" WHERE {where} ORDER BY e.version",
         where.values,
     )
-    by_number = {version.version: version for version in (VERSIONS.decode(doc) for (doc,) in found)}
+    by_number = {version.version: version for version in (version_of(*row) for row in found)}
     if not set(numbers) <= by_number.keys():
         return None
     before, after = (by_number[number] for number in numbers)

@@ -44,15 +44,15 @@ class Expectation(Struct, frozen=True, array_like=True, gc=False):
     @property
     def ratio(self) -> float | None:
         """This will give actual ÷ expected days once the work is complete; None where either is not known."""
-        expected = self.expected
-        if self.actual_days is None or self.completed_at is None or not expected:
+        if self.actual_days is None or self.completed_at is None:
             return None
-        return float(self.actual_days) / expected
+        expected = self.expected
+        return float(self.actual_days) / expected if expected else None
 
     @property
     def covered(self) -> bool | None:
         """This will say whether the actual days fell between optimistic and pessimistic; None where that can't be said."""
-        if self.ratio is None or self.optimistic is None or self.pessimistic is None or self.actual_days is None:
+        if self.actual_days is None or self.optimistic is None or self.pessimistic is None or self.ratio is None:
             return None
         return self.optimistic <= self.actual_days <= self.pessimistic
 
