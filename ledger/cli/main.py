@@ -26,6 +26,7 @@ VERBS = {
     "receipt": ("receipt", "receipt"),
     "export": ("export", "export"),
     "redact": ("redact", "redact"),
+    "simulate": ("simulate", "simulate_"),
     "schema": ("schema", "schema"),
 }
 
@@ -33,6 +34,7 @@ click.rich_click.COMMAND_GROUPS = {
     "decision-ledger": [
         {"name": "Run it", "commands": ["demo", "serve", "project"]},
         {"name": "Keep it", "commands": ["migrate", "import", "export", "rebuild", "token", "schema"]},
+        {"name": "Look back", "commands": ["simulate"]},
         {"name": "Prove it", "commands": ["seal", "verify", "receipt", "redact"]},
     ]
 }

@@ -69,14 +69,15 @@ def _in_order(table: Candidates, order: Ints, left: int, taken: set[int], first:
             open_rows = order[np.array(is_open, dtype=bool)]
         elif chosen:
             return chosen
-        more, left = _greedy(open_rows, table.cost[open_rows], left, first and not chosen, quarters(table.capacity))
+        more, left = greedy(open_rows, table.cost[open_rows], left, first and not chosen, quarters(table.capacity))
         chosen += more
         taken = taken | set(more)
         if not more or not waits_for:
             return chosen
 
 
-def _greedy(order: Ints, cost: Ints, left: int, first: bool, whole: int) -> tuple[list[int], int]:
+def greedy(order: Ints, cost: Ints, left: int, first: bool, whole: int) -> tuple[list[int], int]:
+    """This will take what fits, in order, and give it with what is left; below 0 where the first one is larger than the `whole`."""
     chosen: list[int] = []
     if first and len(order) and left > 0 and cost[0] > whole:
         return [int(order[0])], left - int(cost[0])

@@ -13,6 +13,7 @@ from ledger.ranking import FEATURES
 from ledger.replay.backtest import lay_out, run
 from ledger.replay.history import History, micros
 from ledger.replay.outcomes import Outcomes
+from ledger.replay.quick import Quick
 from ledger.replay.report import rounded
 from ledger.replay.scenario import Method, PolicyChoice, Scenario, ScenarioError, checked
 from ledger.replay.scoring import waits
@@ -137,9 +138,13 @@ def _tried(history: History, scenario: Scenario, policies: Sequence[PolicyChoice
     seen = lay_out(history, scenario)
     outcomes = Outcomes(seen)
     actual = float(outcomes.path(outcomes.deliveries(None)).net[-1])
-    found = []
+    found: list[Tried] = []
+    quick: Quick | None = None
     for choice in policies:
-        replayed = run(seen, scenario, choice, digests=False)
+        is_quick = Quick.fits(seen, scenario, choice)
+        if is_quick and quick is None:
+            quick = Quick(seen, scenario)
+        replayed = quick.run(choice) if quick and is_quick else run(seen, scenario, choice, digests=False)
         net = float(outcomes.path(outcomes.deliveries(replayed)).net[-1])
         waited = waits(outcomes, replayed)
         found.append(Tried(choice, rounded(net), rounded(net - actual), waited.longest, waited.median))

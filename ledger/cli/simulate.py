@@ -1,0 +1,196 @@
+"""`decision-ledger simulate`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import rich_click as click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ledger.cli.running import USAGE, Failed, as_json, console, database
+from ledger.replay import (
+    Check,
+    PolicyChoice,
+    Report,
+    Result,
+    Scenario,
+    ScenarioError,
+    SchedulerError,
+    executor,
+    load,
+    read,
+    simulate,
+)
+from ledger.replay.plotting import PlotError, plot
+from ledger.settings import Settings
+
+#: Tried where no scenario and no policy is named.
+TRIED = ("MOMENTUM", "CD3", "WSJF", "RICE", "KNAPSACK", "FIFO", "RANDOM", "NOTHING")
+FLIPS_SHOWN = 12
+TITLE_WIDTH = 44
+
+
+@click.command("simulate")
+@click.argument("scenario", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--policy", "policies", multiple=True, help="A policy, or module:function; instead of the scenario's.")
+@click.option("--team", "teams", multiple=True, help="A team's name or id; instead of the scenario's.")
+@click.option("--every-days", type=int, help="A review every so many days, instead of those that were.")
+@click.option("--runs", type=int, help="Draws that say how sure each flip is.")
+@click.option(
+    "--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw curves and flips: .svg or .png."
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the whole report: JSON, the same bytes for the same inputs.",
+)
+@click.option("--processes", type=click.IntRange(1, 256), help="Processes for the draws; default: this one alone.")
+@click.option("--scheduler", help="A Dask scheduler's address for the draws, such as tcp://host:8786.")
+@as_json
+def simulate_(
+    scenario: Path | None,
+    policies: tuple[str, ...],
+    teams: tuple[str, ...],
+    every_days: int | None,
+    runs: int | None,
+    picture: Path | None,
+    out: Path | None,
+    processes: int | None,
+    scheduler: str | None,
+    json: bool,
+) -> None:
+    """Replay history under another prioritisation, with only what was known at each review.
+
+    SCENARIO is a small TOML or JSON file; without one, eight policies are tried on all reviews. Exits 1 if a policy peeked ahead.
+
+    \b
+    decision-ledger simulate
+    decision-ledger simulate scenario.toml --plot out.svg
+    decision-ledger simulate --policy CD3 --policy my.module:policy --team Checkout --json
+    """
+    try:
+        wanted = _wanted(scenario, policies, teams, every_days, runs)
+        settings = Settings.from_environment()
+        workers = executor(processes, scheduler) if processes or scheduler else nullcontext()
+        with database(settings, migrated=True) as url, _bars(json) as moved, workers as pool:
+            history = load(url, settings.data_dir / "replay", lambda done, total: moved("Reading the log", done, total))
+            report = simulate(history, wanted, executor=pool, progress=moved)
+        if picture is not None:
+            plot(report, picture)
+    except ScenarioError as error:
+        raise Failed(f"The scenario can't be run. {error}", USAGE) from error
+    except (SchedulerError, PlotError) as error:
+        raise Failed(str(error), USAGE) from error
+    if out is not None:
+        out.write_bytes(report.encoded())
+    if json:
+        click.echo(report.encoded().decode())
+    else:
+        _show(report)
+    if any(result.hindsight_check is Check.FAILED for result in report.results):
+        raise SystemExit(1)
+
+
+def _wanted(
+    path: Path | None, policies: tuple[str, ...], teams: tuple[str, ...], every_days: int | None, runs: int | None
+) -> Scenario:
+    from msgspec.structs import replace  # noqa: PLC0415
+
+    scenario = Scenario(tuple(PolicyChoice(name) for name in TRIED)) if path is None else read(path)
+    if policies:
+        scenario = replace(scenario, policies=tuple(PolicyChoice(name) for name in policies))
+    if teams:
+        scenario = replace(scenario, teams=teams)
+    if every_days is not None:
+        scenario = replace(scenario, every_days=every_days)
+    return scenario if runs is None else replace(scenario, runs=runs)
+
+
+@contextmanager
+def _bars(json: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """This will show a bar for each thing that is being done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=json or not console.is_terminal) as bar:
+        tasks: dict[str, object] = {}
+
+        def move(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield move
+
+
+def _show(report: Report) -> None:
+    screen = Console()
+    screen.print(
+        f"{report.scenario.name or 'Replay'}: {', '.join(report.teams)}, {report.reviews} reviews from "
+        f"{report.first_review:%Y-%m-%d} to {report.last_review:%Y-%m-%d}, facts 1 to {report.last_position}.",
+        highlight=False,
+    )
+    table = Table(
+        caption="Hours are engineer-hours by the end of the log; low and high where worth is imputed.",
+        caption_justify="left",
+    )
+    for heading in (
+        "policy",
+        "net hours",
+        "low … high",
+        "gain",
+        "regret",
+        "yes",
+        "used days",
+        "wait, median … longest",
+        "starved",
+        "flips",
+        "hindsight",
+    ):
+        table.add_column(heading, justify="left" if heading in ("policy", "hindsight") else "right")
+    table.add_row(*_row(report.actual, "what was done"), end_section=True)
+    for result in report.results:
+        table.add_row(*_row(result, result.policy.name))
+    screen.print(table)
+    _show_flips(screen, report)
+    screen.print(f"Digest {report.digest}", highlight=False)
+
+
+def _row(result: Result, name: str) -> tuple[str, ...]:
+    net, waits = result.net_hours, result.waits
+    return (
+        name,
+        f"{net.likely:,.0f}",
+        f"{net.low:,.0f} … {net.high:,.0f}",
+        f"{result.gain_hours:+,.0f}",
+        "" if result.regret_hours is None else f"{result.regret_hours:,.0f}",
+        str(result.chosen),
+        f"{result.used_days:,.0f} of {result.capacity_days:,.0f}",
+        "" if waits.median is None else f"{waits.median:,.0f} … {waits.longest:,.0f} days",
+        str(result.starved_count),
+        str(result.flips_count),
+        result.hindsight_check.value.lower().replace("_", " "),
+    )
+
+
+def _show_flips(screen: Console, report: Report) -> None:
+    best = max(report.results, key=lambda result: result.gain_hours)
+    if not best.flips:
+        return
+    table = Table(title=f"What {best.policy.name} would have decided otherwise", title_justify="left")
+    for heading in ("review", "item", "was", "would be", "rank", "score (cut)", "adds, hours", "survives"):
+        table.add_column(heading, justify="left" if heading in ("item", "was", "would be") else "right")
+    for flip in best.flips[:FLIPS_SHOWN]:
+        table.add_row(
+            f"{flip.team} {flip.of_team}",
+            flip.title[:TITLE_WIDTH],
+            flip.actual.lower().replace("_", " "),
+            flip.simulated.value.lower(),
+            "" if flip.rank is None else str(flip.rank),
+            "" if flip.score is None else f"{flip.score:.3g} ({'' if flip.cut is None else f'{flip.cut:.3g}'})",
+            "" if flip.contribution is None else f"{flip.contribution:+,.0f}",
+            "" if flip.survives is None else f"{flip.survives:.0%}",
+        )
+    screen.print(table)
+    if best.flips_count > FLIPS_SHOWN:
+        screen.print(f"… and {best.flips_count - FLIPS_SHOWN} more: see --json or --out.")
