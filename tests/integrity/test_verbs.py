@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +18,8 @@ from ledger.directory.members import Person
 from ledger.events.proposal import ProposalSubmitted
 from ledger.events.team import MemberJoined, RoleGranted, TeamFormed
 from ledger.store.application import Ledger
+from ledger.store.integrity.cosignature import Witness
+from ledger.store.integrity.note import Signer, Verifier
 from ledger.store.migrations import migrate
 from ledger.values import ORGANISATION, MemberId, Role, TeamId
 from tests.integrity.conftest import FACTS, do
@@ -111,6 +114,21 @@ def test_a_checkpoint_that_was_rewritten_is_said_to_be(run: Run, tmp_path: Path)
     assert found.returncode == 1
     assert "The checkpoint does not hold" in found.stderr
     assert run("verify", "--checkpoint", note).returncode == 2
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_witness_s_cosignature_is_taken_over_and_asked_for(run: Run, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    assert run("seal", "--once", "--folder", outside).returncode == 0
+    log = Verifier.parse((outside / "log.key").read_text())
+    witness = Witness(Signer.generate("witness.example"), log)
+    asked = ("verify", "--folder", outside, "--witness", str(witness.verifier))
+    assert "witness.example did not cosign it" in run(*asked).stderr
+    note = tmp_path / "note"
+    note.write_text(witness.cosign((outside / "checkpoint").read_text(), [], datetime.now(UTC)))
+    taken = run("seal", "--folder", outside, "--cosigned", note, "--witness", str(witness.verifier))
+    assert taken.returncode == 0, taken.stderr
+    assert run(*asked).returncode == 0
 
 
 def test_a_private_key_that_others_may_read_is_not_used(run: Run, tmp_path: Path) -> None:
