@@ -118,7 +118,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with running(url, settings.pool_size, follow=follow) as found:
+        async with running(url, settings.pool_size, settings.wait_s, follow=follow) as found:
             parts.append(found)
             yield
             parts.clear()
@@ -128,7 +128,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
 
 
 @asynccontextmanager
-async def running(url: str, pool_size: int, *, follow: bool) -> AsyncIterator[Parts]:
+async def running(url: str, pool_size: int, wait_s: float, *, follow: bool) -> AsyncIterator[Parts]:
     """This will bring up what a process needs, and take it down again in the opposite order."""
     async with AsyncExitStack() as stack:
         ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size))
@@ -146,7 +146,7 @@ async def running(url: str, pool_size: int, *, follow: bool) -> AsyncIterator[Pa
         candidates = ViewCandidates(url)
         stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
         handlers = Handlers(ledger, candidates)
-        yield Parts(Resources(reads, handlers.handle, anyio.CapacityLimiter(pool_size)), directory)
+        yield Parts(Resources(reads, handlers.handle, anyio.CapacityLimiter(pool_size), wait_s), directory)
 
 
 def begin(ledger: Ledger) -> None:
@@ -278,6 +278,7 @@ def _environment(settings: Settings, follow: bool) -> dict[str, str]:
         "LEDGER_DATA_DIR": str(settings.data_dir),
         "LEDGER_POOL_SIZE": str(settings.pool_size),
         "LEDGER_TOKEN_PEPPER": settings.pepper().hex(),
+        "LEDGER_WAIT_S": str(settings.wait_s),
         "LEDGER_LOG_LEVEL": settings.log_level,
         "LEDGER_SEAL_FOLDER": str(settings.seal_folder or ""),
         FOLLOW: "yes" if follow else "no",

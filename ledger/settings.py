@@ -18,6 +18,7 @@ PEPPER_FILE = "token-pepper"
 WORKERS_MAX = 64
 POOL_SIZE_MAX = 200
 PORT_MAX = 65_535
+WAIT_S_MAX = 25
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: Of root, whose home nobody else may enter: the embedded server runs as another user.
 DATA_DIR_OF_ROOT = Path("/var/lib/decision-ledger")
@@ -41,6 +42,8 @@ class Settings:
     workers: int = 1
     #: Connections per process.
     pool_size: int = 4
+    #: Longest that a query waits for its view to get to the position that it asks for, in seconds.
+    wait_s: int = 2
     #: Does `serve` follow the facts itself? Not where a follower runs beside it.
     follow: bool = True
     #: 32 secret bytes; None: kept in a file under `data_dir`.
@@ -74,6 +77,7 @@ class Settings:
             port=read("LEDGER_PORT", _number(0, PORT_MAX), cls.port),
             workers=read("LEDGER_WORKERS", _number(1, WORKERS_MAX), cls.workers),
             pool_size=read("LEDGER_POOL_SIZE", _number(1, POOL_SIZE_MAX), cls.pool_size),
+            wait_s=read("LEDGER_WAIT_S", _number(1, WAIT_S_MAX), cls.wait_s),
             follow=read("LEDGER_FOLLOW", _yes_or_no, cls.follow),
             token_pepper=read("LEDGER_TOKEN_PEPPER", _pepper, None),
             log_level=read("LEDGER_LOG_LEVEL", _log_level, cls.log_level),

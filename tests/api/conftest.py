@@ -131,7 +131,7 @@ def served(app: Litestar, settings: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(database_url=database_url, data_dir=tmp_path, token_pepper=PEPPER, pool_size=4)
+    return Settings(database_url=database_url, data_dir=tmp_path, token_pepper=PEPPER, pool_size=4, wait_s=5)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def positions(api: Api, *asked: AsOf | None) -> list[int | None]:
     """What each means for the view `teams`, in the application's own pools."""
 
     async def find() -> list[int | None]:
-        async with running(api.database_url, 2, follow=True) as parts:
+        async with running(api.database_url, 2, 5, follow=True) as parts:
             viewer = Viewer(MemberId(uuid4()), "tests", {})
             return [await Context(viewer, parts.resources).position("teams", one) for one in asked]
 

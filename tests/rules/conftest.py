@@ -22,7 +22,7 @@ def town(
     """A real uvicorn on a real socket, over a database that no other folder's tests use."""
     with databases.database(server, _admin, template) as url:
         folder = tmp_path_factory.mktemp("rules")
-        settings = Settings(database_url=url, data_dir=folder, token_pepper=PEPPER, pool_size=4)
+        settings = Settings(database_url=url, data_dir=folder, token_pepper=PEPPER, pool_size=4, wait_s=20)
         with (
             served(create_app(settings), settings) as base_url,
             Ledger(url) as ledger,
