@@ -157,14 +157,16 @@ def _column(
     return map(careful, values)
 
 
-def copy_statement(table: Table[Any], schema: str, *, freeze: bool = False) -> sql.Composed:
+@lru_cache  # composing it takes as long as running it for a few rows
+def copy_statement(table: Table[Any], schema: str, *, freeze: bool = False) -> bytes:
     """This will give the COPY that takes what the packer makes; `freeze` where the table was made in this transaction."""
     names = [column.name for column in table.columns] + ["valid_from", "valid_to", "doc"]
-    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary{})").format(
+    composed = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary{})").format(
         sql.Identifier(schema, table.name),
         sql.SQL(", ").join(map(sql.Identifier, names)),
         sql.SQL(", FREEZE" if freeze else ""),
     )
+    return composed.as_bytes()
 
 
 def whole(body: bytes) -> bytes:

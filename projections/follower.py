@@ -1,4 +1,6 @@
-"""The one loop that keeps the views up to date: batches of whole commands, each view's rows and its position in one transaction.
+"""The one loop that keeps the views up to date: batches of whole commands, the views' rows and their positions in one transaction.
+
+Views that stand at the same position go on together; where that fails each goes on alone, so that a fault stops one view only.
 
 Any number of followers may run on one database; the one that holds the advisory lock leads and the others are hot spares. The lock
 belongs to the connection that writes, so that a follower that has lost it can't write either.
@@ -15,7 +17,7 @@ from psycopg import Connection
 
 from ledger.events.envelope import Event
 from projections import schema
-from projections.log import Log, commands, streams
+from projections.log import Log, commands
 from projections.projector import PoisonFact, View
 from projections.rebuild import rebuild
 from projections.storing import Storing
@@ -37,6 +39,9 @@ INSERT INTO views.leader (backend, since, beat_at) VALUES (pg_backend_pid(), clo
 ON CONFLICT (one_row) DO UPDATE SET beat_at = EXCLUDED.beat_at, backend = EXCLUDED.backend,
     since = CASE WHEN views.leader.backend = EXCLUDED.backend THEN views.leader.since ELSE EXCLUDED.since END
 """
+#: The rows are always locked in the same order.
+_HOLD = "SELECT view, position, definition FROM views.positions WHERE view = ANY(%s) ORDER BY view FOR UPDATE"
+_ADVANCE = "UPDATE views.positions SET position = %s, updated_at = clock_timestamp() WHERE view = ANY(%s)"
 
 
 class Follower:
@@ -152,52 +157,59 @@ class Follower:
 
     def _round(self, connection: Connection[Any]) -> bool:
         """This will bring each view on by one batch; False when there was nothing to do."""
-        pages: dict[int, list[Event]] = {}
+        abreast: dict[int, list[View]] = {}
         for name, view in self._views.items():
-            if name in self.faults or self._stopping.is_set():
-                continue
-            after = self.positions[name]
-            page = pages.get(after)
-            if page is None:
-                page = pages[after] = commands(self._log, after, self._batch)
+            if name not in self.faults:
+                abreast.setdefault(self.positions[name], []).append(view)
+        moved = False
+        for after, views in abreast.items():
+            page = [] if self._stopping.is_set() else commands(self._log, after, self._batch)
             if page:
-                self._advance(connection, view, page)
-        return any(pages.values())
+                moved = True
+                self._advance(connection, views, page)
+        return moved
 
-    def _advance(self, connection: Connection[Any], view: View, events: Sequence[Event]) -> None:
+    def _advance(self, connection: Connection[Any], views: Sequence[View], events: Sequence[Event]) -> None:
         try:
-            self._store(connection, view, events)
+            self._store(connection, views, events)
         except (psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except Exception as error:
+            if len(views) > 1:  # which of them is at fault shows when each goes alone
+                for view in views:
+                    self._advance(connection, [view], events)
+                return
+            (view,) = views
             parts = _split(events, error)
             if parts is None:
                 self._fault(connection, view, events[0].position, error)
             for part in parts or ():
                 if view.name not in self.faults:
-                    self._advance(connection, view, part)
+                    self._advance(connection, views, part)
 
-    def _store(self, connection: Connection[Any], view: View, events: Sequence[Event]) -> None:
-        storing = self._storing[view.name]
+    def _store(self, connection: Connection[Any], views: Sequence[View], events: Sequence[Event]) -> None:
+        """This will store the batch in all the views or in none; a view that none of its facts concerns costs nothing more."""
+        reached: dict[str, int] = {}
         with connection.transaction():
-            row = connection.execute(
-                "SELECT position, definition FROM views.positions WHERE view = %s FOR UPDATE", [view.name]
-            ).fetchone()
-            stored, definition = row or (0, "")
-            if definition != view.definition:
-                self.faults[view.name] = "Another version of the program has built it."
-            # A build that was switched in meanwhile stands elsewhere than this follower thought.
-            elif stored == events[0].position - 1:
-                rows = storing.rows(connection, streams(events))
-                view.fold(rows, events)
-                storing.write(connection, rows)
-                stored = events[-1].position
-                connection.execute(
-                    "UPDATE views.positions SET position = %s, updated_at = clock_timestamp() WHERE view = %s",
-                    [stored, view.name],
-                )
+            stored = {
+                name: (position, definition)
+                for name, position, definition in connection.execute(_HOLD, [[view.name for view in views]])
+            }
+            advanced = []
+            for view in views:
+                position, definition = stored.get(view.name, (0, ""))
+                reached[view.name] = position
+                if definition != view.definition:
+                    self.faults[view.name] = "Another version of the program has built it."
+                # A build that was switched in meanwhile stands elsewhere than this follower thought.
+                elif position == events[0].position - 1:
+                    self._storing[view.name].store(connection, events)
+                    advanced.append(view.name)
+            if advanced:
+                connection.execute(_ADVANCE, [events[-1].position, advanced])
+        reached |= dict.fromkeys(advanced, events[-1].position)
         with self._moved:
-            self.positions[view.name] = stored
+            self.positions |= reached
             self._moved.notify_all()
 
     def _fault(self, connection: Connection[Any], view: View, position: int, error: Exception) -> None:

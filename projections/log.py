@@ -1,8 +1,6 @@
 """The ledger's log as the views read it: whole commands, in order of position."""
 
-from collections.abc import Sequence
 from typing import Protocol
-from uuid import UUID
 
 from ledger.events.envelope import Event
 
@@ -33,8 +31,3 @@ def commands(log: Log, after: int, limit: int) -> list[Event]:
         if whole:
             return events[:whole]
         limit *= 2
-
-
-def streams(events: Sequence[Event]) -> dict[UUID, None]:
-    """This will give the streams of the events, each once."""
-    return dict.fromkeys(event.stream_id for event in events)

@@ -23,6 +23,7 @@ strings, numbers, tuples and structs of them are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -68,7 +69,7 @@ class View:
         self.version = version
         self.weight = weight
 
-    @property
+    @cached_property
     def definition(self) -> str:
         """This will give what must stay equal for the stored rows to be this view's: its version and its tables' definitions."""
         return ":".join([str(self.version), *(table.definition[:16] for table in self.tables)])
@@ -95,15 +96,15 @@ class Fold:
     def __call__(self, events: Sequence[Event]) -> None:
         """This will fold whole commands, in order of position. Raises PoisonFact for the first that can't be."""
         on, all_rows = self._on, self._rows
-        command_id = event = rows = None
-        position = 0
+        event = rows = None
+        command = position = 0
         try:
             for event in events:
-                if event.command_id != command_id:
+                if event.command_id.int != command:  # an integer, since UUIDs compare in Python
                     for rows in all_rows:
                         if rows.touched:
                             rows.settle(position)
-                    command_id = event.command_id
+                    command = event.command_id.int
                 position = event.position
                 fact = event.fact
                 for projector, rows in on.get(type(fact), ()):

@@ -19,7 +19,7 @@ from ledger.events.envelope import Event
 from projections import schema
 from projections.building import Build, Cancelled, Progress, Report, fold_apart
 from projections.copying import copy_statement, packer, whole
-from projections.log import Log, commands, streams
+from projections.log import Log, commands
 from projections.projector import Fold, View
 from projections.rows import Rows
 from projections.storing import Storing
@@ -164,7 +164,7 @@ class _Copier:
 
     def _copy(self, connection: Connection[Any]) -> None:
         connection.execute("SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL synchronous_commit = off")
-        statements: dict[Table[Any], sql.Composed] = {}
+        statements: dict[Table[Any], bytes] = {}
         for view in self._views:
             schema.make_tables(connection, view, self._build)
             statements |= {table: copy_statement(table, self._build, freeze=True) for table in view.tables}
@@ -203,9 +203,7 @@ def _follow(connection: Connection[Any], log: Log, storing: Storing, position: i
     events = commands(log, position, LAST_FACTS)
     if not events:
         return position
-    rows = storing.rows(connection, streams(events))
-    storing.view.fold(rows, events)
-    storing.write(connection, rows)
+    storing.store(connection, events)
     return events[-1].position
 
 

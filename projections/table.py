@@ -1,6 +1,7 @@
 """What a view's table looks like: a row struct, its key, and the few attributes that are real columns."""
 
 from collections.abc import Callable
+from functools import cached_property
 from hashlib import sha256
 from operator import attrgetter
 from typing import Any, Generic, Literal, TypeVar
@@ -110,7 +111,7 @@ class Table(Generic[R]):
             return (UUID(int=inner),)
         return inner if len(self.key) > 1 else (inner,)
 
-    @property
+    @cached_property  # the schema of a row takes milliseconds to write out
     def definition(self) -> str:
         """This will give a hash, hexadecimal, of all that decides what is stored for a row."""
         schema = msgspec.json.encode(msgspec.json.schema(self.row), order="deterministic")

@@ -180,5 +180,5 @@ VIEW = View(
         **AROUND,
         **FOLLOWED,
     },
-    weight=6,
+    weight=5,
 )

@@ -173,4 +173,4 @@ ON: dict[type[Struct], Projector] = {
     ProposalReopened: reopened,
 }
 
-VIEW = View("backlog", TABLES, ON | ANSWERS, weight=8)
+VIEW = View("backlog", TABLES, ON | ANSWERS, weight=12)

@@ -130,5 +130,5 @@ VIEW = View(
         BenefitMeasured: benefit_measured,
         RiskMaterialised: risk_materialised,
     },
-    weight=2,
+    weight=3,
 )

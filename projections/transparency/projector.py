@@ -326,5 +326,5 @@ VIEW = View(
         CadenceSet: cadence_set,
         ServiceLevelSet: service_level_set,
     },
-    weight=4,
+    weight=7,
 )
