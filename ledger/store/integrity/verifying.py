@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from os import cpu_count
@@ -68,9 +69,10 @@ def verify(
         end = max(head, reading.last(connection))
         mark = checkpoint.size if checkpoint else 0
         joined = Joined()
-        for stretch in _stretches(url, connection, end, mark, processes, progress):
-            if joined.add(stretch):
-                break
+        with _without_collector():
+            for stretch in _stretches(url, connection, end, mark, processes, progress):
+                if joined.add(stretch):
+                    break
         fault = joined.fault or _unsaid(connection, joined, end) or _end(joined, head, end)
         fault = fault or against(joined, checkpoint, kept, partial(reading.leaves, connection))
         if fault is None and (at := reading.command_at_fault(connection, head)):
@@ -171,9 +173,20 @@ def _stretches(
 
 def stretch_of(url: str, first: int, last: int, mark: int) -> Stretch:
     """This will check a run of facts in a process of its own."""
-    gc.disable()  # it would look at each page's rows again and again, and there are no cycles
-    with reading.reader(url) as connection:
+    with reading.reader(url) as connection, _without_collector():
         return _checked(connection, first, last, mark, lambda _: None)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """The collector would look at each page's rows again and again, and there are no cycles."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _checked(connection: Connection, first: int, last: int, mark: int, moved: Callable[[int], None]) -> Stretch:
