@@ -1,31 +1,31 @@
 """The first time through: lines are checked, and the domain decides each of them whole."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from types import TracebackType
+from typing import Self
 from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.domain.imported import decide_import
-from ledger.domain.proposal.evolving import evolve
-from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.domain.source_fact import ImportingTeam
 from ledger.events import Event
 from ledger.events.team import TeamFormed
 from ledger.importing.counting import Counting
+from ledger.importing.deciding_line import decided
+from ledger.importing.drafting import Draft, Drafts
 from ledger.importing.form import read, refused
 from ledger.importing.lines import LINE_BYTES_MAX, Line
-from ledger.importing.naming import IMPORTER, Names
-from ledger.importing.record import Entry, Record, conflicting, ids, record
-from ledger.importing.staging import Staged, Staging, encoded, rows
+from ledger.importing.naming import Names
+from ledger.importing.record import Record, ids, record
+from ledger.importing.staging import Staging, rows
 from ledger.store.application import Ledger
-from ledger.values import Actor, MemberId, Role
+from ledger.values import MemberId
 
 #: Most sources in one file: each has a team of its own.
 SOURCES_MAX = 1_000
-
-_ACTOR = Actor(IMPORTER, Role.INTEGRATOR)
 
 
 class SourceTeam(Struct):
@@ -53,38 +53,75 @@ class Deciding:
         self._staging = staging
         self._counting = counting
         self._teams: dict[str, SourceTeam] = {}
+        #: Puts what was decided last into the table, while the next lines are read and decided.
+        self._copier = ThreadPoolExecutor(1, thread_name_prefix="import-stage")
+        self._copied: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._copier.shutdown()
+
+    def finish(self) -> None:
+        """This will wait until all that was decided is in the table. Raises psycopg.OperationalError."""
+        copied, self._copied = self._copied, None
+        if copied is not None:
+            copied.result()
 
     def teams(self) -> list[SourceTeam]:
         """This will give the teams that the ledger does not have yet."""
         return [team for team in self._teams.values() if team.is_new and team.since is not None]
 
-    def decide(self, chunk: Sequence[Line]) -> None:
-        """This will stage what the lines of a chunk say, and count those that can't be."""
-        if not chunk:
-            return
+    def importing_teams(self) -> dict[str, ImportingTeam]:
+        """This will give the teams of the sources that were met so far, by the sources' names."""
+        return {system: team.team for system, team in self._teams.items()}
+
+    def decide(self, chunk: Sequence[Line], drafts: Drafts | None = None) -> bool:
+        """This will stage what the lines of a chunk say, and count those that can't be. False: a draft was of no use."""
         with self._counting.timed("decode"):
-            read_lines = self._read(chunk)
+            read_lines = self._read(chunk, drafts or [None] * len(chunk))
         with self._counting.timed("order"):
             found = self._unrepeated(read_lines)
-            known = self._staging.known([c for _, r in found for c in (r.entries[0].command_id,)])
-            again = [r for _, r in found if r.entries[0].command_id in known]
+            known = self._staging.known([one.first_command for _, one in found])
+        mistaken = {number for number, one in found if isinstance(one, Draft) and one.first_command in known}
+        if mistaken:
+            with self._counting.timed("decode"):
+                redone = dict(self._read([line for line in chunk if line.number in mistaken], [None] * len(mistaken)))
+                self._counting.lines -= len(mistaken)
+                found = [(number, redone.get(number, one)) for number, one in found]
+        with self._counting.timed("order"):
+            again = [one for _, one in found if isinstance(one, Record) and one.first_command in known]
             known.update(self._staging.known([command_id for r in again for command_id in ids(r)]) if again else {})
             begun = [r.proposal_id for r in again if any(c not in known for c in ids(r))]
             streams = self._ledger.streams(begun) if begun else {}
         chosen = _Chosen()
         with self._counting.timed("decide"):
             for number, one in found:
-                self._line(number, one, known, streams.get(one.proposal_id, []), chosen)
+                if isinstance(one, Draft):
+                    self._stageable(one, one.entry_count, one.earliest, one.rows, chosen)
+                else:
+                    self._line(number, one, known, streams.get(one.proposal_id, []), chosen)
         with self._counting.timed("order"):
+            self.finish()
             if chosen.rows:
-                self._staging.add_people(chosen.people)
-                self._staging.copy(chosen.rows)
+                self._copied = self._copier.submit(self._stage, chosen)
         self._counting.reading(chunk[-1].end)
+        return not mistaken
 
-    def _read(self, chunk: Sequence[Line]) -> list[tuple[int, Record]]:
-        found: list[tuple[int, Record]] = []
-        for line in chunk:
+    def _stage(self, chosen: _Chosen) -> None:
+        self._staging.add_people(chosen.people)
+        self._staging.copy(chosen.rows)
+
+    def _read(self, chunk: Sequence[Line], drafts: Drafts) -> list[tuple[int, Record | Draft]]:
+        found: list[tuple[int, Record | Draft]] = []
+        for line, draft in zip(chunk, drafts, strict=True):
             self._counting.lines += 1
+            if draft is not None:
+                found.append((line.number, draft))
+                continue
             external_id = None
             try:
                 if line.content is None:
@@ -112,7 +149,7 @@ class Deciding:
             )
         return team
 
-    def _unrepeated(self, found: list[tuple[int, Record]]) -> list[tuple[int, Record]]:
+    def _unrepeated(self, found: list[tuple[int, Record | Draft]]) -> list[tuple[int, Record | Draft]]:
         """This will leave out the lines whose proposal another line of the file has."""
         first = self._staging.first_lines([(one.proposal_id, number) for number, one in found])
         kept = []
@@ -131,71 +168,21 @@ class Deciding:
     def _line(self, number: int, one: Record, known: dict[UUID, bytes], events: list[Event], chosen: _Chosen) -> None:
         team = self._teams[one.names.system]
         try:
-            staged = _decided(one, team.team, known, events)
+            staged = decided(one, team.team, known, events)
         except Rejected as rejected:
             self._counting.bad(number, rejected, one.external_id)
             return
         except RecursionError:
             self._counting.bad(number, refused("It is nested too deeply. Flatten it."), one.external_id)
             return
-        self._counting.proposals += 1
-        self._counting.facts_staged += len(staged)
         self._counting.facts_known += len(one.entries) - len(staged)
-        earliest = one.entries[0].known
+        self._stageable(one, len(staged), one.entries[0].known, rows(number, staged), chosen)
+
+    def _stageable(self, one: Record | Draft, count: int, earliest: datetime, staged: bytes, chosen: _Chosen) -> None:
+        team = self._teams[one.system]
+        self._counting.proposals += 1
+        self._counting.facts_staged += count
         team.since = earliest if team.since is None else min(team.since, earliest)
         if staged:
             chosen.people.update(one.people)
-            chosen.rows.append(rows(number, staged))
-
-
-def _decided(one: Record, team: ImportingTeam, known: dict[UUID, bytes], events: list[Event]) -> list[Staged]:
-    """This will decide the facts of a line that the ledger does not have, after those that it has. Raises Rejected."""
-    state: ProposalState | None = None
-    for event in events:
-        state = evolve(state, event)
-    version = len(events)
-    staged: list[Staged] = []
-    for entry in one.entries:
-        recorded = known.get(entry.command_id)
-        if recorded is not None:
-            if recorded != entry.content_hash:
-                raise conflicting(entry)
-            continue
-        try:
-            facts = decide_import(state, entry.fact, team)
-        except Rejected as rejected:
-            where = entry.source.external_id.rpartition("#")[2]
-            raise Rejected(rejected.code, f"fact {where}: {rejected.message}", *rejected.path) from None
-        for index, fact in enumerate(facts):
-            state = evolve(state, _event(one, entry, version + index + 1, fact))
-        staged.append(
-            Staged(
-                entry.command_id,
-                entry.content_hash,
-                one.proposal_id,
-                version + 1,
-                entry.known,
-                entry.occurred_at,
-                entry.source,
-                [encoded(fact) for fact in facts],
-            )
-        )
-        version += len(facts)
-    return staged
-
-
-def _event(one: Record, entry: Entry, version: int, fact: Struct) -> Event:
-    """This will give a fact the envelope that folding asks for; its id is given when it is appended."""
-    command_id = entry.command_id
-    return Event(
-        command_id,
-        one.proposal_id,
-        version,
-        entry.occurred_at,
-        _ACTOR,
-        command_id,
-        command_id,
-        fact,
-        None,
-        entry.source,
-    )
+            chosen.rows.append(staged)

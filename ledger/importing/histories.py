@@ -13,6 +13,7 @@ from time import perf_counter
 from ledger.importing.appending import append_in_order
 from ledger.importing.counting import Counting
 from ledger.importing.deciding import Deciding
+from ledger.importing.drafting import Drafting
 from ledger.importing.lines import Line, lines
 from ledger.importing.naming import IMPORTER, IMPORTER_NAME
 from ledger.importing.report import BadLine, FileReport, ImportReport, Progress
@@ -59,13 +60,29 @@ def import_histories(
 
 def _import_file(ledger: Ledger, staging: Staging, path: Path, counting: Counting, *, strict: bool) -> bool:
     """This will import one file; True if a bad line stopped it."""
-    deciding = Deciding(ledger, staging, counting)
-    with path.open("rb") as file:
-        counting.total_bytes = path.stat().st_size
-        for chunk in _chunks(lines(file)):
+    counting.total_bytes = path.stat().st_size
+    with (
+        path.open("rb") as file,
+        Deciding(ledger, staging, counting) as deciding,
+        Drafting(counting.total_bytes) as drafting,
+    ):
+        chunks = _chunks(lines(file))
+        for chunk in chunks:
+            # One chunk here, and the next by the second process meanwhile: each is entered in its turn all the same.
+            teams = deciding.importing_teams()
+            later = next(chunks, None) if teams and drafting.ready() else None
+            if later is not None:
+                drafting.begin(later, teams)
             deciding.decide(chunk)
             if counting.tell(first_only=strict) and strict:
                 return True
+            if later is None:
+                continue
+            if not deciding.decide(later, drafting.drafts(later)):
+                drafting.stop()
+            if counting.tell(first_only=strict) and strict:
+                return True
+        deciding.finish()
     append_in_order(ledger, staging, counting, deciding.teams())
     return counting.tell(first_only=False) and strict
 

@@ -55,6 +55,16 @@ class Record(Struct, frozen=True):
     entries: tuple[Entry, ...]
     people: dict[MemberId, str]
 
+    @property
+    def first_command(self) -> UUID:
+        """This will give the command that submits the proposal."""
+        return self.entries[0].command_id
+
+    @property
+    def system(self) -> str:
+        """This will give the name of the source."""
+        return self.names.system
+
 
 def record(form: RecordForm, names: Names) -> Record:
     """This will turn a line into entries. Raises Rejected, with a sentence that says which fact is wrong."""

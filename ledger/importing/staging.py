@@ -1,13 +1,13 @@
 """Where commands wait until all of a file is read: a temporary table, sorted by the database, so that memory stays bounded.
 
-A command is kept as MessagePack, with each fact as its JSON payload under its topic.
+A command is kept as MessagePack, packed as it will be sent: its facts are encoded once, when they are decided.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from struct import Struct as Packing
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 import msgspec
@@ -15,12 +15,10 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
-from ledger.events import FACT_TYPES, TOPICS, Event
 from ledger.importing.form import MICROSECOND
-from ledger.importing.naming import IMPORTER, named
+from ledger.store.batch import PackedCommand
 from ledger.store.connections import CONNECT_TIMEOUT_S, WRITER, Connection
-from ledger.store.receipt import CommandEvents
-from ledger.values import Actor, MemberId, Role, Source
+from ledger.values import MemberId
 
 #: Rows that the sorted table gives at once.
 PAGE_ROWS = 1_024
@@ -29,33 +27,19 @@ _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
 _COPY_END = b"\xff\xff"
 _ROW_HEAD = Packing(">hiqiqiii").pack  # four fields: known, line, number, command
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ACTOR = Actor(IMPORTER, Role.INTEGRATOR)
 
 
 class Staged(Struct, frozen=True, array_like=True, gc=False):
-    """One command that waits."""
+    """One command that waits, encoded already: for each of its events the bytes that the log will have."""
 
-    command_id: UUID
-    content_hash: bytes
-    stream_id: UUID
-    #: Of the first event.
-    version: int
     known: datetime
-    occurred_at: datetime
-    source: Source
-    #: Topic and JSON of each fact.
-    facts: list[tuple[str, bytes]]
+    external_id: str
+    is_first: bool
+    command: PackedCommand
 
 
-_encode_fact = msgspec.json.Encoder().encode
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 _decode = msgspec.msgpack.Decoder(Staged).decode
-_fact_decoders: dict[str, msgspec.json.Decoder[Any]] = {}
-
-
-def encoded(fact: Struct) -> tuple[str, bytes]:
-    """This will prepare a fact for waiting."""
-    return TOPICS[type(fact)], _encode_fact(fact)
 
 
 def rows(line: int, commands: Sequence[Staged]) -> bytes:
@@ -66,36 +50,6 @@ def rows(line: int, commands: Sequence[Staged]) -> bytes:
         parts.append(_ROW_HEAD(4, 8, (one.known - _EPOCH) // MICROSECOND, 8, line, 4, number, len(body)))
         parts.append(body)
     return b"".join(parts)
-
-
-def command(staged: Staged) -> CommandEvents:
-    """This will make the command whose turn has come."""
-    command_id = staged.command_id
-    space = command_id.bytes
-    events = [
-        Event(
-            named(space, str(index)),
-            staged.stream_id,
-            staged.version + index,
-            staged.occurred_at,
-            _ACTOR,
-            command_id,
-            command_id,
-            _fact(topic, body),
-            None,
-            staged.source,
-        )
-        for index, (topic, body) in enumerate(staged.facts)
-    ]
-    return CommandEvents(events, command_id, staged.content_hash, staged.known)
-
-
-def _fact(topic: str, body: bytes) -> Struct:
-    decoder = _fact_decoders.get(topic)
-    if decoder is None:
-        decoder = _fact_decoders[topic] = msgspec.json.Decoder(FACT_TYPES[topic].type)
-    fact: Struct = decoder.decode(body)
-    return fact
 
 
 class Staging:

@@ -1,6 +1,7 @@
 """The ledger as the floors above see it: append, load, read."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
@@ -24,13 +25,14 @@ from ledger.store.batch import PackedCommand, packed
 from ledger.store.codec import decode, encode
 from ledger.store.connections import STATEMENT_TIMEOUT_MS
 from ledger.store.faults import AppendFault
+from ledger.store.group import Series, Waiting
 from ledger.store.mapper import LedgerMapper
 from ledger.store.receipt import CommandEvents, Receipt
 from ledger.store.recorder import LedgerRecorder, StreamRecorder
 
 S = TypeVar("S")
 
-#: Most commands that `append_many` hands to the writer at once: it waits for their answers before the next.
+#: Commands that `append_many` hands to the writer at once: while they are stored it packs as many again.
 CHUNK_COMMANDS = 1_024
 
 
@@ -98,7 +100,7 @@ class Ledger(Application[UUID]):
         LedgerBusy or LedgerUnavailable (nothing was recorded), OutcomeUnknown (it may be), ValueError for events that are not the
         command's own or that count from 0.
         """
-        command = _packed(CommandEvents(events, command_id, request_hash, at))
+        command = prepared(CommandEvents(events, command_id, request_hash, at))
         (outcome,) = self._log.writes.append([command])
         return self._log.receipt(outcome, command_id, request_hash)
 
@@ -106,7 +108,7 @@ class Ledger(Application[UUID]):
         self, events: Sequence[Event], *, command_id: UUID, request_hash: bytes, at: datetime
     ) -> Receipt:
         """This will do the same without holding a thread. Many tasks share a transaction as many threads do, at less cost each."""
-        command = _packed(CommandEvents(events, command_id, request_hash, at))
+        command = prepared(CommandEvents(events, command_id, request_hash, at))
         outcome = await self._log.writes.append_async(command)
         if isinstance(outcome, Receipt):
             return outcome
@@ -119,15 +121,28 @@ class Ledger(Application[UUID]):
         are recorded or refused, and sending all of them again is safe.
         """
         found: list[Receipt | AppendFault] = []
+        series, sent = Series(), deque[Sequence[Waiting]]()
         for start in range(0, len(commands), CHUNK_COMMANDS):
-            chunk = commands[start : start + CHUNK_COMMANDS]
-            outcomes = self._log.writes.append([_packed(command) for command in chunk])
-            for command, outcome in zip(chunk, outcomes, strict=True):
-                if isinstance(outcome, (Receipt, AppendFault)):
-                    found.append(outcome)
-                else:
-                    found.append(self._log.receipt(outcome, command.command_id, command.request_hash))
+            chunk = [prepared(command) for command in commands[start : start + CHUNK_COMMANDS]]
+            sent.append(self.send(chunk, series))
+            if len(sent) > 1:
+                found += self.answers(sent.popleft())
+        for waiting in sent:
+            found += self.answers(waiting)
         return found
+
+    def send(self, commands: Sequence[PackedCommand], series: Series) -> Sequence[Waiting]:
+        """This will hand over the next commands of a series without waiting for them. Raises LedgerBusy if too many wait already."""
+        return self._log.writes.send(commands, series)
+
+    def answers(self, sent: Sequence[Waiting]) -> list[Receipt | AppendFault]:
+        """This will wait for what was sent, and say for each command what became of it. Raises as `append_many` does."""
+        return [
+            outcome
+            if isinstance(outcome, (Receipt, AppendFault))
+            else self._log.receipt(outcome, waiting.command.command_id, waiting.command.request_hash())
+            for waiting, outcome in zip(sent, self._log.writes.answers(sent), strict=True)
+        ]
 
     def outcome(self, command_id: UUID, request_hash: bytes) -> Receipt | None:
         """This will give a known command's first outcome, None if it is not known; raises CommandReused for another request."""
@@ -183,9 +198,10 @@ class Ledger(Application[UUID]):
         return JSONTranscoder()
 
 
-def _packed(command: CommandEvents) -> PackedCommand:
+def prepared(command: CommandEvents) -> PackedCommand:
+    """This will encode and pack a command for sending. Raises ValueError for events that are not its own, or that count from 0."""
     for event in command.events:
-        if event.command_id != command.command_id:
+        if event.command_id is not command.command_id and event.command_id != command.command_id:
             raise ValueError(
                 f"event {event.event_id} belongs to command {event.command_id}, not to {command.command_id}"
             )

@@ -23,8 +23,9 @@ from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown
 
 log = logging.getLogger(__name__)
 
-#: Most commands and bytes in one transaction, and most commands that may wait for theirs.
+#: Most commands of several senders and of one series, and most bytes, in one transaction; and most commands that may wait for theirs.
 BATCH_COMMANDS = 256
+SERIES_COMMANDS = 1_024
 BATCH_BYTES = 4 * 1024 * 1024
 WAITING_COMMANDS = 20_000
 #: Batches on their way at once: while one is stored, the senders of the other are answered and come again.
@@ -41,17 +42,34 @@ RECONNECT_PAUSE_S = 0.1
 NEVER = sys.maxsize
 
 Outcome = Answer | OutcomeUnknown | psycopg.Error
+#: The database did not take a command, or did not say so: whatever builds on it must not be tried.
+_UNTRIED = (LedgerBusy, LedgerUnavailable, OutcomeUnknown, psycopg.Error)
 
 
-class _Waiting:
+class Series:
+    """Commands that one sender sends in order, the next before the last are answered.
+
+    Once one could not be tried for want of the database, none after it is: all of them get the same fault.
+    """
+
+    fault: Outcome | None = None
+
+
+class Waiting:
     """A command and the place where its sender waits for the answer: a thread at the lock, a task at the future of its loop."""
 
-    __slots__ = ("answered", "builds_on_last", "command", "future", "outcome")
+    __slots__ = ("answered", "builds_on_last", "command", "future", "outcome", "series")
 
     def __init__(
-        self, command: PackedCommand, future: asyncio.Future[Outcome] | None = None, *, builds_on_last: bool = False
+        self,
+        command: PackedCommand,
+        future: asyncio.Future[Outcome] | None = None,
+        *,
+        series: Series | None = None,
+        builds_on_last: bool = False,
     ) -> None:
         self.command = command
+        self.series = series
         #: Its sender sent another just before: it may not overtake that one when that one has to be sent again.
         self.builds_on_last = builds_on_last
         self.outcome: Outcome | None = None
@@ -67,8 +85,8 @@ class GroupCommit:
     def __init__(self, connect: Callable[[], psycopg.Connection], appended: Callable[[int], None]) -> None:
         self._appender = Appender(connect)
         self._appended = appended
-        self._queue: deque[_Waiting] = deque()
-        self._flights: deque[list[_Waiting]] = deque()
+        self._queue: deque[Waiting] = deque()
+        self._flights: deque[list[Waiting]] = deque()
         #: So many waiting commands wake the writer. A wake costs as much as a command, so nobody wakes it for less.
         self._wanted = NEVER
         self._gather_until = 0.0
@@ -86,8 +104,18 @@ class GroupCommit:
 
         A command that could not even be sent in time is LedgerBusy. Raises LedgerBusy at once if too many wait already.
         """
-        waiting = [_Waiting(command, builds_on_last=index > 0) for index, command in enumerate(commands)]
+        waiting = [Waiting(command, builds_on_last=index > 0) for index, command in enumerate(commands)]
         self._enqueue(waiting)
+        return self.answers(waiting)
+
+    def send(self, commands: Sequence[PackedCommand], series: Series) -> list[Waiting]:
+        """This will hand over the next commands of a series; `answers` waits for them. Raises LedgerBusy if too many wait already."""
+        waiting = [Waiting(command, series=series, builds_on_last=True) for command in commands]
+        self._enqueue(waiting)
+        return waiting
+
+    def answers(self, waiting: Sequence[Waiting]) -> list[Outcome]:
+        """This will wait for the answers to what was sent, in order."""
         deadline = monotonic() + ANSWER_TIMEOUT_S
         return [self._answer(one, deadline) for one in waiting]
 
@@ -97,7 +125,7 @@ class GroupCommit:
         A task that is cancelled while it waits does not take its command back.
         """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._enqueue([_Waiting(command, future)])
+        self._enqueue([Waiting(command, future)])
         return await future
 
     def close(self) -> None:
@@ -111,7 +139,7 @@ class GroupCommit:
         self._wake.close()
         self._waker.close()
 
-    def _enqueue(self, waiting: list[_Waiting]) -> None:
+    def _enqueue(self, waiting: list[Waiting]) -> None:
         if len(self._queue) + len(waiting) > WAITING_COMMANDS and self._queue:
             raise LedgerBusy(f"{len(self._queue)} commands are waiting already")
         if self._thread is None:
@@ -122,7 +150,7 @@ class GroupCommit:
         if len(self._queue) >= self._wanted:
             self._rouse()
 
-    def _answer(self, waiting: _Waiting, deadline: float) -> Outcome:
+    def _answer(self, waiting: Waiting, deadline: float) -> Outcome:
         if not waiting.answered.acquire(timeout=max(0.0, deadline - monotonic())):
             try:
                 self._queue.remove(waiting)
@@ -130,6 +158,8 @@ class GroupCommit:
                 if not waiting.answered.acquire(timeout=0):
                     return OutcomeUnknown(waiting.command.command_id)
             else:
+                if waiting.series is not None:
+                    waiting.series.fault = LedgerBusy("a command before it waited too long for its turn")
                 return LedgerBusy(f"the command waited {ANSWER_TIMEOUT_S:.0f} s for its turn")
         outcome = waiting.outcome
         assert outcome is not None  # noqa: S101  # set before the lock is released
@@ -204,19 +234,24 @@ class GroupCommit:
         late = bool(self._flights) and monotonic() >= self._appender.deadline()
         return late or any(file != woken for file, _ in found)
 
-    def _next_batch(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
+    def _next_batch(self) -> list[Waiting]:
+        batch: list[Waiting] = []
         size_bytes, most = 0, self._share() if not self._queue[0].builds_on_last else BATCH_COMMANDS
-        while len(batch) < most and size_bytes < BATCH_BYTES:
+        while size_bytes < BATCH_BYTES:
             try:
+                if len(batch) >= (SERIES_COMMANDS if self._queue[0].builds_on_last else most):
+                    break
                 waiting = self._queue.popleft()
             except IndexError:
                 break
+            if waiting.series is not None and waiting.series.fault is not None:
+                _deliver([waiting], [waiting.series.fault])
+                continue
             batch.append(waiting)
             size_bytes += waiting.command.size_bytes
         return batch
 
-    def _depart(self, batch: list[_Waiting]) -> None:
+    def _depart(self, batch: list[Waiting]) -> None:
         if not batch:
             return
         self._flights.append(batch)
@@ -303,10 +338,12 @@ def _as_outcome(error: Exception) -> psycopg.Error:
     return error if isinstance(error, psycopg.Error) else psycopg.InterfaceError(f"appending failed: {error}")
 
 
-def _deliver(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-    tasks: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+def _deliver(batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    tasks: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
     for waiting, outcome in zip(batch, outcomes, strict=True):
         waiting.outcome = outcome
+        if waiting.series is not None and isinstance(outcome, _UNTRIED):
+            waiting.series.fault = outcome
         if waiting.future is None:
             waiting.answered.release()
         else:
@@ -316,7 +353,7 @@ def _deliver(batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
             loop.call_soon_threadsafe(_settle, answered)
 
 
-def _settle(answered: Sequence[_Waiting]) -> None:
+def _settle(answered: Sequence[Waiting]) -> None:
     for waiting in answered:
         if waiting.future is not None and not waiting.future.done():
             waiting.future.set_result(waiting.outcome)  # type: ignore[arg-type]

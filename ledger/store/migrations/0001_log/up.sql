@@ -223,8 +223,12 @@ BEGIN
                     OR (n > from_event AND stream_ids[n - 1] = stream_ids[n] AND versions[n - 1] = versions[n] - 1)
                     OR EXISTS (SELECT FROM ledger.events AS e
                                WHERE e.stream_id = stream_ids[n] AND e.version = versions[n] - 1 OFFSET 0)
-                    OR EXISTS (SELECT FROM generate_series(from_event, n - 1) AS m
-                               WHERE stream_ids[m] = stream_ids[n] AND versions[m] = versions[n] - 1);
+                    OR versions[n] - 1 = versions[((
+                           -- Once for the batch, and only if an event comes as far as here: which event of its stream is before each.
+                           SELECT array_agg(COALESCE(last, 0) ORDER BY m)
+                             FROM (SELECT m, lag(m) OVER (PARTITION BY stream_ids[m] ORDER BY m) AS last
+                                     FROM generate_series(from_event, to_event) AS m) AS w
+                       ))[n - from_event + 1]];
                 GET DIAGNOSTICS inserted = ROW_COUNT;
                 -- A stream starts at 1, or at 0 as some of the library's own do; then nothing of it may be there.
                 IF inserted <> to_event - from_event + 1 OR 0 = ANY (versions) AND EXISTS (
