@@ -10,6 +10,7 @@ MEASUREMENTS = {
     "rebuild": "benchmarks.rebuild",
     "backlog": "benchmarks.backlog",
     "verify": "benchmarks.verify",
+    "simulation": "benchmarks.simulation",
 }
 
 

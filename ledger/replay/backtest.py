@@ -237,15 +237,14 @@ class Stepper:
 
 def move(world: World, review: Review, chosen: Ints) -> None:
     """This will note where the replay and the log part: what only one of them took on."""
-    theirs = np.zeros(len(world.missed), dtype=bool)
-    ours = theirs.copy()
-    theirs[review.yes] = True
-    ours[chosen] = True
-    early = ours & (world.missed | ~theirs)
+    theirs = review.yes
+    early = chosen[world.missed[chosen] | ~np.isin(chosen, theirs)]
     world.taken_at[early] = review.number
-    world.early |= early
-    world.missed |= theirs & ~ours & ~world.early
-    world.missed &= ~world.early
+    world.early[early] = True
+    world.missed[early] = False
+    if len(theirs):
+        missed = theirs[~np.isin(theirs, chosen)]
+        world.missed[missed[~world.early[missed]]] = True
 
 
 class _Prefix:

@@ -132,10 +132,13 @@ class Outcomes:
     def drag_at(self, items: Ints, at: NDArray[np.floating[Any]]) -> Floats:
         """This will give d(t) = d0 (1 + g)^t by the last assessment before each time (before the first: by the first), items × times."""
         found = np.zeros((len(items), len(at)))
-        for row, item in enumerate(items):
-            low, high = self.first[item], self.first[item + 1]
-            if low == high:
-                continue
+        counts = self.first[items + 1] - self.first[items]
+        alone = np.flatnonzero(counts == 1)  # most: without a loop
+        only = self.first[items[alone]]
+        months = np.maximum(at - self.assessed_at[only, None], 0.0) / WEEK_US / WEEKS_A_MONTH
+        found[alone] = self.assessed_drag[only, None] * (1 + self.assessed_growth[only, None] / 100) ** months
+        for row in np.flatnonzero(counts > 1):
+            low, high = self.first[items[row]], self.first[items[row] + 1]
             index = np.clip(np.searchsorted(self.assessed_at[low:high], at, side="right") - 1, 0, None) + low
             months = np.maximum(at - self.assessed_at[index], 0.0) / WEEK_US / WEEKS_A_MONTH
             found[row] = self.assessed_drag[index] * (1 + self.assessed_growth[index] / 100) ** months

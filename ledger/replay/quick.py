@@ -1,8 +1,8 @@
 """Replays many policies over one history, exactly, without sorting what could never be chosen.
 
 A policy that scores a row by its own figures gives that row the same score at every review. So the rows are scored once, the best of them
-are put in order once, and each review goes down that order only. Where a review had room left for anything outside the best, there are too
-few of them: the policy is replayed with four times as many, in the end with all. The answer is always that of `ledger.replay.backtest.run`.
+are put in order once, and each review goes down that order. Only where it leaves room are the others looked at, and of these only what is
+small enough for that room. The answer is always that of `ledger.replay.backtest.run`.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,10 @@ from ledger.replay.visible import Sight, Visible
 
 #: Policies that score a row by its own figures alone.
 BY_ROW = frozenset({Method.MOMENTUM, Method.CD3, Method.WSJF, Method.RICE, Method.ICE, Method.WEIGHTED, Method.RANDOM})
-#: Rows of the first try for each review and team.
-FIRST_ROWS = 2_048
+#: Rows that each review goes down in order; what is chosen does not depend on how many these are.
+BEST_ROWS = 4_096
+#: And for each row that the last policy chose.
+SPARE = 4
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,15 @@ class Quick:
         self.whole = self._whole()
         self.reviews = {team: [r for r in seen.reviews if r.team == team] for team in self.teams}
         self.spans = {team: self._spans(team) for team in self.teams}
+        self.enough = dict.fromkeys(self.teams, BEST_ROWS)
+        self.by_cost = {team: [self._by_cost(team, n) for n in range(len(own))] for team, own in self.reviews.items()}
+
+    def _by_cost(self, team: int, number: int) -> tuple[Ints, Ints]:
+        """This will give the spans of a review with their costs, the cheapest first."""
+        spans = self.spans[team]
+        there = np.flatnonzero((spans.since <= number) & (number < spans.until))
+        there = there[np.argsort(spans.cost[there], kind="stable")].astype(np.int32)
+        return there, spans.cost[there].astype(np.int32)
 
     @staticmethod
     def fits(seen: Visible, scenario: Scenario, choice: PolicyChoice) -> bool:
@@ -113,7 +124,11 @@ class Quick:
 
     def run(self, choice: PolicyChoice) -> Run:
         """This will replay a policy; steps have no digests and list no candidates, only what was chosen."""
-        return self.replay(choice, make(choice)(self.whole).astype(np.float64, copy=False))
+        return self.replay(choice, self.scores(choice))
+
+    def scores(self, choice: PolicyChoice) -> Floats:
+        """This will let a policy score all rows of the figures at once."""
+        return make(choice)(self.whole).astype(np.float64, copy=False)
 
     def replay(self, choice: PolicyChoice, scores: Floats) -> Run:
         """This will replay given scores, one for each row of the figures."""
@@ -123,41 +138,43 @@ class Quick:
         return Run(choice, tuple(steps), world)
 
     def _team(self, team: int, scores: Floats, world: World) -> list[Step]:
+        """This will go through a team's reviews: down the best spans first, then, where there is room left, to whatever else fits it."""
         spans = self.spans[team]
         own = scores[spans.row]
-        possible = np.flatnonzero(own > -np.inf)
-        size = FIRST_ROWS
-        kept = World(world.missed.copy(), world.early.copy(), world.taken_at.copy(), dict(world.debt))
-        while True:
-            best = _best(own, possible, size)
-            steps = self._tried(team, spans, best, world, whole=len(best) == len(possible))
-            if steps is not None:
-                return steps
-            size *= 4
-            world.missed[:], world.early[:], world.taken_at[:] = kept.missed, kept.early, kept.taken_at
-            world.debt = dict(kept.debt)
-
-    def _tried(self, team: int, spans: Spans, best: Ints, world: World, *, whole: bool) -> list[Step] | None:
-        """This will go through the reviews with the best spans only; None where one had room for more than these."""
+        best = _best(own, np.flatnonzero(own > -np.inf), self.enough[team])
         item, cost, since, until = spans.item[best], spans.cost[best], spans.since[best], spans.until[best]
         pending = spans.pending[best]
-        least = int(spans.cost.min(initial=NEVER))
+        is_other = own > -np.inf
+        is_other[best] = False
         steps = []
         for number, review in enumerate(self.reviews[team]):
             is_there = (since <= number) & (number < until) & ~world.early[item] & (pending | world.missed[item])
             order = np.flatnonzero(is_there)
-            debt = world.debt.get(team, 0)
-            free = max(0, quarters(review.capacity) - debt)
-            chosen, left = greedy(order, cost[order], free, True, quarters(review.capacity))
-            overran = left < 0
-            # Anything not among the best would come later in the order: it matters only where it would still fit, or come first.
-            if not whole and not overran and (left >= least or not len(order)):
-                return None
-            items, costs = item[chosen], cost[chosen]
-            world.debt[team] = max(0, int(costs.sum()) - free) + max(0, debt - quarters(review.capacity))
+            debt, whole = world.debt.get(team, 0), quarters(review.capacity)
+            free = max(0, whole - debt)
+            picked, left = greedy(order, cost[order], free, True, whole)
+            chosen = best[picked]
+            if left > 0:
+                # Whatever is not among the best comes after all of them: it matters only where it fits what they left.
+                rest = self._others(team, number, left if len(order) else int(NEVER), world, is_other)
+                rest = rest[np.lexsort((rest, -own[rest]))]
+                more, left = greedy(rest, spans.cost[rest], left, not len(order), whole)
+                chosen = np.concatenate([chosen, np.array(more, dtype=np.int64)])
+            items, costs = spans.item[chosen], spans.cost[chosen]
+            world.debt[team] = max(0, int(costs.sum()) - free) + max(0, debt - whole)
             move(world, review, items)
             steps.append(_step(review, items, costs, free))
+        self.enough[team] = max(BEST_ROWS, SPARE * sum(len(step.chosen) for step in steps))
         return steps
+
+    def _others(self, team: int, number: int, left: int, world: World, is_other: Bools) -> Ints:
+        """This will give the spans of a review that are not among the best and cost at most what is left."""
+        spans, (by_cost, costs) = self.spans[team], self.by_cost[team][number]
+        found = by_cost[: np.searchsorted(costs, left, side="right")]
+        found = found[is_other[found]]
+        items = spans.item[found]
+        there: Ints = found[~world.early[items] & (spans.pending[found] | world.missed[items])]
+        return there
 
 
 def _best(scores: Floats, possible: Ints, size: int) -> Ints:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ledger.ranking import FEATURES
-from ledger.replay.backtest import lay_out, run
+from ledger.replay.backtest import Run, lay_out, run
 from ledger.replay.history import History, micros
 from ledger.replay.outcomes import Outcomes
 from ledger.replay.quick import Quick
@@ -124,7 +124,8 @@ def _each(
     chunks = [tuple(policies[start : start + CHUNK]) for start in range(0, len(policies), CHUNK)]
     found: list[Tried] = []
     if executor is None:
-        parts = (_tried(history, scenario, chunk) for chunk in chunks)
+        trial = _Trial(history, scenario)
+        parts = (trial.tried(chunk) for chunk in chunks)
     else:
         jobs = [executor.submit(_tried, history, scenario, chunk) for chunk in chunks]
         parts = (job.result() for job in jobs)
@@ -135,17 +136,33 @@ def _each(
 
 
 def _tried(history: History, scenario: Scenario, policies: Sequence[PolicyChoice]) -> list[Tried]:
-    seen = lay_out(history, scenario)
-    outcomes = Outcomes(seen)
-    actual = float(outcomes.path(outcomes.deliveries(None)).net[-1])
-    found: list[Tried] = []
-    quick: Quick | None = None
-    for choice in policies:
-        is_quick = Quick.fits(seen, scenario, choice)
-        if is_quick and quick is None:
-            quick = Quick(seen, scenario)
-        replayed = quick.run(choice) if quick and is_quick else run(seen, scenario, choice, digests=False)
-        net = float(outcomes.path(outcomes.deliveries(replayed)).net[-1])
-        waited = waits(outcomes, replayed)
-        found.append(Tried(choice, rounded(net), rounded(net - actual), waited.longest, waited.median))
-    return found
+    """This will try some policies, in whatever process it is asked to."""
+    return _Trial(history, scenario).tried(policies)
+
+
+class _Trial:
+    """A history laid out once, for all policies that this process tries."""
+
+    def __init__(self, history: History, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._seen = lay_out(history, scenario)
+        self._outcomes = Outcomes(self._seen)
+        self._actual = float(self._outcomes.path(self._outcomes.deliveries(None)).net[-1])
+        self._quick: Quick | None = None
+
+    def tried(self, policies: Sequence[PolicyChoice]) -> list[Tried]:
+        """This will replay and score policies, one after the other."""
+        return [self._one(choice) for choice in policies]
+
+    def _one(self, choice: PolicyChoice) -> Tried:
+        replayed = self._replayed(choice)
+        net = float(self._outcomes.path(self._outcomes.deliveries(replayed)).net[-1])
+        waited = waits(self._outcomes, replayed)
+        return Tried(choice, rounded(net), rounded(net - self._actual), waited.longest, waited.median)
+
+    def _replayed(self, choice: PolicyChoice) -> Run:
+        if not Quick.fits(self._seen, self._scenario, choice):
+            return run(self._seen, self._scenario, choice, digests=False)
+        if self._quick is None:
+            self._quick = Quick(self._seen, self._scenario)
+        return self._quick.run(choice)
