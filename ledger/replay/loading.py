@@ -243,7 +243,10 @@ def _open(
 ) -> tuple[_Named, dict[str, Any], int] | None:
     """This will read what was kept; None where there is nothing, or nothing that belongs to this log."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with (
+            path.open("rb") as file,
+            np.load(file, allow_pickle=False) as stored,
+        ):  # it leaves its own open on a broken file
             columns = {name: stored[name] for name in _COLUMNS}
             about = stored["about"].tobytes()
             if (

@@ -102,12 +102,10 @@ def payback(net: Floats) -> int | None:
 
 def yes_times(outcomes: Outcomes, run: Run) -> tuple[Ints, Floats]:
     """This will give the items that got a yes at the reviews of a run, and when (µs), each once."""
-    times: dict[int, float] = {}
-    for step in run.steps:
-        for item in step.chosen.tolist():
-            times.setdefault(item, float(step.review.at_us))
-    items = np.array(sorted(times), dtype=np.int64)
-    return items, np.array([times[int(item)] for item in items])
+    chosen = np.concatenate([np.empty(0, dtype=np.int64), *(step.chosen for step in run.steps)])
+    at = np.repeat([float(step.review.at_us) for step in run.steps], [len(step.chosen) for step in run.steps])
+    items, first = np.unique(chosen, return_index=True)
+    return items, at[first]
 
 
 def waits(outcomes: Outcomes, run: Run) -> Waits:
