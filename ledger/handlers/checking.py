@@ -25,7 +25,10 @@ _BOUNDS = (
     (re.compile(r"^Expected `array` of length >= (\d+)$"), "has fewer than {} entries; add what is missing"),
     (re.compile(r"^Expected `\w+` >= (\S+)$"), "is below {}; give that or more"),
     (re.compile(r"^Expected `\w+` <= (\S+)$"), "is above {}; give that or less"),
-    (re.compile(r"^Expected `str` matching regex .*https.*$"), "is no link; it begins with https:, http:, urn: or mailto:"),
+    (
+        re.compile(r"^Expected `str` matching regex .*https.*$"),
+        "is no link; it begins with https:, http:, urn: or mailto:",
+    ),
     (re.compile(r"^Expected `str` matching regex .*$"), "is not of the form that its description gives"),
 )
 #: The NUL character as JSON writes it, which PostgreSQL's text cannot hold.

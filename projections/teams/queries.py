@@ -4,23 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from ledger.ranking import DEFAULT_FORMULA
-from ledger.values import ORGANISATION, MemberId, Role, TeamId
+from ledger.values import ORGANISATION
 from projections.conditions import Conditions, Connection, Teams, rows
 from projections.table import Table
 from projections.teams.structs import Policy, PolicyInForce, ReasonCode, Team
 from projections.teams.tables import POLICIES, REASON_CODES, TEAMS
-
-
-async def roles_of(
-    connection: Connection, member_id: MemberId, *, as_of: int | None = None
-) -> dict[TeamId, frozenset[Role]]:
-    """This will give a member's roles by team, those across teams under ORGANISATION; nothing for a member who has none."""
-    where = Conditions(as_of).add("m.member_id = %(member)s", member=member_id)
-    where.add(where.stands("m"))
-    found = await rows(
-        connection, f"SELECT m.team_id, m.roles FROM views.team_members AS m WHERE {where}", where.values
-    )
-    return {TeamId(team_id): frozenset(map(Role, roles)) for team_id, roles in found}
 
 
 async def team(connection: Connection, teams: Teams, team_id: UUID, *, as_of: int | None = None) -> Team | None:
