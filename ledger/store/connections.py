@@ -23,9 +23,9 @@ Connection = psycopg.Connection[TupleRow]
 Pool = ConnectionPool[Connection]
 
 
-def configured(role: str, statement_timeout_ms: int) -> Callable[[Connection], None]:
-    """This will give the function that prepares a fresh connection: its role, its limits, and UTC."""
-    settings = sql.SQL(
+def limits(role: str, statement_timeout_ms: int) -> sql.Composed:
+    """This will give the statements that prepare a fresh connection: its role, its time limits, and UTC."""
+    return sql.SQL(
         "SET ROLE {}; SET lock_timeout = {}; SET statement_timeout = {}; "
         "SET idle_in_transaction_session_timeout = {}; SET TimeZone = 'UTC'"
     ).format(
@@ -34,6 +34,11 @@ def configured(role: str, statement_timeout_ms: int) -> Callable[[Connection], N
         sql.Literal(statement_timeout_ms),
         sql.Literal(IDLE_IN_TRANSACTION_TIMEOUT_MS),
     )
+
+
+def configured(role: str, statement_timeout_ms: int) -> Callable[[Connection], None]:
+    """This will give the function that prepares a fresh connection."""
+    settings = limits(role, statement_timeout_ms)
 
     def configure(connection: Connection) -> None:
         connection.execute(settings)

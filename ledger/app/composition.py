@@ -1,0 +1,108 @@
+"""Where the store, the handlers, the views, the directory and the web meet: what a running process has, and in which order it comes up."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import anyio
+from litestar import Litestar
+from psycopg_pool import AsyncConnectionPool
+
+from ledger.api import schema
+from ledger.api.authentication import by_token
+from ledger.api.context import Resources
+from ledger.api.standing import Connection, Pool
+from ledger.api.web import web
+from ledger.app.candidates import ViewCandidates
+from ledger.handlers import Handlers, bootstrap
+from ledger.settings import Settings
+from ledger.store.application import Ledger
+from ledger.store.connections import CONNECT_TIMEOUT_S, READER, STATEMENT_TIMEOUT_MS, WRITER, limits
+from ledger.store.integrity import guard
+from projections.catalogue import VIEWS
+from projections.follower import Follower
+
+#: Connections for tokens, besides those that read.
+DIRECTORY_POOL_SIZE = 2
+#: How long a stopping server waits for requests that are under way, in seconds.
+GRACE_S = 10
+
+
+@dataclass
+class Parts:
+    """What the running application has at hand; there is nothing before it has started."""
+
+    resources: Resources
+    directory: Pool
+
+
+def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
+    """This will make the application for a migrated database. `follow`: keep the views up to date in this process too.
+
+    Any number of processes may follow one database: one leads, the others take over when it ends.
+    """
+    if settings.database_url is None:
+        raise ValueError("the application needs a database's URL; `serve` starts one of its own")
+    url, pepper = settings.database_url, settings.pepper()
+    parts: list[Parts] = []
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with running(url, settings.pool_size, settings.wait_s, follow=follow) as found:
+            parts.append(found)
+            yield
+            parts.clear()
+
+    authenticate = by_token(lambda: parts[0].directory, pepper)
+    return web(schema.build(), lambda: parts[0].resources, authenticate, lifespan, settings.seal_folder)
+
+
+@asynccontextmanager
+async def running(url: str, pool_size: int, wait_s: float, *, follow: bool) -> AsyncIterator[Parts]:
+    """This will bring up what a process needs, and take it down again in the opposite order."""
+    async with AsyncExitStack() as stack:
+        ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size))
+        stack.push_async_callback(anyio.to_thread.run_sync, ledger.close)
+        watch = guard.Watch(url)
+        await anyio.to_thread.run_sync(watch.start)
+        stack.push_async_callback(anyio.to_thread.run_sync, watch.stop)
+        await anyio.to_thread.run_sync(begin, ledger)
+        if follow:
+            follower = Follower(url, ledger, VIEWS)
+            follower.start()
+            stack.push_async_callback(anyio.to_thread.run_sync, follower.stop, GRACE_S)
+        reads = await stack.enter_async_context(pool(url, READER, pool_size))
+        directory = await stack.enter_async_context(pool(url, WRITER, DIRECTORY_POOL_SIZE))
+        candidates = ViewCandidates(url)
+        stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
+        handlers = Handlers(ledger, candidates)
+        yield Parts(Resources(reads, handlers.handle, anyio.CapacityLimiter(pool_size), wait_s), directory)
+
+
+def begin(ledger: Ledger) -> None:
+    """This will see to it that the organisation and the reason catalogue are there; a story begins with its own commands."""
+    _, clock = ledger.identity()
+    if clock == "wall":
+        bootstrap(ledger, datetime.now(UTC), uuid4())
+
+
+def pool(url: str, role: str, size: int) -> Pool:
+    """This will make a pool of connections in a role and with time limits; it opens with its `async with`."""
+    prepared = limits(role, STATEMENT_TIMEOUT_MS)
+
+    async def configure(connection: Connection) -> None:
+        await connection.execute(prepared)
+
+    return AsyncConnectionPool(
+        url,
+        connection_class=Connection,
+        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S},
+        min_size=1,
+        max_size=size,
+        open=False,
+        configure=configure,
+        name=f"{role}-pool",
+        timeout=CONNECT_TIMEOUT_S,
+    )
