@@ -9,6 +9,7 @@ MEASUREMENTS = {
     "import": "benchmarks.imports",
     "rebuild": "benchmarks.rebuild",
     "backlog": "benchmarks.backlog",
+    "asof": "benchmarks.asof",
     "verify": "benchmarks.verify",
     "simulation": "benchmarks.simulation",
 }

@@ -8,6 +8,8 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
+from projections.table import UNTIL
+
 Connection: TypeAlias = AsyncConnection[TupleRow]
 #: The teams that may be read; None: all.
 Teams: TypeAlias = Collection[UUID] | None
@@ -26,7 +28,7 @@ class Conditions:
         """This will give the condition that picks a table's rows of the state that is read."""
         if self._now:
             return f"{alias}.valid_to IS NULL"
-        return f"({alias}.valid_from <= %(as_of)s AND ({alias}.valid_to IS NULL OR {alias}.valid_to > %(as_of)s))"
+        return f"({alias}.valid_from <= %(as_of)s AND {UNTIL.replace('valid_to', f'{alias}.valid_to')} > %(as_of)s)"
 
     def add(self, part: str, **values: Any) -> "Conditions":
         """This will add a condition."""

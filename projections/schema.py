@@ -11,7 +11,7 @@ from msgspec import Struct
 from psycopg import Connection, sql
 
 from projections.projector import View
-from projections.table import Table
+from projections.table import UNTIL, Table
 
 LIVE = "views"
 #: Advisory locks, one of each a database: "viewlead" (who follows) and "viewmake" (who makes tables), in ASCII.
@@ -126,10 +126,11 @@ def index_statements(table: Table[Any], schema: str) -> Iterable[sql.Composed]:
         conditions = ["valid_to IS NULL"] if index.current and not table.grows_only else []
         conditions += [index.where] if index.where else []
         where = " WHERE " + " AND ".join(conditions) if conditions else ""
+        of_all_times = not index.current and not table.grows_only and index.method == "btree"
         yield sql.SQL("CREATE INDEX ON {} USING {} ({}){}").format(
             name,
             sql.SQL(index.method),
-            sql.SQL(index.on),
+            sql.SQL(f"{index.on}, valid_from, ({UNTIL})" if of_all_times else index.on),
             sql.SQL(where),
         )
 

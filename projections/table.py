@@ -15,7 +15,7 @@ R = TypeVar("R", bound=Struct)
 SqlType = Literal["uuid", "text", "bigint", "float8", "boolean", "timestamptz", "uuid[]", "text[]"]
 
 #: Raise it when the way in which rows are stored changes: every view is then built again.
-STORAGE_VERSION = 1
+STORAGE_VERSION = 2
 
 
 class Column(Struct, frozen=True):
@@ -34,10 +34,15 @@ class Column(Struct, frozen=True):
         return self.of or attrgetter(self.name)
 
 
+#: Until which position a version stands, as SQL: a number for one that stands now too, so that an index can compare it.
+UNTIL = "COALESCE(valid_to, 9223372036854775807)"
+
+
 class Index(Struct, frozen=True):
     """An index that a query needs: `on` is its list of columns as SQL has it, such as `team_id, score DESC`.
 
-    `current`: only over the rows that stand now, which keeps it small; an as-of query then doesn't use it.
+    `current`: only over the rows that stand now, which keeps it small; an as-of query then doesn't use it. One over all versions ends in
+    the positions between which each stands, so that an as-of query passes over the others without reading their rows.
     """
 
     on: str

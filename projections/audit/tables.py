@@ -61,6 +61,15 @@ DECISIONS = Table(
         Index("decided_at", where="standing AND disposition <> 'SCHEDULE' AND acknowledged_at IS NULL"),
         Index("COALESCE(next_date, 'infinity'), decision_id", where="may_return"),
         Index("codes", method="gin", where="disposition <> 'SCHEDULE' AND NOT scoped"),
+        # The same lists in past states.
+        Index("decided_at, decision_id", current=False, where="disposition <> 'SCHEDULE' AND NOT scoped"),
+        Index("team_id, decided_at, decision_id", current=False, where="disposition <> 'SCHEDULE' AND NOT scoped"),
+        Index(
+            "decided_at",
+            current=False,
+            where="standing AND disposition <> 'SCHEDULE' AND acknowledged_at IS NULL",
+        ),
+        Index("COALESCE(next_date, 'infinity'), decision_id", current=False, where="may_return"),
     ),
 )
 
@@ -76,7 +85,11 @@ CONCERNS = Table(
         Column("state", "text"),
         Column("blocking", "boolean"),
     ),
-    indexes=(Index("proposal_id, raised_at", current=False), Index("team_id, raised_at, concern_id")),
+    indexes=(
+        Index("proposal_id, raised_at", current=False),
+        Index("team_id, raised_at, concern_id"),
+        Index("team_id, raised_at, concern_id", current=False),
+    ),
 )
 
 APPEALS = Table(
@@ -91,7 +104,11 @@ APPEALS = Table(
         Column("lodged_at", "timestamptz"),
         Column("state", "text"),
     ),
-    indexes=(Index("decision_id", current=False), Index("team_id, lodged_at, appeal_id")),
+    indexes=(
+        Index("decision_id", current=False),
+        Index("team_id, lodged_at, appeal_id"),
+        Index("team_id, lodged_at, appeal_id", current=False),
+    ),
 )
 
 REVIEWS = Table(

@@ -66,6 +66,8 @@ CARDS = Table(
         Index("team_id, submitted_position", where="awaits_managers"),
         # For past states: the pending versions of every time.
         Index("team_id, place, submitted_position, id", current=False, where=PENDING),
+        Index("place, submitted_position, id", current=False, where=PENDING),
+        Index("team_id", current=False),
     ),
     by_stream=True,
     finish=ranked,

@@ -14,7 +14,12 @@ REVIEWS = Table(
         Column("state", "text"),
         Column("starts_at", "timestamptz"),
     ),
-    indexes=(Index("team_id, starts_at, review_id"), Index("starts_at, review_id")),
+    indexes=(
+        Index("team_id, starts_at, review_id"),
+        Index("starts_at, review_id"),
+        Index("team_id, starts_at, review_id", current=False),
+        Index("starts_at, review_id", current=False),
+    ),
     by_stream=True,
 )
 

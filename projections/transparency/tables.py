@@ -31,7 +31,7 @@ PROPOSALS = Table(
         Column("system", "text"),
         Column("unseen", "boolean", lambda row: row.pending and row.looked_at is None),
     ),
-    indexes=(Index("team_id, submitted_at, month, area, system, unseen"),),
+    indexes=(Index("team_id, submitted_at, month, area, system, unseen"), Index("team_id", current=False)),
     by_stream=True,
 )
 
@@ -51,7 +51,10 @@ DECISIONS = Table(
         Column("waited_days", "float8"),
         Column("codes", "text[]", lambda row: list(row.codes)),
     ),
-    indexes=(Index("team_id, decided_at, month, disposition, said, area, system, waited_days"),),
+    indexes=(
+        Index("team_id, decided_at, month, disposition, said, area, system, waited_days"),
+        Index("team_id", current=False),
+    ),
 )
 
 MARKS = Table(
@@ -69,7 +72,7 @@ MARKS = Table(
         Column("area", "text"),
         Column("system", "text"),
     ),
-    indexes=(Index("team_id, at, month, kind, first, area, system, proposal_id"),),
+    indexes=(Index("team_id, at, month, kind, first, area, system, proposal_id, valid_from"),),
     grows_only=True,
 )
 
@@ -86,7 +89,7 @@ MATTERS = Table(
         Column("area", "text"),
         Column("system", "text"),
     ),
-    indexes=(Index("team_id, at, kind, state, area, system"),),
+    indexes=(Index("team_id, at, kind, state, area, system"), Index("team_id", current=False)),
 )
 
 TEAMS = Table(
