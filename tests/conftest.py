@@ -8,6 +8,9 @@ import pytest
 
 from tests import databases
 from tests.databases import Backend, Server
+from tests.faults.figures import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
 
 BACKEND = pytest.StashKey[Backend]()
 
