@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import anyio
 from litestar import Litestar
+from psycopg import OperationalError
 from psycopg_pool import AsyncConnectionPool
 
 from ledger.api import schema
@@ -19,7 +20,7 @@ from ledger.app.candidates import ViewCandidates
 from ledger.handlers import Handlers, bootstrap
 from ledger.settings import Settings
 from ledger.store.application import Ledger
-from ledger.store.connections import CONNECT_TIMEOUT_S, READER, STATEMENT_TIMEOUT_MS, WRITER, limits
+from ledger.store.connections import CONNECT_TIMEOUT_S, READER, STATEMENT_TIMEOUT_MS, WRITER, is_quiet, limits
 from ledger.store.integrity import guard
 from projections.catalogue import VIEWS
 from projections.follower import Follower
@@ -95,6 +96,11 @@ def pool(url: str, role: str, size: int) -> Pool:
     async def configure(connection: Connection) -> None:
         await connection.execute(prepared)
 
+    async def check(connection: Connection) -> None:
+        if not is_quiet(connection):
+            await connection.close()
+            raise OperationalError("the server has ended this connection")
+
     return AsyncConnectionPool(
         url,
         connection_class=Connection,
@@ -103,6 +109,7 @@ def pool(url: str, role: str, size: int) -> Pool:
         max_size=size,
         open=False,
         configure=configure,
+        check=check,
         name=f"{role}-pool",
         timeout=CONNECT_TIMEOUT_S,
     )

@@ -1,6 +1,7 @@
 """Connections to the ledger's database: their roles and their time limits."""
 
 from collections.abc import Callable
+from select import POLLIN, poll
 from typing import Any
 
 import psycopg
@@ -57,6 +58,20 @@ def writer_connection(url: str, statement_timeout_ms: int) -> Connection:
     return connection
 
 
+def is_quiet(idle: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
+    """This will say whether the server has left an idle connection alone: all that it says on one is that it ends it. Asks nothing."""
+    heard = poll()
+    heard.register(idle.fileno(), POLLIN)
+    return not heard.poll(0)
+
+
+def check_quiet(idle: Connection) -> None:
+    """This will raise psycopg.OperationalError, and close the connection, where the server ended it while it lay in its pool."""
+    if not is_quiet(idle):
+        idle.close()
+        raise psycopg.OperationalError("the server has ended this connection")
+
+
 def reader_pool(url: str, size: int, statement_timeout_ms: int) -> Pool:
     """This will open a pool of connections that may only read. They come up as they are needed."""
     kwargs: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S}
@@ -68,6 +83,7 @@ def reader_pool(url: str, size: int, statement_timeout_ms: int) -> Pool:
         max_size=size,
         open=True,
         configure=configured(READER, statement_timeout_ms),
+        check=check_quiet,
         name="ledger-reader",
         timeout=CONNECT_TIMEOUT_S,
     )
