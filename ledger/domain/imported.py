@@ -203,7 +203,8 @@ def _withdrawn(state: ProposalState, fact: SourceFact, team: ImportingTeam, rest
     amount, unit = _amount(fact, rest)
     spent = None if unit is None else _days(amount.value, unit, team)
     if amount.value is not None:  # the fact has room for the days only
-        rest["actual"] = fact.words["actual"]
+        key = "actual" if "actual" in fact.words else "estimate"
+        rest[key] = fact.words[key]
     rest.pop("reason", None)
     return [ProposalWithdrawn(fact.reason, spent)]
 

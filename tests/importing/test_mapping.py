@@ -263,6 +263,16 @@ def test_hours_spent_in_vain_are_kept(told: Log) -> None:
     assert event.source.dating is Dating.UNDATED
 
 
+def test_an_estimate_of_what_was_spent_in_vain_is_kept(
+    load: Load, log: Callable[[], Log], written: Callable[..., Path]
+) -> None:
+    hours = {"value": 4, "unit": "hours"}
+    load(written(proposal("pear-1", {"type": "withdrawn", "at": "2020-09-01", "estimate": hours})))
+    (withdrawn,), (noted,) = log().of(ProposalWithdrawn), log().of(SourceNoted)
+    assert withdrawn.fact == ProposalWithdrawn(None, Decimal("0.5"))
+    assert noted.fact == SourceNoted("withdrawn", 'estimate: {"value":4,"unit":"hours"}')
+
+
 def test_the_statuses_are_those_of_the_source(told: Log) -> None:
     states = told.states()
     found = {number: states[NAMES.proposal(f"apple-000{number}")].status for number in range(1, 5)}
