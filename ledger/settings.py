@@ -28,6 +28,21 @@ class SettingsError(ValueError):
     """The environment says something that can't be; each line names a variable and what it takes."""
 
 
+@dataclass(frozen=True)
+class Provider:
+    """An identity provider whose tokens (OIDC, JWT) let people in. Nothing that a token says chooses another."""
+
+    issuer: str
+    #: What its tokens for this ledger have as their one audience.
+    audience: str
+    #: Where its public keys are.
+    jwks_url: str
+    #: Which `typ` its tokens have, in lower case: at+jwt (RFC 9068), or jwt for a provider that says no more than that.
+    types: frozenset[str] = frozenset({"at+jwt"})
+    #: What each of its tokens may be used for besides what its claim `scope` says.
+    scopes: frozenset[str] = frozenset({"graphql:free-form", "graphql:mutate"})
+
+
 @dataclass(frozen=True, repr=False)
 class Settings:
     """How one process runs. Its repr shows no secret."""
@@ -51,6 +66,8 @@ class Settings:
     log_level: str = "INFO"
     #: Where the sealer keeps checkpoints and tiles, for `serve` to compare the ledger with and to serve; None: nowhere.
     seal_folder: Path | None = None
+    #: Whose tokens let people in besides the ledger's own; None: nobody's.
+    oidc: Provider | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -82,6 +99,14 @@ class Settings:
             token_pepper=read("LEDGER_TOKEN_PEPPER", _pepper, None),
             log_level=read("LEDGER_LOG_LEVEL", _log_level, cls.log_level),
             seal_folder=read("LEDGER_SEAL_FOLDER", _folder, None),
+            oidc=_provider(
+                read("LEDGER_OIDC_ISSUER", _web_address, ""),
+                read("LEDGER_OIDC_AUDIENCE", str, ""),
+                read("LEDGER_OIDC_JWKS_URL", _web_address, ""),
+                read("LEDGER_OIDC_TYPES", _types, Provider.types),
+                read("LEDGER_OIDC_SCOPES", _scopes, Provider.scopes),
+                faults,
+            ),
         )
         if faults:
             raise SettingsError("\n".join(faults))
@@ -164,6 +189,39 @@ def _pepper(text: str) -> bytes:
             f"must be {2 * PEPPER_BYTES} hexadecimal digits; make them with: openssl rand -hex {PEPPER_BYTES}"
         )
     return bytes.fromhex(text)
+
+
+def _provider(
+    issuer: str, audience: str, jwks_url: str, types: frozenset[str], scopes: frozenset[str], faults: list[str]
+) -> Provider | None:
+    given = {"LEDGER_OIDC_ISSUER": issuer, "LEDGER_OIDC_AUDIENCE": audience, "LEDGER_OIDC_JWKS_URL": jwks_url}
+    missing = [name for name, text in given.items() if not text]
+    if missing and len(missing) < len(given):
+        faults.append(
+            f"{', '.join(missing)} must be set too: a provider is its issuer, its audience and where its keys are."
+        )
+    return None if missing else Provider(issuer, audience, jwks_url, types, scopes)
+
+
+def _web_address(text: str) -> str:
+    if not re.match(r"https://[^\s/]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|$)", text):
+        raise ValueError(f"must be an https address (http on this machine only), and is {text!r}")
+    return text
+
+
+def _types(text: str) -> frozenset[str]:
+    found = frozenset(text.lower().split())
+    if not found <= {"at+jwt", "jwt"}:
+        raise ValueError(f"must be at+jwt, jwt or both, and is {text!r}")
+    return found
+
+
+def _scopes(text: str) -> frozenset[str]:
+    known = {"graphql:free-form", "graphql:introspect", "graphql:mutate"}
+    found = frozenset() if text.lower() == "none" else frozenset(text.split())
+    if not found <= known:
+        raise ValueError(f"must be none, or some of {' '.join(sorted(known))}")
+    return found
 
 
 def _log_level(text: str) -> str:

@@ -1,24 +1,100 @@
-"""From a token to the viewer: the member that it acts for, with the roles that the ledger's own facts give."""
+"""From a token to the viewer: the member that it acts for, with the roles that the ledger's own facts give.
+
+Whoever is not let in is counted (`attempts`): by the token's member and client where there is such a token that has ended, and otherwise
+under one key for all, since nothing that a stranger says is believed.
+"""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
-from ledger.api.context import Viewer
+from ledger.api.attempts import Attempts, Key
+from ledger.api.context import Authentication, Viewer
+from ledger.api.oidc import NotLetIn, Verifier
 from ledger.api.roles import roles_of
 from ledger.api.standing import Pool
-from ledger.directory.tokens import authenticate, is_well_formed
+from ledger.directory import identities, tokens
+from ledger.directory.access import AccessKind
+
+#: What is counted under one key each.
+UNKNOWN_TOKEN = "unknown token"  # noqa: S105 - no password
+MALFORMED = "no token"
+NOT_LINKED = "OIDC: subject is no member"
 
 
-def by_token(directory: Callable[[], Pool], pepper: bytes) -> Callable[[str], Awaitable[Viewer | None]]:
-    """This will give the function that turns a token into its viewer; None: the token lets nobody in."""
+class Door:
+    """Lets in. `directory` gives the connections to look tokens up with, `verifier` None: there is no identity provider."""
 
-    async def viewer_of(secret: str) -> Viewer | None:
-        if not is_well_formed(secret):
-            return None
-        async with directory().connection() as connection:
-            token = await authenticate(connection, pepper, secret)
+    def __init__(
+        self,
+        directory: Callable[[], Pool],
+        pepper: bytes,
+        attempts: Callable[[], Attempts],
+        verifier: Verifier | None = None,
+    ) -> None:
+        self._directory, self._pepper, self._attempts, self._verifier = directory, pepper, attempts, verifier
+
+    async def viewer_of(self, secret: str) -> Viewer | None:
+        """This will turn a token into its viewer; None: the token lets nobody in."""
+        if tokens.is_well_formed(secret):
+            return await self._by_token(secret)
+        if self._verifier is not None and self._verifier.may_be_its(secret):
+            return await self._by_provider(self._verifier, secret)
+        return self._refused(Key(AccessKind.UNAUTHENTICATED, MALFORMED))
+
+    async def _by_token(self, secret: str) -> Viewer | None:
+        async with self._directory().connection() as connection:
+            token = await tokens.find(connection, self._pepper, secret)
             if token is None:
-                return None
+                return self._refused(Key(AccessKind.UNAUTHENTICATED, UNKNOWN_TOKEN))
+            at = datetime.now(UTC)
+            if why := token.ended(at):
+                return self._refused(
+                    Key(AccessKind.UNAUTHENTICATED, f"{why} token", token.member_id, token.client, token.token_id)
+                )
+            await tokens.used(connection, token, at)
             held = await roles_of(connection, token.member_id)
-            return Viewer(token.member_id, token.client, held.roles, held.position)
+        return Viewer(
+            token.member_id,
+            token.client,
+            held.roles,
+            held.position,
+            frozenset(token.scopes),
+            Authentication.TOKEN,
+            token.token_id,
+            token.expires_at,
+        )
 
-    return viewer_of
+    async def _by_provider(self, verifier: Verifier, secret: str) -> Viewer | None:
+        try:
+            claims = await verifier.verified(secret)
+        except NotLetIn as refused:
+            return self._refused(Key(AccessKind.UNAUTHENTICATED, f"OIDC: {refused}"))
+        async with self._directory().connection() as connection:
+            member_id = await identities.find(connection, claims.issuer, claims.subject)
+            if member_id is None:
+                return self._refused(Key(AccessKind.UNAUTHENTICATED, NOT_LINKED))
+            held = await roles_of(connection, member_id)
+        return Viewer(
+            member_id,
+            claims.client,
+            held.roles,
+            held.position,
+            claims.scopes,
+            Authentication.OIDC,
+            expires_at=claims.expires_at,
+        )
+
+    def _refused(self, key: Key) -> Viewer | None:
+        """This will count it, and let nobody in."""
+        self._attempts().note(key)
+        return None
+
+
+def by_token(
+    directory: Callable[[], Pool],
+    pepper: bytes,
+    attempts: Callable[[], Attempts],
+    verifier: Verifier | None = None,
+) -> Callable[[str], Awaitable[Viewer | None]]:
+    """This will give the function that turns a token into its viewer; None: the token lets nobody in."""
+    return Door(directory, pepper, attempts, verifier).viewer_of

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from msgspec.structs import replace
 
 from ledger.api import roles
 from ledger.api.asof import AsOf
+from ledger.api.attempts import Attempts, Key
 from ledger.api.errors import bad_input, not_found
 from ledger.api.standing import (
     WAIT_S,
@@ -27,11 +30,19 @@ from ledger.api.standing import (
 )
 from ledger.commands.issued import Issued
 from ledger.directory.members import Person, people
+from ledger.directory.access import AccessKind
 from ledger.store.integrity.logtree import LogTree
 from ledger.values import GLOBAL_ROLES, ORGANISATION, MemberId, Role, TeamId
 
 
 class Viewer(Struct, frozen=True):
+class Authentication(StrEnum):
+    """How it is known who asks."""
+
+    TOKEN = "TOKEN"  # noqa: S105 - no password
+    OIDC = "OIDC"
+
+
     """Who asks: the member of the token, and the roles by team; those across teams are under ORGANISATION."""
 
     member_id: MemberId
@@ -40,6 +51,18 @@ class Viewer(Struct, frozen=True):
     #: The position at which the roles were so.
     roles_at: int = 0
 
+    #: What the token may be used for: `ledger.directory.scopes`.
+    scopes: frozenset[str] = frozenset()
+    authenticated_by: Authentication = Authentication.TOKEN
+    #: The API token; None: it is a provider's.
+    token_id: UUID | None = None
+    #: When the token ends; None: never by itself.
+    expires_at: datetime | None = None
+
+    @property
+    def credential(self) -> str:
+        """This will name the token that was used, for limits per token; it shows nothing of it."""
+        return str(self.token_id or f"{self.authenticated_by}/{self.member_id}/{self.client}")
     @property
     def reads_all(self) -> bool:
         """This will say whether a role across teams lets the viewer read every team."""
@@ -59,6 +82,8 @@ class Resources(Struct, frozen=True):
     #: The Merkle tree over the log, as far as a proof needed it.
     tree: LogTree = msgspec.field(default_factory=LogTree)
 
+    #: Counts what was refused.
+    attempts: Attempts = msgspec.field(default_factory=Attempts)
 
 @dataclass
 class Context:
@@ -128,5 +153,10 @@ class Context:
         """This will read who the ids are, in one statement; one that the directory does not know is absent. None is passed over."""
         return await people(connection, {MemberId(found) for found in ids if found is not None})
 
+
+    def note_forbidden(self, what: str) -> None:
+        """This will have it recorded that the viewer was refused a mutation or a field for want of a role or a scope."""
+        viewer = self.viewer
+        self.resources.attempts.note(Key(AccessKind.FORBIDDEN, what, viewer.member_id, viewer.client, viewer.token_id))
 
 Info: TypeAlias = "strawberry.Info[Context, None]"

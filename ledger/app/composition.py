@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from ledger.api import schema
 from ledger.api.authentication import by_token
 from ledger.api.context import Resources
+from ledger.api.oidc import Verifier
 from ledger.api.standing import Connection, Pool
 from ledger.api.web import web
 from ledger.app.candidates import ViewCandidates
@@ -51,12 +52,16 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with running(url, settings.pool_size, settings.wait_s, follow=follow) as found:
+        async with (
+            running(url, settings.pool_size, settings.wait_s, follow=follow) as found,
+            found.resources.attempts.recording(found.directory),
+        ):
             parts.append(found)
             yield
             parts.clear()
 
-    authenticate = by_token(lambda: parts[0].directory, pepper)
+    verifier = None if settings.oidc is None else Verifier(settings.oidc)
+    authenticate = by_token(lambda: parts[0].directory, pepper, lambda: parts[0].resources.attempts, verifier)
     return web(schema.build(), lambda: parts[0].resources, authenticate, lifespan, settings.seal_folder)
 
 

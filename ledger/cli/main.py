@@ -21,6 +21,7 @@ VERBS = {
     "import": ("imports", "import_"),
     "rebuild": ("rebuild", "rebuild"),
     "token": ("token", "token"),
+    "member": ("member", "member"),
     "seal": ("seal", "seal"),
     "verify": ("verify", "verify"),
     "receipt": ("receipt", "receipt"),
@@ -33,7 +34,7 @@ VERBS = {
 click.rich_click.COMMAND_GROUPS = {
     "decision-ledger": [
         {"name": "Run it", "commands": ["demo", "serve", "project"]},
-        {"name": "Keep it", "commands": ["migrate", "import", "export", "rebuild", "token", "schema"]},
+        {"name": "Keep it", "commands": ["migrate", "import", "export", "rebuild", "token", "member", "schema"]},
         {"name": "Look back", "commands": ["simulate"]},
         {"name": "Prove it", "commands": ["seal", "verify", "receipt", "redact"]},
     ]

@@ -1,26 +1,35 @@
-"""`decision-ledger token create|list|revoke`."""
+"""`decision-ledger token create|list|rotate|revoke`."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID
 
 import psycopg
 import rich_click as click
 
 from ledger.cli.running import Failed, answer, as_json, database
-from ledger.directory import members, tokens
+from ledger.cli.who import member_called
+from ledger.directory import tokens
+from ledger.directory.members import MemberKind
+from ledger.directory.scopes import Scope
 from ledger.settings import Settings
-from ledger.values import GLOBAL_ROLES, NAMESPACE, ORGANISATION, MemberId, Role, TeamId
+from ledger.values import GLOBAL_ROLES, ORGANISATION, Role, TeamId
 
 LIFE_DAYS_MAX = 366
 
 
+SCOPES = [scope.value for scope in Scope]
+#: What a portal or a robot may be: it decides nothing.
+SERVICE_ROLES = frozenset({Role.OBSERVER, Role.AUDITOR, Role.INTEGRATOR})
+GRACE_HOURS_MAX = 24 * 14
+
+
 @click.group()
 def token() -> None:
-    """Make, list and revoke the API's tokens. A token acts for one member; its roles are the member's.
+    """Make, list, rotate and revoke the API's tokens. A token acts for one member; its roles are the member's.
 
     \b
     decision-ledger token create "Robin" --role STEWARD
+    decision-ledger token create "Portal" --service --role AUDITOR
     decision-ledger token list
     """
 
@@ -33,33 +42,52 @@ def token() -> None:
 @click.option("--role", type=click.Choice([role.value for role in Role]), help="Grant the member this role as well.")
 @click.option("--team", type=click.UUID, help="The team of the role; AUDITOR, STEWARD and INTEGRATOR need none.")
 @click.option("--days", type=click.IntRange(1, LIFE_DAYS_MAX), default=90, show_default=True, help="How long it lives.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([*SCOPES, "none"]),
+    multiple=True,
+    help="What it may be used for; again for several. A person's: all; a service's: graphql:mutate, so trusted documents only.",
+)
+@click.option("--service", is_flag=True, help="NAME is a portal or a robot: it may be OBSERVER, AUDITOR or INTEGRATOR.")
 @as_json
-def create(name: str, client: str, role: str | None, team: UUID | None, days: int, json: bool) -> None:
+def create(
+    name: str,
+    client: str,
+    role: str | None,
+    team: UUID | None,
+    days: int,
+    scopes: tuple[str, ...],
+    service: bool,
+    json: bool,
+) -> None:
     """Make a token for the member NAME and show it, this once. A new name becomes a member.
 
     \b
     decision-ledger token create "Robin" --role STEWARD
     decision-ledger token create "Ada" --role ENGINEER --team 4d0c…
+    decision-ledger token create "Portal" --service --role AUDITOR --scope graphql:free-form
     """
     settings = Settings.from_environment()
     if not name.strip():
         raise click.UsageError("NAME is empty: name the member.")
-    if role is None and team is not None:
-        raise click.UsageError("--team is for a role: name it with --role.")
-    if role is not None and (Role(role) in GLOBAL_ROLES) == (team is not None):
-        where = (
-            "is a role across teams: leave --team out." if team else "is a role in a team: name the team with --team."
-        )
-        raise click.UsageError(f"{role} {where}")
+    if "none" in scopes and len(scopes) > 1:
+        raise click.UsageError("--scope none stands alone.")
+    _check_role(role, team, service=service)
     with database(settings, migrated=True) as url, psycopg.connect(url, autocommit=True) as connection:
-        member_id = _member(connection, name)
+        member_id = member_called(connection, name, MemberKind.SERVICE if service else None)
         if role is not None:
             from ledger.cli.granting import grant  # noqa: PLC0415 - the whole application, which the other verbs don't need
 
             grant(url, member_id, Role(role), TeamId(team) if team else ORGANISATION)
         try:
             secret, made = tokens.create(
-                connection, settings.pepper(), member_id, client, expires_at=datetime.now(UTC) + timedelta(days=days)
+                connection,
+                settings.pepper(),
+                member_id,
+                client,
+                expires_at=datetime.now(UTC) + timedelta(days=days),
+                granted=[scope for scope in scopes if scope != "none"] if scopes else None,
             )
         except tokens.TooManyTokens as error:
             raise Failed(f"{error}. See: decision-ledger token list") from error
@@ -80,8 +108,48 @@ def list_(json: bool) -> None:
         psycopg.connect(url, autocommit=True) as connection,
     ):
         found = tokens.every(connection)
-    lines = [f"{each.token_id}  {each.hint}…  {each.client}  {_standing(each)}" for each in found]
+    lines = [
+        f"{each.token_id}  {each.hint}…  {each.client}  {_standing(each)}  {' '.join(each.scopes) or 'no scope'}"
+        for each in found
+    ]
     answer({"tokens": found}, "\n".join(lines) or "There are no tokens.", json=json)
+
+
+@token.command()
+@click.argument("token_id", type=click.UUID)
+@click.option(
+    "--grace-hours",
+    type=click.IntRange(0, GRACE_HOURS_MAX),
+    default=24,
+    show_default=True,
+    help="How long the old one lets its client in yet.",
+)
+@click.option("--days", type=click.IntRange(1, LIFE_DAYS_MAX), default=90, show_default=True, help="How long it lives.")
+@as_json
+def rotate(token_id: UUID, grace_hours: int, days: int, json: bool) -> None:
+    """Make the token that takes another's place, with its client and scopes, and show it, this once; the old one ends after a day.
+
+    \b
+    decision-ledger token rotate 7f0c…
+    decision-ledger token rotate 7f0c… --grace-hours 0
+    """
+    settings = Settings.from_environment()
+    with database(settings, migrated=True) as url, psycopg.connect(url, autocommit=True) as connection:
+        try:
+            secret, made = tokens.rotate(
+                connection,
+                settings.pepper(),
+                token_id,
+                grace=timedelta(hours=grace_hours),
+                life=timedelta(days=days),
+            )
+        except tokens.NoSuchToken as error:
+            raise Failed(f"{error}. See: decision-ledger token list") from error
+        except tokens.NoSuchMember as error:
+            raise Failed(f"{error}.") from error
+        except tokens.TooManyTokens as error:
+            raise Failed(f"{error}: it was rotated before. See: decision-ledger token list") from error
+    answer({"token": secret, "record": made}, secret, json=json)
 
 
 @token.command()
@@ -103,18 +171,16 @@ def revoke(token_id: UUID, json: bool) -> None:
         raise SystemExit(1)
 
 
-def _member(connection: psycopg.Connection[Any], name: str) -> MemberId:
-    """This will find the one member of that name, or make one."""
-    found = connection.execute(
-        "SELECT member_id FROM directory.members WHERE name = %s AND erased_at IS NULL LIMIT 2", [name]
-    ).fetchall()
-    if len(found) > 1:
-        raise Failed(f"Several members are called {name}; the directory must tell them apart first.")
-    if found:
-        return MemberId(found[0][0])
-    member_id = MemberId(uuid5(NAMESPACE, f"member/{uuid4()}"))
-    members.put(connection, [members.Person(member_id, name)])
-    return member_id
+def _check_role(role: str | None, team: UUID | None, *, service: bool) -> None:
+    if role is None and team is not None:
+        raise click.UsageError("--team is for a role: name it with --role.")
+    if role is not None and (Role(role) in GLOBAL_ROLES) == (team is not None):
+        where = (
+            "is a role across teams: leave --team out." if team else "is a role in a team: name the team with --team."
+        )
+        raise click.UsageError(f"{role} {where}")
+    if service and role is not None and Role(role) not in SERVICE_ROLES:
+        raise click.UsageError(f"{role} is for people: a service is OBSERVER, AUDITOR or INTEGRATOR.")
 
 
 def _standing(each: tokens.Token) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -11,16 +12,26 @@ from psycopg.rows import TupleRow
 
 from ledger.values import MemberId
 
-_READ = b"SELECT member_id, name, address, erased_at FROM directory.members WHERE member_id = ANY(%s)"
+_READ = b"SELECT member_id, name, address, erased_at, kind FROM directory.members WHERE member_id = ANY(%s)"
 _PUT = b"""
-INSERT INTO directory.members (member_id, name, address)
-SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[])
+INSERT INTO directory.members (member_id, name, address, kind)
+SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[])
 ON CONFLICT (member_id) DO UPDATE SET name = excluded.name, address = COALESCE(excluded.address, members.address)
 WHERE members.erased_at IS NULL
 """
 _ERASE = b"""
 UPDATE directory.members SET name = NULL, address = NULL, erased_at = now() WHERE member_id = %s AND erased_at IS NULL
 """
+#: What else would still say who they were, or let them in.
+_UNLINK = b"DELETE FROM directory.identities WHERE member_id = %s"
+_SHUT_OUT = b"UPDATE directory.tokens SET revoked_at = now() WHERE member_id = %s AND revoked_at IS NULL"
+
+
+class MemberKind(StrEnum):
+    """A person, or a program that is a member by itself: a portal, a robot. Fixed when the member is entered."""
+
+    PERSON = "PERSON"
+    SERVICE = "SERVICE"
 
 
 class Person(Struct, frozen=True):
@@ -30,6 +41,7 @@ class Person(Struct, frozen=True):
     name: str | None = None
     address: str | None = None
     erased_at: datetime | None = None
+    kind: MemberKind = MemberKind.PERSON
 
 
 async def people(connection: AsyncConnection[TupleRow], ids: Iterable[UUID]) -> dict[MemberId, Person]:
@@ -38,7 +50,10 @@ async def people(connection: AsyncConnection[TupleRow], ids: Iterable[UUID]) -> 
     if not wanted:
         return {}
     cursor = await connection.execute(_READ, [wanted])
-    return {row[0]: Person(*row) for row in await cursor.fetchall()}
+    return {
+        member_id: Person(member_id, name, address, erased_at, MemberKind(kind))
+        for member_id, name, address, erased_at, kind in await cursor.fetchall()
+    }
 
 
 def put(connection: Connection[Any], persons: Iterable[Person]) -> None:
@@ -47,9 +62,23 @@ def put(connection: Connection[Any], persons: Iterable[Person]) -> None:
     if not unique:
         return
     found = list(unique.values())
-    connection.execute(_PUT, [[p.member_id for p in found], [p.name for p in found], [p.address for p in found]])
+    columns = [
+        [p.member_id for p in found],
+        [p.name for p in found],
+        [p.address for p in found],
+        [p.kind for p in found],
+    ]
+    connection.execute(_PUT, columns)
 
 
 def erase(connection: Connection[Any], member_id: MemberId) -> bool:
-    """This will remove a person's name and address for good; the id stays. False: there was nothing to erase."""
-    return connection.execute(_ERASE, [member_id]).rowcount == 1
+    """This will remove a person's name, address and identities for good, and end their tokens; the id stays.
+
+    False: there was nothing to erase.
+    """
+    with connection.transaction():
+        if connection.execute(_ERASE, [member_id]).rowcount != 1:
+            return False
+        connection.execute(_UNLINK, [member_id])
+        connection.execute(_SHUT_OUT, [member_id])
+    return True

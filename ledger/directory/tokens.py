@@ -8,6 +8,7 @@ import hmac
 import re
 import secrets
 import string
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -18,6 +19,9 @@ from msgspec import Struct
 from psycopg import AsyncConnection, Connection
 from psycopg.rows import TupleRow
 
+from ledger.directory import access, scopes
+from ledger.directory.access import AccessKind, Entry
+from ledger.directory.members import MemberKind
 from ledger.values import MemberId
 
 PREFIX = "ldg_"
@@ -30,19 +34,27 @@ HINT_LENGTH = 8
 #: So that a client can change from one to the next without a pause.
 LIVE_PER_CLIENT_MAX = 2
 LIFE_DEFAULT = timedelta(days=90)
+#: How long a token that was replaced lets its client in yet, unless said otherwise.
+GRACE_DEFAULT = timedelta(days=1)
 #: `last_used_at` is this exact, so that reading does not mean writing.
 LAST_USED_STEP = timedelta(minutes=1)
 
-_COLUMNS = "token_id, member_id, client, hint, created_at, expires_at, last_used_at, revoked_at"
+_COLUMNS = "token_id, member_id, client, hint, scopes, created_at, expires_at, last_used_at, revoked_at"
 _LIVE = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
-_BY_MAC = f"SELECT {_COLUMNS} FROM directory.tokens WHERE mac = %s AND {_LIVE}".encode()  # noqa: S608 - of constants
+_BY_MAC = f"SELECT {_COLUMNS} FROM directory.tokens WHERE mac = %s".encode()  # noqa: S608 - of constants
 _ALL = f"SELECT {_COLUMNS} FROM directory.tokens ORDER BY created_at, token_id".encode()  # noqa: S608
 _COUNT = f"SELECT count(*) FROM directory.tokens WHERE member_id = %s AND client = %s AND {_LIVE}".encode()  # noqa: S608
+_MEMBER = b"SELECT kind FROM directory.members WHERE member_id = %s AND erased_at IS NULL FOR UPDATE"
 _INSERT = (
-    "INSERT INTO directory.tokens (token_id, member_id, client, mac, hint, expires_at)"  # noqa: S608
-    f" VALUES (%s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}"
+    "INSERT INTO directory.tokens (token_id, member_id, client, mac, hint, scopes, expires_at)"  # noqa: S608
+    f" VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}"
 ).encode()
-_REVOKE = b"UPDATE directory.tokens SET revoked_at = now() WHERE token_id = %s AND revoked_at IS NULL"
+_REVOKE = f"""
+UPDATE directory.tokens SET revoked_at = now() WHERE token_id = %s AND revoked_at IS NULL RETURNING {_COLUMNS}
+""".encode()  # noqa: S608
+_END_SOON = f"""
+UPDATE directory.tokens SET expires_at = LEAST(expires_at, now() + %s) WHERE token_id = %s AND {_LIVE} RETURNING {_COLUMNS}
+""".encode()  # noqa: S608
 _USED = b"""
 UPDATE directory.tokens SET last_used_at = now()
  WHERE token_id = %s AND (last_used_at IS NULL OR last_used_at < now() - %s)
@@ -56,10 +68,18 @@ class Token(Struct, frozen=True):
     member_id: MemberId
     client: str
     hint: str
+    #: What it may be used for: `ledger.directory.scopes`.
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+
+    def ended(self, at: datetime) -> str | None:
+        """This will say why the token lets nobody in at an instant; None: it lets its client in."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= at else None
 
 
 class TooManyTokens(Exception):  # noqa: N818 - named for what happened
@@ -68,6 +88,10 @@ class TooManyTokens(Exception):  # noqa: N818 - named for what happened
 
 class NoSuchMember(Exception):  # noqa: N818
     """A token needs a member whom the directory knows."""
+
+
+class NoSuchToken(Exception):  # noqa: N818
+    """There is no such live token."""
 
 
 def _base62(number: int, length: int) -> str:
@@ -102,28 +126,55 @@ def create(
     client: str,
     *,
     expires_at: datetime | None = None,
+    granted: Iterable[str] | None = None,
+    by: MemberId | None = None,
 ) -> tuple[str, Token]:
     """This will make a token for a member's program, and give it, this once, with its record; without `expires_at` it lives 90 days.
 
+    `granted` are its scopes, by default what is usual for a person or a service. `by` None: the operator.
     Raises TooManyTokens, and NoSuchMember.
     """
-    secret = new_secret()
     until = expires_at or datetime.now(UTC) + LIFE_DEFAULT
     with connection.transaction():
         # Who makes tokens for one member takes turns, so that two at once are not three.
-        if (
-            connection.execute(
-                "SELECT 1 FROM directory.members WHERE member_id = %s AND erased_at IS NULL FOR UPDATE", [member_id]
-            ).fetchone()
-            is None
-        ):
+        found = connection.execute(_MEMBER, [member_id]).fetchone()
+        if found is None:
             raise NoSuchMember(f"the directory has no member {member_id}; add them first")
         (live,) = connection.execute(_COUNT, [member_id, client]).fetchone() or (0,)
         if live >= LIVE_PER_CLIENT_MAX:
             raise TooManyTokens(f"{client} has {live} live tokens for this member; revoke one first")
-        values = [uuid4(), member_id, client, mac_of(secret, pepper), secret[:HINT_LENGTH], until]
+        usual = scopes.OF_SERVICE if found[0] == MemberKind.SERVICE else scopes.OF_PERSON
+        secret = new_secret()
+        may = sorted(usual if granted is None else granted)
+        values = [uuid4(), member_id, client, mac_of(secret, pepper), secret[:HINT_LENGTH], may, until]
         row: Any = connection.execute(_INSERT, values).fetchone()
-    return secret, Token(*row)
+        token = Token(*row)
+        access.record(connection, [_entry(AccessKind.TOKEN_CREATED, token, by)])
+    return secret, token
+
+
+def rotate(
+    connection: Connection[Any],
+    pepper: bytes,
+    token_id: UUID,
+    *,
+    grace: timedelta = GRACE_DEFAULT,
+    life: timedelta = LIFE_DEFAULT,
+    by: MemberId | None = None,
+) -> tuple[str, Token]:
+    """This will make the token that takes another's place, for the same client and scopes; the old one ends after `grace`.
+
+    Raises NoSuchToken, TooManyTokens where it was rotated before and both still live, and NoSuchMember.
+    """
+    with connection.transaction():
+        row: Any = connection.execute(_END_SOON, [grace, token_id]).fetchone()
+        if row is None:
+            raise NoSuchToken(f"there is no live token {token_id}")
+        old = Token(*row)
+        until = datetime.now(UTC) + life
+        made = create(connection, pepper, old.member_id, old.client, expires_at=until, granted=old.scopes, by=by)
+        access.record(connection, [_entry(AccessKind.TOKEN_ROTATED, old, by)])
+    return made
 
 
 def every(connection: Connection[Any]) -> list[Token]:
@@ -131,21 +182,38 @@ def every(connection: Connection[Any]) -> list[Token]:
     return [Token(*row) for row in connection.execute(_ALL).fetchall()]
 
 
-def revoke(connection: Connection[Any], token_id: UUID) -> bool:
-    """This will end a token at once; False: there is no such live token."""
-    return connection.execute(_REVOKE, [token_id]).rowcount == 1
+def revoke(connection: Connection[Any], token_id: UUID, *, by: MemberId | None = None) -> bool:
+    """This will end a token at once; False: there is no such token, or it was revoked before."""
+    with connection.transaction():
+        row: Any = connection.execute(_REVOKE, [token_id]).fetchone()
+        if row is None:
+            return False
+        access.record(connection, [_entry(AccessKind.TOKEN_REVOKED, Token(*row), by)])
+    return True
 
 
-async def authenticate(connection: AsyncConnection[TupleRow], pepper: bytes, secret: str) -> Token | None:
-    """This will find the live token that the secret is, and note its use, to the minute; None: it lets nobody in."""
+async def find(connection: AsyncConnection[TupleRow], pepper: bytes, secret: str) -> Token | None:
+    """This will find the token that the secret is, live or not; None: there never was one."""
     if not is_well_formed(secret):
         return None
     cursor = await connection.execute(_BY_MAC, [mac_of(secret, pepper)])
     row = await cursor.fetchone()
-    if row is None:
-        return None
-    token = Token(*row)
-    at = datetime.now(UTC)
+    return None if row is None else Token(*row)
+
+
+async def used(connection: AsyncConnection[TupleRow], token: Token, at: datetime) -> None:
+    """This will note a token's use, to the minute."""
     if token.last_used_at is None or token.last_used_at < at - LAST_USED_STEP:
         await connection.execute(_USED, [token.token_id, LAST_USED_STEP])
-    return token
+
+
+def _entry(kind: AccessKind, token: Token, by: MemberId | None) -> Entry:
+    may = ", ".join(token.scopes) or "no scope"
+    return Entry(
+        kind,
+        f"{token.hint}… ({may})",
+        member_id=token.member_id,
+        client=token.client,
+        token_id=token.token_id,
+        acted_by=by,
+    )

@@ -16,7 +16,7 @@ from ledger.store.faults import ClockIsFixed, MigrationChanged, MigrationFailed
 from ledger.store.migrations import migrate, pending
 from tests.store.examples import append, command
 
-NAMES = ["0001_log", "0002_directory", "0003_redaction"]
+NAMES = sorted(path.parent.name for path in Path(migrations.__file__).parent.glob("*/up.sql"))
 
 
 @pytest.fixture

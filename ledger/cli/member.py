@@ -1,0 +1,127 @@
+"""`decision-ledger member add|list|link|unlink`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import rich_click as click
+
+from ledger.cli.running import CHECK_FAILED, USAGE, Failed, answer, as_json, database
+from ledger.cli.who import member_called, member_known
+from ledger.directory import identities
+from ledger.directory.identities import Identity
+from ledger.directory.members import MemberKind
+from ledger.settings import Settings
+
+_LIST = "SELECT member_id, name, kind, erased_at FROM directory.members ORDER BY name NULLS LAST, member_id"
+
+
+@click.group()
+def member() -> None:
+    """Say who the members are: people, services, and whom an identity provider's people are here.
+
+    \b
+    decision-ledger member add "Portal" --service
+    decision-ledger member link "Ada" --subject 8f1d…
+    decision-ledger member list
+    """
+
+
+@member.command()
+@click.argument("name")
+@click.option("--service", is_flag=True, help="NAME is a portal or a robot.")
+@as_json
+def add(name: str, service: bool, json: bool) -> None:
+    """Enter a member under a name, unless somebody of that name is there.
+
+    \b
+    decision-ledger member add "Ada"
+    """
+    if not name.strip():
+        raise click.UsageError("NAME is empty: name the member.")
+    with _connected() as (_, connection):
+        kind = MemberKind.SERVICE if service else MemberKind.PERSON
+        member_id = member_called(connection, name, kind)
+    answer({"member_id": member_id, "name": name, "kind": kind}, str(member_id), json=json)
+
+
+@member.command("list")
+@as_json
+def list_(json: bool) -> None:
+    """List all members, with the identities that are theirs.
+
+    \b
+    decision-ledger member list --json
+    """
+    with _connected() as (_, connection):
+        rows = connection.execute(_LIST).fetchall()
+        linked = identities.every(connection)
+    found = [
+        {
+            "member_id": row[0],
+            "name": row[1],
+            "kind": row[2],
+            "erased_at": row[3],
+            "identities": [each for each in linked if each.member_id == row[0]],
+        }
+        for row in rows
+    ]
+    lines = [
+        f"{each['member_id']}  {each['kind']:<7}  {each['name'] or '(erased)'}"
+        + "".join(f"  {one.issuer} {one.subject}" for one in each["identities"])
+        for each in found
+    ]
+    answer({"members": found}, "\n".join(lines) or "There are no members.", json=json)
+
+
+@member.command()
+@click.argument("who")
+@click.option("--subject", required=True, help="The claim `sub` of the provider's tokens.")
+@click.option("--issuer", help="The provider (LEDGER_OIDC_ISSUER).")
+@as_json
+def link(who: str, subject: str, issuer: str | None, json: bool) -> None:
+    """Let the provider's SUBJECT in as the member WHO, a name or an id.
+
+    \b
+    decision-ledger member link "Ada" --subject 8f1d…
+    """
+    with _connected() as (settings, connection):
+        identity = Identity(_issuer(settings, issuer), subject, member_known(connection, who))
+        try:
+            identities.link(connection, identity)
+        except identities.LinkedAlready as error:
+            raise Failed(f"{error}.") from error
+    answer(identity, f"{subject} comes in as {identity.member_id}.", json=json)
+
+
+@member.command()
+@click.option("--subject", required=True, help="The claim `sub` of the provider's tokens.")
+@click.option("--issuer", help="The provider (LEDGER_OIDC_ISSUER).")
+@as_json
+def unlink(subject: str, issuer: str | None, json: bool) -> None:
+    """Let the provider's SUBJECT in no more.
+
+    \b
+    decision-ledger member unlink --subject 8f1d…
+    """
+    with _connected() as (settings, connection):
+        gone = identities.unlink(connection, _issuer(settings, issuer), subject)
+    answer({"unlinked": gone}, "Unlinked." if gone else "Nobody here is that subject.", json=json)
+    if not gone:
+        raise SystemExit(CHECK_FAILED)
+
+
+@contextmanager
+def _connected() -> Iterator[tuple[Settings, psycopg.Connection[Any]]]:
+    settings = Settings.from_environment()
+    with database(settings, migrated=True) as url, psycopg.connect(url, autocommit=True) as connection:
+        yield settings, connection
+
+
+def _issuer(settings: Settings, issuer: str | None) -> str:
+    """This will give the provider that is meant. Raises Failed."""
+    found = issuer or (settings.oidc.issuer if settings.oidc is not None else None)
+    if found is None:
+        raise Failed("No provider is named: give --issuer, or set LEDGER_OIDC_ISSUER and what belongs to it.", USAGE)
+    return found
