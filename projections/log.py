@@ -1,6 +1,6 @@
 """The ledger's log as the views read it: whole commands, in order of position."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from ledger.events.envelope import Event
 
@@ -8,8 +8,8 @@ from ledger.events.envelope import Event
 class Log(Protocol):
     """What a follower needs of the ledger."""
 
-    def read(self, after: int, limit: int) -> list[Event]:
-        """This will give up to `limit` events after a position, in order."""
+    def placed(self, after: int, limit: int) -> list[Any]:
+        """This will give up to `limit` facts after a position, in order, each with what projectors read of an Event."""
 
     def head(self) -> int:
         """This will give the last position."""
@@ -21,7 +21,7 @@ class Log(Protocol):
 def commands(log: Log, after: int, limit: int) -> list[Event]:
     """This will read whole commands after a position: about `limit` events, more where one command has more."""
     while True:
-        events = log.read(after, limit)
+        events: list[Event] = log.placed(after, limit)
         if len(events) < limit:
             return events
         last = events[-1].command_id

@@ -97,14 +97,15 @@ class Fold:
         """This will fold whole commands, in order of position. Raises PoisonFact for the first that can't be."""
         on, all_rows = self._on, self._rows
         event = rows = None
-        command = position = 0
+        command: Any = None
+        position = 0
         try:
             for event in events:
-                if event.command_id.int != command:  # an integer, since UUIDs compare in Python
+                if event.command_id != command:
                     for rows in all_rows:
                         if rows.touched:
                             rows.settle(position)
-                    command = event.command_id.int
+                    command = event.command_id
                 position = event.position
                 fact = event.fact
                 for projector, rows in on.get(type(fact), ()):

@@ -4,6 +4,7 @@ The envelope whose hash is the leaf is position ‖ recorded_at ‖ meta: 8 byte
 Unix epoch, then the meta as it is stored. Nothing of it is ever encoded again.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from os import register_at_fork, urandom
@@ -25,6 +26,8 @@ SALT_BYTES = 16
 PAYLOAD: LiteralString = "CASE WHEN payload = '' THEN ledger.remains(position) ELSE payload END"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: What PostgreSQL counts from in what it sends.
+_SENT_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LEAF_HEAD = Packing(">xqq")
 
@@ -47,6 +50,53 @@ class Meta(Struct, frozen=True, omit_defaults=True):
     source: Source | None = None
 
 
+class Known(Struct, frozen=True, gc=False):
+    """As much of the meta as every projection reads. The rest is passed over, which takes a quarter of the time."""
+
+    stream_id: UUID
+    class_version: int
+    occurred_at: datetime
+    command_id: str
+    source: Source | None = None
+
+
+class Acted(Struct, frozen=True, gc=False):
+    """The part of the meta that few projections read."""
+
+    event_id: UUID
+    actor: Actor
+
+
+class Placed(Struct, frozen=True, gc=False):
+    """A recorded fact as projections read it: what an `Event` has, less what none of them needs, and the rarely needed on demand."""
+
+    position: int
+    stream_id: UUID
+    occurred_at: datetime
+    #: As text: it is compared with its neighbours' and nothing else.
+    command_id: str
+    fact: Struct
+    source: Source | None
+    meta: bytes
+    #: As the database sends it: microseconds since 2000.
+    recorded: bytes
+
+    @property
+    def event_id(self) -> UUID:
+        """This will give the event's id."""
+        return _decode_acted(self.meta).event_id
+
+    @property
+    def actor(self) -> Actor:
+        """This will say who acted, and in which role."""
+        return _decode_acted(self.meta).actor
+
+    @property
+    def recorded_at(self) -> datetime:
+        """This will give when the ledger stored the event."""
+        return _SENT_EPOCH + int.from_bytes(self.recorded, signed=True) * _MICROSECOND
+
+
 class EncodedEvent(Struct, frozen=True, gc=False):
     """An event as the database takes it."""
 
@@ -61,6 +111,8 @@ class EncodedEvent(Struct, frozen=True, gc=False):
 
 _encode = msgspec.json.Encoder().encode
 _decode_meta = msgspec.json.Decoder(Meta).decode
+_decode_known = msgspec.json.Decoder(Known).decode
+_decode_acted = msgspec.json.Decoder(Acted).decode
 _decoders: dict[str, tuple[int, msgspec.json.Decoder[Any]]] = {}
 #: Fresh salts, each taken once; a forked process must draw its own.
 _salts: list[bytes] = []
@@ -142,6 +194,29 @@ def decode(position: int, recorded_at: datetime, topic: str, meta: bytes, payloa
         position,
         recorded_at,
     )
+
+
+def placed(after: int, rows: Iterable[tuple[str, bytes, bytes | None, bytes]]) -> list[Placed]:
+    """This will read the facts that follow a position in the log: topic, meta, payload as PAYLOAD gives it, and recorded_at as sent.
+
+    They are those that `decode` gives, at about half its cost. Raises what it raises.
+    """
+    found, position = [], after
+    for topic, meta, payload, recorded in rows:
+        position += 1  # the log has no gaps
+        if payload is None:
+            raise PayloadMissing(position)
+        known = _decode_known(meta)
+        version, decoder = _decoders.get(topic) or _decoder(topic)
+        fact = (
+            decoder.decode(payload)
+            if known.class_version == version
+            else _upcast(topic, known.class_version, version, payload)
+        )
+        found.append(
+            Placed(position, known.stream_id, known.occurred_at, known.command_id, fact, known.source, meta, recorded)
+        )
+    return found
 
 
 def leaf(position: int, recorded_at: datetime, meta: bytes) -> bytes:

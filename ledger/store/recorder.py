@@ -39,6 +39,10 @@ _STREAMS: LiteralString = (
     f"SELECT stream_id, {_ROW} FROM ledger.events WHERE stream_id = ANY(%s) ORDER BY stream_id, version"  # noqa: S608
 )
 _LOG: LiteralString = f"SELECT {_ROW} FROM ledger.events WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608
+_PLACED: LiteralString = (
+    f"SELECT topic, meta, {PAYLOAD}, timestamptz_send(recorded_at) FROM ledger.events"  # noqa: S608
+    " WHERE position > %s ORDER BY position LIMIT %s"
+)
 _STORED: LiteralString = f"SELECT position, stream_id, version, topic, {PAYLOAD}, meta, recorded_at FROM ledger.events"  # noqa: S608
 
 
@@ -110,6 +114,10 @@ class StreamRecorder(AggregateRecorder):
     def log(self, after: int, limit: int) -> list[Row]:
         """This will give up to `limit` rows of the log after a position, in order."""
         return self.rows(_LOG, [after, limit])
+
+    def placed(self, after: int, limit: int) -> list[tuple[Any, ...]]:
+        """This will give up to `limit` rows of the log after a position, in order: topic, meta, payload, recorded_at as sent."""
+        return self.rows(_PLACED, [after, limit])
 
     def _insert(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Receipt | None:
         if not stored_events:

@@ -107,6 +107,20 @@ def test_an_event_survives_its_encoding() -> None:
     assert decoded == replace(event, position=5, recorded_at=MONDAY)
 
 
+def test_a_fact_is_read_for_projecting_as_it_is_read_whole(ledger: Ledger) -> None:
+    source = Source("peps", "315", "https://example.org/315", "ab" * 32, MONDAY)
+    for version, known in ((1, None), (2, source)):
+        event = replace(joined(uuid4(), TEAM, version), source=known)
+        append(ledger, replace(command(TEAM, version), events=[event], command_id=event.command_id))
+    read, placed = ledger.read(0, 10), ledger.placed(0, 10)
+    names = ("position", "stream_id", "occurred_at", "fact", "source", "event_id", "actor", "recorded_at")
+    assert [[getattr(one, name) for name in names] for one in placed] == [
+        [getattr(one, name) for name in names] for one in read
+    ]
+    assert [one.command_id for one in placed] == [str(one.command_id) for one in read]
+    assert [one.position for one in ledger.placed(1, 1)] == [2]
+
+
 def test_a_stored_fact_of_an_earlier_version_is_brought_up(
     ledger: Ledger, versions: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +132,7 @@ def test_a_stored_fact_of_an_earlier_version_is_brought_up(
     later = replace(joined(uuid4(), TEAM, 2), fact=Moved(("here", "there")))
     append(ledger, replace(command(TEAM, 2), events=[later], command_id=later.command_id))
     assert [event.fact for event in ledger.read(0, 10)] == [Moved(("room 12",)), Moved(("here", "there"))]
+    assert [event.fact for event in ledger.placed(0, 10)] == [Moved(("room 12",)), Moved(("here", "there"))]
 
 
 def test_a_fact_of_a_later_version_is_not_guessed_at(
@@ -129,8 +144,9 @@ def test_a_fact_of_a_later_version_is_not_guessed_at(
     append(ledger, replace(command(TEAM, 1), events=[event], command_id=COMMAND))
     monkeypatch.setitem(FACT_TYPES, "test.Moved", old["test.Moved"])
     monkeypatch.setattr(codec, "_decoders", {})
-    with pytest.raises(UnknownTopic, match=r"test\.Moved version 3"):
-        ledger.events(TEAM)
+    for reading in (lambda: ledger.events(TEAM), lambda: ledger.placed(0, 10)):
+        with pytest.raises(UnknownTopic, match=r"test\.Moved version 3"):
+            reading()
 
 
 def test_a_stored_topic_that_nobody_knows_is_named(ledger: Ledger, versions: None) -> None:
