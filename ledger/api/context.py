@@ -29,13 +29,12 @@ from ledger.api.standing import (
     standings,
 )
 from ledger.commands.issued import Issued
-from ledger.directory.members import Person, people
 from ledger.directory.access import AccessKind
+from ledger.directory.members import Person, people
 from ledger.store.integrity.logtree import LogTree
 from ledger.values import GLOBAL_ROLES, ORGANISATION, MemberId, Role, TeamId
 
 
-class Viewer(Struct, frozen=True):
 class Authentication(StrEnum):
     """How it is known who asks."""
 
@@ -43,6 +42,7 @@ class Authentication(StrEnum):
     OIDC = "OIDC"
 
 
+class Viewer(Struct, frozen=True):
     """Who asks: the member of the token, and the roles by team; those across teams are under ORGANISATION."""
 
     member_id: MemberId
@@ -50,7 +50,6 @@ class Authentication(StrEnum):
     roles: dict[TeamId, frozenset[Role]]
     #: The position at which the roles were so.
     roles_at: int = 0
-
     #: What the token may be used for: `ledger.directory.scopes`.
     scopes: frozenset[str] = frozenset()
     authenticated_by: Authentication = Authentication.TOKEN
@@ -63,6 +62,7 @@ class Authentication(StrEnum):
     def credential(self) -> str:
         """This will name the token that was used, for limits per token; it shows nothing of it."""
         return str(self.token_id or f"{self.authenticated_by}/{self.member_id}/{self.client}")
+
     @property
     def reads_all(self) -> bool:
         """This will say whether a role across teams lets the viewer read every team."""
@@ -79,11 +79,11 @@ class Resources(Struct, frozen=True):
     commands: anyio.CapacityLimiter
     #: Longest wait for a view, in seconds.
     wait_s: float = WAIT_S
+    #: Counts what was refused.
+    attempts: Attempts = msgspec.field(default_factory=Attempts)
     #: The Merkle tree over the log, as far as a proof needed it.
     tree: LogTree = msgspec.field(default_factory=LogTree)
 
-    #: Counts what was refused.
-    attempts: Attempts = msgspec.field(default_factory=Attempts)
 
 @dataclass
 class Context:
