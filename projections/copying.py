@@ -83,6 +83,7 @@ def _array_of(oid: int, pack: Callable[[Any], bytes]) -> Callable[[Iterable[Any]
 _PACKERS: dict[SqlType, Callable[[Any], bytes]] = {
     "uuid": _uuid,
     "text": _text,
+    "varchar": _text.__wrapped__,
     "bigint": _integer,
     "float8": _double,
     "boolean": _boolean,

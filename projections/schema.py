@@ -89,6 +89,12 @@ def make_tables(connection: Connection[Any], view: View, schema: str) -> None:
     """This will make a view's tables, without indexes."""
     for table in view.tables:
         columns = [sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in table.columns]
+        columns += [
+            sql.SQL("{} {} GENERATED ALWAYS AS ({}) STORED").format(
+                sql.Identifier(d.name), sql.SQL(d.type), sql.SQL(d.expression)
+            )
+            for d in table.derived
+        ]
         connection.execute(
             sql.SQL("CREATE TABLE {} ({}, valid_from bigint NOT NULL, valid_to bigint, doc bytea NOT NULL)").format(
                 _name(table, schema), sql.SQL(", ").join(columns)

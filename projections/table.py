@@ -12,7 +12,8 @@ from msgspec import Struct
 
 R = TypeVar("R", bound=Struct)
 
-SqlType = Literal["uuid", "text", "bigint", "float8", "boolean", "timestamptz", "uuid[]", "text[]"]
+#: Take `varchar` for texts that are long and seldom the same twice: `text` is packed from memory.
+SqlType = Literal["uuid", "text", "varchar", "bigint", "float8", "boolean", "timestamptz", "uuid[]", "text[]"]
 
 #: Raise it when the way in which rows are stored changes: every view is then built again.
 STORAGE_VERSION = 2
@@ -32,6 +33,14 @@ class Column(Struct, frozen=True):
     def value(self) -> Callable[[Any], Any]:
         """This will give the function from a row to the column's value."""
         return self.of or attrgetter(self.name)
+
+
+class Derived(Struct, frozen=True):
+    """A column that the database makes of the row's others by itself, as `expression` says in SQL; immutable functions only."""
+
+    name: str
+    type: Literal["tsvector"]
+    expression: str
 
 
 #: Until which position a version stands, as SQL: a number for one that stands now too, so that an index can compare it.
@@ -78,12 +87,13 @@ class Table(Generic[R]):
         columns: tuple[Column, ...],
         lookups: tuple[str, ...] = (),
         indexes: tuple[Index, ...] = (),
+        derived: tuple[Derived, ...] = (),
         by_stream: bool = False,
         grows_only: bool = False,
         finish: Callable[[Any, R], R] | None = None,
     ) -> None:
-        names = [column.name for column in columns]
-        if unknown := {*key, *lookups} - set(names):
+        names = [column.name for column in columns] + [column.name for column in derived]
+        if unknown := {*key, *lookups} - {column.name for column in columns}:
             raise ValueError(f"table {name}: {sorted(unknown)} are no columns of it")
         if len(set(names)) != len(names) or {"valid_from", "valid_to", "doc"} & set(names):
             raise ValueError(f"table {name}: a column's name is taken")
@@ -95,6 +105,7 @@ class Table(Generic[R]):
         self.columns = columns
         self.lookups = lookups
         self.indexes = indexes
+        self.derived = derived
         self.by_stream = by_stream
         self.grows_only = grows_only
         self.finish = finish
@@ -120,7 +131,14 @@ class Table(Generic[R]):
     def definition(self) -> str:
         """This will give a hash, hexadecimal, of all that decides what is stored for a row."""
         schema = msgspec.json.encode(msgspec.json.schema(self.row), order="deterministic")
-        shape = [(c.name, c.type) for c in self.columns], self.key, self.lookups, self.indexes, self.grows_only
+        shape = (
+            [(c.name, c.type) for c in self.columns],
+            self.key,
+            self.lookups,
+            self.indexes,
+            self.grows_only,
+            self.derived,
+        )
         config = (STORAGE_VERSION, self.row.__struct_config__.array_like, self.row.__struct_config__.omit_defaults)
         return sha256(repr((self.name, shape, config)).encode() + schema).hexdigest()
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
+from msgspec.structs import replace
 
 from ledger.api.asking import (
     BY_TIME,
@@ -21,11 +22,14 @@ from ledger.api.asof import AsOf, AsOfArgument, AtLeastArgument
 from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Context, Info
 from ledger.api.decision_types import DECISION, DECISION_STORY, FACETS, NOTICE, REVISIT, WHY_NOT
-from ledger.api.errors import not_found
+from ledger.api.errors import bad_input, not_found
+from ledger.api.standing import Connection
 from ledger.values import Disposition
 from projections.audit import decisions, returning, story
 
-FACET_NAMES = ("reason", "team", "area", "decider", "told", "explained", "source")
+FACET_NAMES = ("reason", "team", "area", "decider", "period", "told", "explained", "source")
+#: Most characters of a search.
+SEARCH_MAX = 400
 
 
 @strawberry.input(description="Which NOs are meant; what is left out does not matter.")
@@ -45,6 +49,10 @@ class DeclinedFilter:
     explained: bool | None = strawberry.field(default=None, description="Has it a reason by now?")
     explained_when_decided: bool | None = strawberry.field(default=None, description="Had it a reason on its day?")
     imported: bool | None = strawberry.field(default=None, description="Was it imported?")
+    search: str | None = strawberry.field(
+        default=None,
+        description='Words in the title, the reasons or the case, at most 400 characters: all of them; "a phrase"; a or b; -without.',
+    )
     since: datetime | None = strawberry.field(default=None, description="Taken at or after this instant.")
     until: datetime | None = strawberry.field(default=None, description="Taken before this instant.")
 
@@ -53,6 +61,8 @@ def wanted(given: DeclinedFilter | None) -> decisions.NoFilter:
     """This will turn the input into the query's filter."""
     if given is None:
         return decisions.NoFilter()
+    if given.search is not None and not 0 < len(given.search.strip()) <= SEARCH_MAX:
+        raise bad_input(f"filter.search has {len(given.search)} characters; it needs 1 to {SEARCH_MAX}, and a word.")
     return decisions.NoFilter(
         dispositions=tuple_of(given.dispositions) or (Disposition.DECLINE,),
         teams=tuple_of(given.team_ids),
@@ -65,6 +75,7 @@ def wanted(given: DeclinedFilter | None) -> decisions.NoFilter:
         explained=given.explained,
         explained_when_decided=given.explained_when_decided,
         imported=given.imported,
+        search=given.search,
         since=given.since,
         until=given.until,
     )
@@ -146,6 +157,7 @@ async def declined(
         rows = await decisions.declined(connection, teams, given, limit=asked.limit, after=asked.key, as_of=at)
         found = await decisions.facets(connection, teams, given, names=facets, as_of=at) if counts else None
         shown = await page(info, DECISION, asked, rows, lambda row: (row.decided_at, row.decision_id), connection)
+        found = found and await _named(found, context, connection)
     return DECLINED(
         edges=shown.edges,
         nodes=shown.nodes,
@@ -153,6 +165,13 @@ async def declined(
         total_count=found.total if found else None,
         facets=FACETS.show(found, {}) if found else None,
     )
+
+
+async def _named(found: decisions.Facets, context: Context, connection: Connection) -> decisions.Facets:
+    """This will set the deciders' names beside their ids, as the directory has them."""
+    people = await context.members([UUID(one.value) for one in found.decider if one.value], connection)
+    names = {str(member_id): person.name for member_id, person in people.items()}
+    return replace(found, decider=tuple(replace(one, label=names.get(one.value or "")) for one in found.decider))
 
 
 async def unanswered_notices(

@@ -310,7 +310,7 @@ DECISION_STORY = shown(
     impact="The impact as it stood then; null: there was none.",
     is_basis_inferred="Does the decision not name its versions, so that those recorded by then are shown?",
     score="What those versions score under that policy, term by term.",
-    changes="What has changed since: each part that has.",
+    basis_diff="What has changed since: each part that has, field by field.",
     chosen_instead="The proposals preferred.",
     conditions="What would bring it back, and how near that is.",
     appeals="The appeals against it.",
@@ -326,7 +326,11 @@ WHY_NOT = shown(
     concerns="All concerns, the earliest first.",
 )
 FACET_COUNT = shown(
-    FacetCount, "How many share a value.", value="The value; null: those that name none.", count="How many."
+    FacetCount,
+    "How many share a value.",
+    value="The value, as the filter takes it; null: those that name none.",
+    label="Its name: a team's, a member's; null where the value reads as it is, or the directory has forgotten it.",
+    count="How many.",
 )
 FACETS = shown(
     Facets,
@@ -336,6 +340,7 @@ FACETS = shown(
     team="By team id.",
     area="By area.",
     decider="By the decider's member id.",
+    period="By month, such as 2026-03, UTC; the latest first.",
     told="Told to the proposer: true or false.",
     explained="With a reason by now: true or false.",
     source="By source system; null: decided here.",

@@ -8,7 +8,7 @@ from graphql import GraphQLError, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
-from ledger.api import backlog, concern, decision, node, proof, review, team, timeline, transparency, viewer
+from ledger.api import backlog, concern, decision, node, precedents, proof, review, team, timeline, transparency, viewer
 from ledger.api.documents import PreparedDocuments
 from ledger.api.mutations import mutation_type
 from ledger.api.node import READERS, Reader
@@ -20,6 +20,7 @@ NOUNS: tuple[type, ...] = (
     concern.ConcernQuery,
     decision.DecisionQuery,
     node.NodeQuery,
+    precedents.PrecedentsQuery,
     proof.ProofQuery,
     review.ReviewQuery,
     team.TeamQuery,

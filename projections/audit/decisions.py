@@ -9,6 +9,7 @@ from msgspec import Struct
 from ledger.values import Disposition
 from projections.audit.structs import AuditedDecision
 from projections.audit.tables import DECISIONS
+from projections.audit.texts import QUESTION
 from projections.conditions import Conditions, Connection, Teams, rows
 
 #: Most values that one facet lists.
@@ -32,6 +33,8 @@ class NoFilter(Struct, frozen=True):
     #: Had it a reason on its own day?
     explained_when_decided: bool | None = None
     imported: bool | None = None
+    #: Words in the title, the reasons or the case, as a search engine takes them.
+    search: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -52,10 +55,11 @@ class Notice(Struct, frozen=True):
 
 
 class FacetCount(Struct, frozen=True):
-    """How many NOs share one value; `value` None: those that name none."""
+    """How many NOs share one value; `value` None: those that name none. `label`: the value's name; None: it reads as it is."""
 
     value: str | None
     count: int
+    label: str | None = None
 
 
 class Facets(Struct, frozen=True, kw_only=True):
@@ -66,6 +70,7 @@ class Facets(Struct, frozen=True, kw_only=True):
     team: tuple[FacetCount, ...] = ()
     area: tuple[FacetCount, ...] = ()
     decider: tuple[FacetCount, ...] = ()
+    period: tuple[FacetCount, ...] = ()
     told: tuple[FacetCount, ...] = ()
     explained: tuple[FacetCount, ...] = ()
     source: tuple[FacetCount, ...] = ()
@@ -76,10 +81,13 @@ _FACETS = {
     "team": "team_id::text",
     "area": "area",
     "decider": "decider::text",
+    "period": "to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM')",
     "told": "told::text",
     "explained": "(NOT unexplained)::text",
     "source": "system",
 }
+#: In which order a facet comes, where that is not the most frequent first.
+_ORDERS = {"period": "v DESC"}
 _facet_counts = msgspec.json.Decoder(tuple[FacetCount, ...]).decode
 
 
@@ -96,6 +104,12 @@ def _noes(teams: Teams, wanted: NoFilter, as_of: int | None) -> Conditions:
     where.given("(d.acknowledged_at IS NOT NULL) = %(acknowledged)s", acknowledged=wanted.acknowledged)
     where.given("d.unexplained <> %(explained)s", explained=wanted.explained)
     where.given("d.unexplained_when_decided <> %(then)s", then=wanted.explained_when_decided)
+    if wanted.search is not None:
+        where.add(
+            f"EXISTS (SELECT FROM views.audit_texts AS x WHERE x.decision_id = d.decision_id AND {where.stands('x')}"
+            f" AND x.words @@ {QUESTION})",
+            search=wanted.search.replace("\0", " "),
+        )
     return where.given("(d.system IS NOT NULL) = %(imported)s", imported=wanted.imported)
 
 
@@ -132,20 +146,27 @@ async def facets(
     """This will count the NOs that a filter leaves, by each named facet. A NO with two reasons counts under both."""
     where = _noes(teams, wanted, as_of)
     counts = ", ".join(
-        f"(SELECT convert_to(COALESCE(json_agg(json_build_object('value', v, 'count', n) ORDER BY n DESC, v), '[]')::text, 'UTF8')"
+        f"(SELECT convert_to(COALESCE(json_agg(json_build_object('value', v, 'count', n, 'label', {_label(name, where)})"
+        f" ORDER BY {_ORDERS.get(name, 'n DESC, v')}), '[]')::text, 'UTF8')"
         f" FROM (SELECT {_FACETS[name]} AS v, count(*) AS n FROM noes"
         f" {'LEFT JOIN LATERAL unnest(codes) AS code ON true' if name == 'reason' else ''}"
-        f" GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {FACET_MAX}) AS found)"
+        f" GROUP BY 1 ORDER BY {_ORDERS.get(name, 'n DESC, v')} LIMIT {FACET_MAX}) AS found)"
         for name in names
     )
     ((total, *found),) = await rows(
         connection,
-        "WITH noes AS MATERIALIZED (SELECT team_id, area, decider, told, unexplained, system, codes"
+        "WITH noes AS MATERIALIZED (SELECT team_id, area, decider, decided_at, told, unexplained, system, codes"
         f" FROM views.audit_decisions AS d WHERE {where})"
         f" SELECT (SELECT count(*) FROM noes){', ' if counts else ''}{counts}",
         where.values,
     )
     return Facets(total=total, **dict(zip(names, map(_facet_counts, found), strict=True)))
+
+
+def _label(facet: str, where: Conditions) -> str:
+    if facet != "team":
+        return "NULL"
+    return f"(SELECT t.name FROM views.audit_teams AS t WHERE t.team_id = v::uuid AND {where.stands('t')})"
 
 
 async def unanswered_notices(

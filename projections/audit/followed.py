@@ -25,6 +25,7 @@ from projections.audit.following_structs import (
 )
 from projections.audit.structs import AuditedDecision
 from projections.audit.tables import DECISIONS
+from projections.audit.texts import TEXTS, reason_words
 from projections.projector import Projector
 from projections.rows import Rows
 
@@ -51,6 +52,9 @@ def explained(rows: Rows, event: Event, fact: DecisionExplained) -> None:
             unexplained=decision.unexplained and says_nothing,
         ),
     )
+    words = rows.get(TEXTS, fact.decision_id)
+    if words is not None:  # only NOs on a whole proposal have some
+        rows.put(TEXTS, replace(words, reasons_text=f"{words.reasons_text}\n{reason_words(fact.reasons)}"))
 
 
 def communicated(rows: Rows, event: Event, fact: DecisionCommunicated) -> None:

@@ -40,6 +40,7 @@ from projections.audit.tables import (
     TABLES,
     TEAMS,
 )
+from projections.audit.texts import CASES, TEXTS, CaseWords, NoWords, case_words, reason_words
 from projections.projector import Projector, View
 from projections.rows import Rows
 
@@ -79,8 +80,10 @@ def _becomes(status: ProposalStatus) -> Projector:
 
 
 def case_revised(rows: Rows, event: Event, fact: BusinessCaseRevised) -> None:
-    """This will note which version of the business case is the latest; the version itself stays in the log."""
-    rows.put(PROPOSALS, replace(rows.need(PROPOSALS, event.stream_id), case_version=fact.case_version))
+    """This will note which version of the business case is the latest, and its words for a search; the version itself stays in the log."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    rows.put(PROPOSALS, replace(proposal, case_version=fact.case_version))
+    rows.put(CASES, CaseWords(proposal.proposal_id, case_words(fact)))
 
 
 def estimated(rows: Rows, event: Event, fact: EstimateGiven | EstimateChanged) -> None:
@@ -138,10 +141,29 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
             **body,
         ),
     )
+    if whole and fact.verdict is Verdict.NO:
+        _put_words(rows, event, proposal, fact)
     changed = replace(proposal, decisions=proposal.decisions + 1)
     if whole:
         changed = replace(changed, standing=fact.decision_id, status=STATUS_AFTER[fact.disposition])
     rows.put(PROPOSALS, changed)
+
+
+def _put_words(rows: Rows, event: Event, proposal: AuditedProposal, fact: DecisionTaken) -> None:
+    case = rows.get(CASES, proposal.proposal_id)
+    rows.put(
+        TEXTS,
+        NoWords(
+            fact.decision_id,
+            proposal.proposal_id,
+            proposal.team_id,
+            fact.disposition,
+            event.occurred_at,
+            proposal.title,
+            reason_words(fact.reasons),
+            case.words if case else "",
+        ),
+    )
 
 
 def reopened(rows: Rows, event: Event, fact: ProposalReopened) -> None:

@@ -47,7 +47,7 @@ class DecisionStory(Struct, frozen=True):
     #: The score of those versions under that policy, term by term.
     score: Score
     #: What has changed since, for each part that has.
-    changes: tuple[Comparison, ...]
+    basis_diff: tuple[Comparison, ...]
     chosen_instead: tuple[AuditedProposal, ...]
     conditions: tuple[ConditionStanding, ...]
     appeals: tuple[AppealRecord, ...]

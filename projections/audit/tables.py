@@ -11,6 +11,7 @@ from projections.audit.structs import (
     ConcernRecord,
     PolicyVersion,
 )
+from projections.audit.texts import CASES, TEXTS
 from projections.table import Column, Index, Table
 
 PROPOSALS = Table(
@@ -115,7 +116,13 @@ REVIEWS = Table(
     "audit_reviews", AuditedReview, key=("review_id",), columns=(Column("review_id", "uuid"),), by_stream=True
 )
 
-TEAMS = Table("audit_teams", AuditedTeam, key=("team_id",), columns=(Column("team_id", "uuid"),), by_stream=True)
+TEAMS = Table(
+    "audit_teams",
+    AuditedTeam,
+    key=("team_id",),
+    columns=(Column("team_id", "uuid"), Column("name", "text")),
+    by_stream=True,
+)
 
 POLICIES = Table(
     "audit_policies",
@@ -124,4 +131,4 @@ POLICIES = Table(
     columns=(Column("policy_id", "uuid"), Column("version", "bigint")),
 )
 
-TABLES = (PROPOSALS, DECISIONS, CONCERNS, APPEALS, REVIEWS, TEAMS, POLICIES)
+TABLES = (PROPOSALS, DECISIONS, CONCERNS, APPEALS, REVIEWS, TEAMS, POLICIES, CASES, TEXTS)

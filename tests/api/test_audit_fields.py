@@ -30,7 +30,7 @@ query Why($id: UUID!, $asOf: AsOf, $atLeast: Position) { whyNot(proposalId: $id,
     case { version case { problem benefitsOfFixing { code } risksOfIgnoring { probability lossHours } } }
     estimate { estimate { likely value unit } } impact { impact { drag level } }
     score { total terms { name value contribution } missing }
-    changes { kind changes { field before after words { change text } } }
+    basisDiff { kind changes { field before after words { change text } } }
     chosenInstead { title } conditions { holds missing unit summary } appeals { state grounds outcome }
   } } }
 """
@@ -67,7 +67,7 @@ def test_why_not_answers_in_one_query_all_that_an_engineer_would_ask(auditor: Cl
     assert no["case"]["case"]["problem"] == "Two price engines: hours lost every week"
     assert [term["name"] for term in no["score"]["terms"]] == ["drag × confidence", "expected days"]
     assert no["policy"] == {"name": "momentum", "method": "MOMENTUM", "version": 1}
-    assert {"change": "ADDED", "text": "nine "} in no["changes"][0]["changes"][0]["words"]
+    assert {"change": "ADDED", "text": "nine "} in no["basisDiff"][0]["changes"][0]["words"]
     assert no["chosenInstead"] == [{"title": "Flaky tests"}]
     assert no["appeals"][0]["state"] == "DISMISSED"
     assert found["team"] == {"name": "checkout", "hoursToTell": 48}
@@ -77,7 +77,7 @@ def test_as_of_the_decision_the_answer_is_the_one_of_then(auditor: Client, stori
     now = auditor.ask(WHY, id=str(told.DECLINED), atLeast=str(storied))["whyNot"]
     position = str(int(now["latestNo"]["decision"]["position"]) + 1)
     then = auditor.ask(WHY, id=str(told.DECLINED), asOf={"position": position})["whyNot"]
-    assert then["latestNo"]["changes"] == []
+    assert then["latestNo"]["basisDiff"] == []
     assert then["latestNo"]["decision"]["toldAt"] is None
 
 

@@ -74,7 +74,7 @@ def test_the_score_is_that_of_the_versions_decided_on_term_by_term(url: str) -> 
 
 
 def test_what_has_changed_since_the_decision_is_shown_word_by_word(url: str) -> None:
-    (change,) = why_not(url, told.DECLINED).changes
+    (change,) = why_not(url, told.DECLINED).basis_diff
     assert (change.kind, change.before and change.before.version, change.after and change.after.version) == (
         VersionKind.CASE,
         1,
@@ -89,7 +89,7 @@ def test_what_has_changed_since_the_decision_is_shown_word_by_word(url: str) -> 
 def test_as_of_the_decision_nothing_has_changed_since(url: str) -> None:
     position = why_not(url, told.DECLINED).decision.position + 1
     then = why_not(url, told.DECLINED, as_of=position)
-    assert then.changes == ()
+    assert then.basis_diff == ()
     assert then.decision.told_at is None
     assert then.appeals == ()
 

@@ -18,7 +18,7 @@ query WhyNot($of: UUID!, $at: Position) {
       }
       conditions { summary holds }
       appeals { appealId state grounds outcome by { memberId } heardBy { memberId } }
-      changes { kind before { version } after { version } changes { field before after } }
+      basisDiff { kind before { version } after { version } changes { field before after } }
     }
   }
 }

@@ -28,7 +28,7 @@ def test_a_decision_keeps_the_versions_it_was_taken_on_whatever_comes_after(team
         "impactVersion": 1,
         "policyVersion": 0,
     }
-    (change,) = story["changes"]
+    (change,) = story["basisDiff"]
     assert (change["kind"], change["before"]["version"], change["after"]["version"]) == ("ESTIMATE", 2, 3)
 
 
