@@ -102,6 +102,12 @@ class Verifier:
         self.provider = provider
         self.keys = keys or Keys(provider.jwks_url, ALGORITHMS)
 
+    async def __aenter__(self) -> "Verifier":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.keys.close()
+
     @staticmethod
     def may_be_its(secret: str) -> bool:
         """This will say whether a text has a token's form: three parts, and not too long."""
