@@ -36,6 +36,11 @@ class World:
     taken_at: Ints
     #: Quarter days by which each team went over, to be paid back from its next reviews.
     debt: dict[int, int] = field(default_factory=dict)
+    #: All false; `move` marks proposals in it for a moment.
+    marks: Bools = field(default_factory=lambda: np.empty(0, dtype=bool))
+
+    def __post_init__(self) -> None:
+        self.marks = np.zeros(len(self.missed), dtype=bool)
 
     @classmethod
     def new(cls, proposals: int) -> "World":
@@ -118,10 +123,31 @@ def run(
     world = World.new(len(seen.history.names.proposals))
     stepper = Stepper(seen, scenario, choice, policy or make(choice), plan, digests=digests)
     steps = [
-        stepper.step(world, review, sight, [f[1:] for f in forced if f[0] == review.number])
+        stepper.step(world, review, sight, given_at(forced, review))
         for review, sight in zip(seen.reviews, seen.sights, strict=True)
     ]
     return Run(choice, tuple(steps), world, tuple(forced))
+
+
+def again(seen: Visible, scenario: Scenario, replayed: Run, step: int, item: int, verdict: Verdict) -> Run:
+    """This will replay a run again from one of its steps on, where one item's verdict is given; what came before it is taken over."""
+    world = World.new(len(seen.history.names.proposals))
+    for before in replayed.steps[:step]:
+        move(world, before.review, before.chosen)
+    for before in reversed(replayed.steps[step:]):  # what each team owed at its first review from there on
+        world.debt[before.review.team] = before.debt
+    forced = (*replayed.forced, (replayed.steps[step].review.number, item, verdict))
+    stepper = Stepper(seen, scenario, replayed.choice, make(replayed.choice), None, digests=False)
+    later = [
+        stepper.step(world, before.review, seen.sights[before.review.number], given_at(forced, before.review))
+        for before in replayed.steps[step:]
+    ]
+    return Run(replayed.choice, (*replayed.steps[:step], *later), world, forced)
+
+
+def given_at(forced: Sequence[tuple[int, int, Verdict]], review: Review) -> list[tuple[int, Verdict]]:
+    """This will give the forced verdicts of one review."""
+    return [(item, verdict) for number, item, verdict in forced if number == review.number]
 
 
 class Stepper:
@@ -161,6 +187,7 @@ class Stepper:
         else:
             rows = fill(Offer(table, answer, yes, no, limited=answer.dtype != np.bool_))
             chosen, cost = table.item[rows], table.cost[rows]
+            cost = np.where(cost < NEVER, cost, 0)  # a forced yes to what has no estimate reserves nothing
             world.debt[review.team] = max(0, int(cost.sum()) - table.free) + max(0, debt - quarters(review.capacity))
         scores = answer.astype(np.float64)
         state = _digest_of_state(table) if self.digests else b""
@@ -197,7 +224,7 @@ class Stepper:
             lacking=lacking,
             horizon_weeks=scenario.horizon_weeks,
             seed=scenario.seed,
-            past=_Prefix.of(history, review.cut),
+            past=history.until(review.cut),
             dropped=world.dropped,
             decided=np.isin(items, review.yes) if self.is_history else None,
             planned=None if self.plan is None else np.isin(items, list(self.plan.get(review.number, ()))),
@@ -237,23 +264,18 @@ class Stepper:
 
 def move(world: World, review: Review, chosen: Ints) -> None:
     """This will note where the replay and the log part: what only one of them took on."""
-    theirs = review.yes
-    early = chosen[world.missed[chosen] | ~np.isin(chosen, theirs)]
+    theirs, marks = review.yes, world.marks
+    marks[theirs] = True
+    early = chosen[world.missed[chosen] | ~marks[chosen]]
+    marks[theirs] = False
     world.taken_at[early] = review.number
     world.early[early] = True
     world.missed[early] = False
     if len(theirs):
-        missed = theirs[~np.isin(theirs, chosen)]
+        marks[chosen] = True
+        missed = theirs[~marks[theirs]]
+        marks[chosen] = False
         world.missed[missed[~world.early[missed]]] = True
-
-
-class _Prefix:
-    """Cuts a history for policies at most once a review: their `past` is a view of the first facts only."""
-
-    @staticmethod
-    def of(history: History, count: int) -> History:
-        names = ("kind", "subject", "positions", "known", "occurred", "imported", "figures")
-        return replace(history, **{name: getattr(history, name)[:count] for name in names})
 
 
 def _digest_of_state(table: Candidates) -> bytes:

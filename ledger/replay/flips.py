@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ledger.replay.backtest import Run, Step, run
+from ledger.replay.backtest import Run, Step, again
 from ledger.replay.history import instant
 from ledger.replay.kinds import DISPOSITIONS
 from ledger.replay.outcomes import Outcomes
 from ledger.replay.policies import MAKING
+from ledger.replay.quick import Quick
 from ledger.replay.report import Flip, Known, rounded
 from ledger.replay.scenario import Scenario
 from ledger.replay.scoring import Scored, yes_times
@@ -19,8 +20,6 @@ from ledger.values import Verdict
 #: Flips whose contribution is reckoned, each by a replay of its own; of more, those of the largest worth by themselves.
 CONTRIBUTIONS_MAX = 40
 SHOWN_MAX = 200
-
-Net = Callable[[Run], float]
 
 
 class Turned(NamedTuple):
@@ -44,18 +43,36 @@ def turned(replayed: Run) -> list[Turned]:
     return found
 
 
+class Without:
+    """Replays a run without one of its flips: quickly where the policy allows it, and from that flip on elsewhere."""
+
+    def __init__(self, seen: Visible, scenario: Scenario, outcomes: Outcomes) -> None:
+        self.seen, self.scenario, self.outcomes = seen, scenario, outcomes
+        self._quick: Quick | None = None
+
+    def net(self, replayed: Run, one: Turned) -> float:
+        """This will give the net hours of the whole replay with this one verdict as it was."""
+        was = Verdict.NO if one.verdict is Verdict.YES else Verdict.YES
+        if replayed.forced or not Quick.fits(self.seen, self.scenario, replayed.choice):
+            other = again(self.seen, self.scenario, replayed, one.step, one.item, was)
+        else:
+            self._quick = self._quick or Quick(self.seen, self.scenario)
+            number = replayed.steps[one.step].review.number
+            other = self._quick.run(replayed.choice, {number: (one.item, was)})
+        return self.outcomes.net_at_end(self.outcomes.deliveries(other))
+
+
 def flips(
-    seen: Visible, scenario: Scenario, scored: Scored, progress: Callable[[int, int], None] = lambda done, total: None
+    without: Without, scored: Scored, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[tuple[Flip, ...], int]:
     """This will describe the flips of a run, the first of them at most, and count all."""
     found = turned(scored.run)
-    outcomes = scored.outcomes
-    worth = [abs(_own_worth(outcomes, scored.run.steps[t.step], t)) for t in found]
-    largest = sorted(range(len(found)), key=lambda index: (-worth[index], index))[:CONTRIBUTIONS_MAX]
+    seen, outcomes = without.seen, scored.outcomes
     contributions: dict[int, float] = {}
     if scored.run.choice.method in MAKING and scored.run.choice.method != "ORACLE":
-        for done, index in enumerate(sorted(largest)):
-            contributions[index] = scored.net - _without(seen, scenario, outcomes, scored.run, found[index])
+        largest = sorted(_largest(outcomes, scored.run, found))
+        for done, index in enumerate(largest):
+            contributions[index] = scored.net - without.net(scored.run, found[index])
             progress(done + 1, len(largest))
     items, at = yes_times(outcomes, scored.run)
     said = dict(zip(items.tolist(), at.tolist(), strict=True))
@@ -63,16 +80,19 @@ def flips(
     return tuple(shown), len(found)
 
 
-def _own_worth(outcomes: Outcomes, step: Step, one: Turned) -> float:
-    return float(outcomes.worth(step.review, np.array([one.item]))[0])
-
-
-def _without(seen: Visible, scenario: Scenario, outcomes: Outcomes, replayed: Run, one: Turned) -> float:
-    """This will replay all again with this one verdict as it was, and give the net hours."""
-    actual = Verdict.NO if one.verdict is Verdict.YES else Verdict.YES
-    forced = [*replayed.forced, (replayed.steps[one.step].review.number, one.item, actual)]
-    again = run(seen, scenario, replayed.choice, forced=forced, digests=False)
-    return float(outcomes.path(outcomes.deliveries(again)).net[-1])
+def _largest(outcomes: Outcomes, replayed: Run, found: list[Turned]) -> list[int]:
+    """This will give the flips of the largest worth by themselves, by their numbers."""
+    if len(found) <= CONTRIBUTIONS_MAX:
+        return list(range(len(found)))
+    by_step: dict[int, list[int]] = {}
+    for index, one in enumerate(found[:SHOWN_MAX]):  # of the others nothing is shown
+        by_step.setdefault(one.step, []).append(index)
+    worth: dict[int, float] = {}
+    for step, indices in by_step.items():
+        items = np.array([found[index].item for index in indices])
+        values = outcomes.worth(replayed.steps[step].review, items)
+        worth |= dict(zip(indices, np.abs(values).tolist(), strict=True))
+    return sorted(worth, key=lambda index: (-worth[index], index))[:CONTRIBUTIONS_MAX]
 
 
 def _flip(

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ledger.replay.backtest import Run, Step, Stepper, World, move
-from ledger.replay.history import History, Ints
+from ledger.replay.backtest import Run, Stepper, World, given_at, move
+from ledger.replay.history import Ints
 from ledger.replay.policies import make
+from ledger.replay.reviews import Review
 from ledger.replay.scenario import Method, Scenario
-from ledger.replay.visible import Visible, visible
+from ledger.replay.visible import Following, Visible
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,34 @@ def peeking(
     fetches for itself (a file, the network) is not ours to cut.
     """
     trials = [_Trial(seen, scenario, run) for run in runs]
+    follows = {is_history: Following() for is_history in {trial.is_history for trial in trials}}
+    upto = 0
     for done, review in enumerate(seen.reviews):
-        cuts: dict[int, tuple[History, Ints, Ints]] = {}
+        upto = max(upto, review.end)
+        for is_history, following in follows.items():
+            own = [trial for trial in trials if trial.is_history is is_history and trial.is_held]
+            if own:
+                _hold(seen, review, upto if is_history else review.cut, following, own)
         for trial in trials:
-            count = review.end if trial.is_history else review.cut
-            if count not in cuts:
-                cuts[count] = (seen.history.cut(count), *seen.history.named_by(count))
-            trial.repeat(done, *cuts[count])
+            move(trial.world, review, trial.run.steps[done].chosen)
         progress(done + 1, len(seen.reviews))
     return [tuple(trial.caught) for trial in trials]
+
+
+def _hold(seen: Visible, review: Review, count: int, following: Following, trials: "list[_Trial]") -> None:
+    """This will cut the log for one review, once for all runs, and let each choose again."""
+    kept, renumbered = seen.history.named_by(count)
+    cut = seen.history.cut(count, (kept, renumbered))
+    none = np.empty(0, dtype=np.int64)
+    known = replace(review, yes=none, yes_days=np.empty(0), no=none, no_as=none)
+    if trials[0].is_history:
+        known = replace(review, yes=renumbered[review.yes], no=renumbered[review.no])
+    owed = np.zeros(len(kept), dtype=bool)
+    for trial in trials:
+        owed |= trial.world.missed[kept]
+    shown = following.look(cut, kept, known, np.flatnonzero(owed))
+    for trial in trials:
+        trial.repeat(review.number, shown, kept, renumbered)
 
 
 class _Trial:
@@ -50,27 +70,18 @@ class _Trial:
     def __init__(self, seen: Visible, scenario: Scenario, run: Run) -> None:
         self.scenario, self.run = scenario, run
         self.is_history = run.choice.method == Method.AS_DECIDED
+        self.is_held = run.choice.method != Method.ORACLE
         self.world = World.new(len(seen.history.names.proposals))
         self.caught: list[Caught] = []
 
-    def repeat(self, number: int, cut: History, kept: Ints, renumbered: Ints) -> None:
+    def repeat(self, number: int, shown: Visible, kept: Ints, renumbered: Ints) -> None:
         step = self.run.steps[number]
-        if self.run.choice.method != Method.ORACLE:
-            again = self._again(step, cut, kept, renumbered)
-            if again.state != step.state:
-                self.caught.append(Caught(number, "state"))
-            elif again.selection != step.selection:
-                self.caught.append(Caught(number, "selection"))
-        move(self.world, step.review, step.chosen)
-
-    def _again(self, step: Step, cut: History, kept: Ints, renumbered: Ints) -> Step:
-        review, none = step.review, np.empty(0, dtype=np.int64)
-        if self.is_history:
-            known = replace(review, yes=renumbered[review.yes], no=renumbered[review.no])
-        else:
-            known = replace(review, yes=none, yes_days=np.empty(0), no=none, no_as=none)
-        self.world.debt[review.team] = step.debt
-        shown = visible(cut, (known,), np.flatnonzero(self.world.missed[kept]))
+        self.world.debt[step.review.team] = step.debt
+        # A fresh policy each time: one that keeps notes has none of what came before.
         stepper = Stepper(shown, self.scenario, self.run.choice, make(self.run.choice), None, digests=True)
-        forced = [(int(renumbered[item]), verdict) for at, item, verdict in self.run.forced if at == review.number]
-        return stepper.step(self.world.renumbered(kept), known, shown.sights[0], forced)
+        forced = [(int(renumbered[item]), verdict) for item, verdict in given_at(self.run.forced, step.review)]
+        again = stepper.step(self.world.renumbered(kept), shown.reviews[0], shown.sights[0], forced)
+        if again.state != step.state:
+            self.caught.append(Caught(number, "state"))
+        elif again.selection != step.selection:
+            self.caught.append(Caught(number, "selection"))

@@ -17,6 +17,7 @@ Small: TypeAlias = NDArray[np.int32]
 Bools: TypeAlias = NDArray[np.bool_]
 Ids: TypeAlias = NDArray[np.uint8]
 
+COLUMNS = ("kind", "subject", "positions", "known", "occurred", "imported", "figures")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 WEEK_US = 7 * 86_400 * 1_000_000
@@ -102,16 +103,17 @@ class History:
         """This will give how many facts were known by an instant."""
         return int(np.searchsorted(self.known, at_us, side="right"))
 
-    def cut(self, count: int) -> "History":
+    def until(self, count: int) -> "History":
+        """This will give a view of the first `count` facts: nothing is copied, and the names are all there."""
+        return replace(self, **{name: getattr(self, name)[:count] for name in COLUMNS})
+
+    def cut(self, count: int, named: "tuple[NDArray[np.intp], Ints] | None" = None) -> "History":
         """This will give the history as it was when only its first `count` facts were known: copies, and no trace of the rest.
 
-        Proposals that were not named by then have no number; titles of the others are kept.
+        Proposals that were not named by then have no number; titles of the others are kept. `named`: what `named_by` says, if at hand.
         """
-        columns = {
-            name: getattr(self, name)[:count].copy()
-            for name in ("kind", "subject", "positions", "known", "occurred", "imported", "figures")
-        }
-        kept, renumbered = self.named_by(count)
+        columns = {name: getattr(self, name)[:count].copy() for name in COLUMNS}
+        kept, renumbered = named or self.named_by(count)
         of_proposal = columns["kind"] <= LAST_OF_PROPOSAL
         columns["subject"][of_proposal] = renumbered[columns["subject"][of_proposal]]
         pointing = np.isin(columns["kind"], [Kind.NEEDS, Kind.NEEDS_NOT, Kind.MERGED])
@@ -119,7 +121,7 @@ class History:
         names = replace(
             self.names,
             proposals=self.names.proposals[kept].copy(),
-            titles=tuple(self.names.titles[number] for number in kept),
+            titles=tuple(map(self.names.titles.__getitem__, kept.tolist())),
         )
         position = int(columns["positions"].max()) if count else 0
         return History(self.ledger_id, position, names=names, **columns)

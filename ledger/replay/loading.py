@@ -20,7 +20,7 @@ from ledger.events import FACT_TYPES
 from ledger.events.proposal import ProposalSubmitted
 from ledger.events.team import TeamFormed
 from ledger.ranking import Formula
-from ledger.replay.history import EPOCH, UNSAID, History, Names, micros, ordered
+from ledger.replay.history import COLUMNS, EPOCH, UNSAID, History, Names, micros, ordered
 from ledger.replay.kinds import READINGS, TOPICS_READ, WIDTH
 from ledger.store.codec import PAYLOAD, decode
 from ledger.values import Source
@@ -117,7 +117,6 @@ class _Kept(Struct):
     open_concerns: list[bytes]
 
 
-_COLUMNS = ("kind", "subject", "positions", "known", "occurred", "imported", "figures")
 _EMPTY: dict[str, Any] = {
     "kind": np.empty(0, np.uint8),
     "subject": np.empty(0, np.int32),
@@ -174,7 +173,7 @@ def _rows(connection: psycopg.Connection, after: int, head: int, progress: Progr
 
 def _extended(columns: dict[str, Any], pages: Iterator[list[tuple[Any, ...]]], named: _Named) -> dict[str, Any]:
     parts = [columns, *(_columns(page, named) for page in pages)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS}
+    return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
 
 
 def _columns(page: list[tuple[Any, ...]], named: _Named) -> dict[str, Any]:
@@ -247,10 +246,10 @@ def _open(
             path.open("rb") as file,
             np.load(file, allow_pickle=False) as stored,
         ):  # it leaves its own open on a broken file
-            columns = {name: stored[name] for name in _COLUMNS}
+            columns = {name: stored[name] for name in COLUMNS}
             about = stored["about"].tobytes()
             if (
-                sha256(about + b"".join(columns[name].tobytes() for name in _COLUMNS)).digest()
+                sha256(about + b"".join(columns[name].tobytes() for name in COLUMNS)).digest()
                 != stored["seal"].tobytes()
             ):
                 return None
@@ -293,7 +292,7 @@ def _keep(path: Path, ledger_id: UUID, head: int, leaf: bytes, named: _Named, co
             sorted(named.open_concerns),
         )
     )
-    seal = sha256(about + b"".join(columns[name].tobytes() for name in _COLUMNS)).digest()
+    seal = sha256(about + b"".join(columns[name].tobytes() for name in COLUMNS)).digest()
     path.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as draft:
         try:

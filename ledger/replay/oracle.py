@@ -21,18 +21,19 @@ def plan(seen: Visible, outcomes: Outcomes, nothing: Run) -> Plan | None:
     capacities; a review may go over by as much as the largest item, and the next ones pay it back, so that no policy that keeps to
     the capacities does better.
     """
-    pairs, value, cost = _pairs(outcomes, nothing)
-    if len(pairs) > PAIRS_MAX:
+    found = _pairs(outcomes, nothing)
+    if found is None:
         return None
+    pairs, value, cost = found
     if not len(pairs):
         return {}
     chosen = pairs[_solved(seen, pairs, value, cost)]
     return {int(number): frozenset(chosen[chosen[:, 0] == number, 1].tolist()) for number in np.unique(chosen[:, 0])}
 
 
-def _pairs(outcomes: Outcomes, nothing: Run) -> tuple[Ints, Floats, Floats]:
-    """This will list (review, item) with what a yes there is worth and what it costs, in quarter days."""
-    pairs, values, costs = [], [], []
+def _pairs(outcomes: Outcomes, nothing: Run) -> tuple[Ints, Floats, Floats] | None:
+    """This will list (review, item) with what a yes there is worth and what it costs, in quarter days; None: too many."""
+    pairs, values, costs, count = [], [], [], 0
     for step in nothing.steps:
         items, cost = step.items[step.can], step.costs[step.can]
         value = outcomes.worth(step.review, items)
@@ -40,6 +41,9 @@ def _pairs(outcomes: Outcomes, nothing: Run) -> tuple[Ints, Floats, Floats]:
         pairs.append(np.column_stack([np.full(int(good.sum()), step.review.number), items[good]]))
         values.append(value[good])
         costs.append(cost[good])
+        count += int(good.sum())
+        if count > PAIRS_MAX:
+            return None
     return np.concatenate(pairs), np.concatenate(values), np.concatenate(costs).astype(np.float64)
 
 

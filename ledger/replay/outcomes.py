@@ -1,6 +1,7 @@
 """What became known of each proposal by the end of the log: for scoring, apart from choosing. No policy but ORACLE gets any of it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ HOURS_PER_DAY = 8.0
 #: How far a drag that nobody measured afterwards may be off, down and up; the low bound also takes the confidence in it.
 IMPACT_SLACK = 0.25
 OBSERVED, IMPUTED, UNKNOWN = 0, 1, 2
+#: Items × weeks whose drag is reckoned once and kept for all policies: 400 MB. Beyond it a curve is reckoned anew each time.
+KEPT_MAX = 50_000_000
+#: Items that are laid on the weeks at a time.
+CHUNK = 1_024
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,13 @@ class Outcomes:
         rows = history.of(Kind.LOSS)
         self.loss_item, self.loss_at = history.subject[rows].astype(np.int64), history.occurred[rows].astype(np.float64)
         self.loss_hours = history.figures[rows, 0]
+        self._begins = np.where(
+            np.isnan(self.started), np.where(np.isnan(self.begun), self.completed, self.begun), self.started
+        )
+        ends = np.where(np.isnan(self.completed), self.abandoned, self.completed)
+        #: What history did or has begun and whose effort is known, from the first review on.
+        self.done = self.in_scope & ~(ends < self.start_us) & ~np.isnan(self._begins)
+        self.done &= np.isfinite(self.completed) | np.isfinite(self.spent_days)
         self.base_drag = self._base()
 
     def _last(self, kinds: tuple[Kind, ...], figure: int | None, count: int) -> Floats:
@@ -148,19 +160,38 @@ class Outcomes:
         """This will add up the drag of all that is open when nothing is done from the first review on."""
         items = np.flatnonzero(self.in_scope & self.has_drag & ~(self.completed < self.start_us))
         total = np.zeros(len(self.weeks))
-        for begin in range(0, len(items), 1024):
-            chunk = items[begin : begin + 1024]
-            is_open = (self.submitted[chunk, None] <= self.weeks) & (self.weeks < self.gone[chunk, None])
-            total += (self.drag_at(chunk, self.weeks) * is_open).sum(axis=0)
+        for begin in range(0, len(items), CHUNK):
+            total += self._open_drag(items[begin : begin + CHUNK]).sum(axis=0)
         return total
+
+    def _open_drag(self, items: Ints) -> Floats:
+        """This will give the drag of items in each week in which they are there, items × weeks."""
+        is_open = (self.submitted[items, None] <= self.weeks) & (self.weeks < self.gone[items, None])
+        found: Floats = self.drag_at(items, self.weeks) * is_open
+        return found
+
+    @cached_property
+    def _kept(self) -> tuple[Ints, Floats] | None:
+        """This will give the row of each item and, a row each, the drag from each week on to the end, summed; None: that is too much.
+
+        The column of a week holds that week and all after it; the last column is 0.
+        """
+        items = np.flatnonzero(self.in_scope & self.has_drag)
+        if len(items) * len(self.weeks) > KEPT_MAX:
+            return None
+        rows = np.full(len(self.team), len(items), dtype=np.int64)  # one without drag has the row of nothing
+        rows[items] = np.arange(len(items))
+        kept = np.zeros((len(items) + 1, len(self.weeks) + 1))
+        for begin in range(0, len(items), CHUNK):
+            drag = self._open_drag(items[begin : begin + CHUNK])
+            kept[begin : begin + len(drag), :-1] = np.cumsum(drag[:, ::-1], axis=1)[:, ::-1]
+        return rows, kept
 
     def deliveries(self, run: Run | None) -> Deliveries:
         """This will give the work that a replay does, or history did (None)."""
         dropped = np.zeros(len(self.team), dtype=bool) if run is None else run.world.dropped
-        ends = np.where(np.isnan(self.completed), self.abandoned, self.completed)
-        mine = self.in_scope & ~dropped & ~(ends < self.start_us) & ~np.isnan(self._begins())
-        items = np.flatnonzero(mine & (np.isfinite(self.completed) | np.isfinite(self.spent_days)))
-        start = self._begins()[items]
+        items = np.flatnonzero(self.done & ~dropped)
+        start = self._begins[items]
         end = np.where(np.isnan(self.completed[items]), np.inf, self.completed[items])
         parts = [self._work_of(items, start, end)]
         if run is not None:
@@ -168,11 +199,6 @@ class Outcomes:
             at = np.array([float(run.steps[number].review.at_us) for number in run.world.taken_at[early]])
             parts.append(self._work_of(early, at, at + self.lead_of(early)))
         return Deliveries(*(np.concatenate([getattr(p, n) for p in parts]) for n in Deliveries.__dataclass_fields__))
-
-    def _begins(self) -> Floats:
-        return np.where(
-            np.isnan(self.started), np.where(np.isnan(self.begun), self.completed, self.begun), self.started
-        )
 
     def lead_of(self, items: Ints) -> Floats:
         """This will give the time from a yes to the end of the work, in µs: as it was, or from the effort as other work took.
@@ -199,13 +225,11 @@ class Outcomes:
         saved = np.zeros((3, len(self.weeks)))
         spent = np.zeros((3, len(self.weeks)))
         closed = np.zeros(len(self.weeks))
-        for begin in range(0, len(work.item), 1024):
-            part = slice(begin, begin + 1024)
+        for begin in range(0, len(work.item), CHUNK):
+            part = slice(begin, begin + CHUNK)
             items = work.item[part]
-            drag = self.drag_at(items, self.weeks)
-            is_open = (self.submitted[items, None] <= self.weeks) & (self.weeks < self.gone[items, None])
-            is_done = work.end[part, None] <= self.weeks
-            closed += (drag * (is_done & is_open)).sum(axis=0)
+            drag = self._open_drag(items) * (work.end[part, None] <= self.weeks)
+            closed += drag.sum(axis=0)
             is_sure = self.grade[items] == OBSERVED
             factors = (
                 self.ratio[items],
@@ -217,16 +241,33 @@ class Outcomes:
             for bound, (factor, hours) in enumerate(
                 zip(factors, (work.hours, work.hours_high, work.hours_low), strict=True)
             ):
-                saved[bound] += (drag * (is_done & is_open) * factor[:, None]).sum(axis=0)
-                spent[bound] += (share * hours[part, None]).sum(axis=0)
+                # Not `@`: what BLAS gives depends on how many threads it has.
+                saved[bound] += np.einsum("i,ij->j", factor, drag)
+                spent[bound] += np.einsum("i,ij->j", hours[part], share)
         net = np.cumsum(saved, axis=1) - saved[:, :1] - spent + self._avoided(work)
         return Path(self.base_drag - closed, net[0], net[1], net[2])
 
-    def _avoided(self, work: Deliveries) -> Floats:
-        """This will give the losses that a world was spared by having done the work before them, added up by week."""
+    def net_at_end(self, work: Deliveries) -> float:
+        """This will give the net hours of `path` in its last week, without the weeks before: a sum over the work, for many policies."""
+        if self._kept is None:
+            return float(self.path(work).net[-1])
+        rows, kept = self._kept
+        since = np.maximum(np.searchsorted(self.weeks, work.end, side="left"), 1)  # the first week counts for nothing
+        saved = (kept[rows[work.item], since] * self.ratio[work.item]).sum()
+        running = np.where(np.isfinite(work.end), work.end - work.start, WEEK_US)
+        share = np.clip((self.weeks[-1] - work.start) / np.maximum(running, 1.0), 0.0, 1.0)
+        return float(saved - (share * work.hours).sum() + self.loss_hours[self._spared(work)].sum())
+
+    def _spared(self, work: Deliveries) -> Bools:
+        """This will mark the losses that a world was spared by having done the work before them."""
         end = np.full(len(self.team), np.inf)
         end[work.item] = work.end
-        spared = (end[self.loss_item] <= self.loss_at) & (self.loss_at >= self.start_us)
+        found: Bools = (end[self.loss_item] <= self.loss_at) & (self.loss_at >= self.start_us)
+        return found
+
+    def _avoided(self, work: Deliveries) -> Floats:
+        """This will give the losses that a world was spared, added up by week."""
+        spared = self._spared(work)
         at = np.clip(np.searchsorted(self.weeks, self.loss_at[spared]), 0, len(self.weeks) - 1)
         found: Floats = np.cumsum(np.bincount(at, weights=self.loss_hours[spared], minlength=len(self.weeks)))
         return found
@@ -235,15 +276,24 @@ class Outcomes:
         """This will give what a yes at a review turned out to be worth by the end of the log, in net engineer-hours."""
         begin = np.full(len(items), float(review.at_us))
         work = self._work_of(items, begin, begin + self.lead_of(items))
-        is_open = self.weeks < self.gone[items, None]
-        saved = (
-            self.drag_at(items, self.weeks) * ((work.end[:, None] <= self.weeks) & is_open) * self.ratio[items, None]
-        )
         share = np.clip((self.end_us - work.start) / np.maximum(work.end - work.start, 1.0), 0.0, 1.0)
-        value: Floats = saved.sum(axis=1) - share * work.hours
+        value: Floats = self._saved(work) - share * work.hours
         for item, at, hours in zip(self.loss_item, self.loss_at, self.loss_hours, strict=True):
             value[(items == item) & (work.end <= at)] += hours
         return value
+
+    def _saved(self, work: Deliveries) -> Floats:
+        """This will give the hours that each work wins back from its end to the end of the log."""
+        if self._kept is not None:
+            rows, kept = self._kept
+            found: Floats = kept[rows[work.item], np.searchsorted(self.weeks, work.end)] * self.ratio[work.item]
+            return found
+        saved = np.zeros(len(work.item))
+        for begin in range(0, len(work.item), CHUNK):
+            part = slice(begin, begin + CHUNK)
+            is_done = work.end[part, None] <= self.weeks
+            saved[part] = (self._open_drag(work.item[part]) * is_done).sum(axis=1) * self.ratio[work.item[part]]
+        return saved
 
 
 _ESTIMATE = {"expected": 1, "optimistic": 2, "pessimistic": 4}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ledger.replay import oracle
 from ledger.replay.agreement import agreement
 from ledger.replay.backtest import Plan, Run, lay_out, run
-from ledger.replay.flips import flips
+from ledger.replay.flips import Without, flips
 from ledger.replay.forcing import forced_in
 from ledger.replay.hindsight import Caught, peeking
 from ledger.replay.history import History, instant
@@ -87,7 +87,7 @@ def _oracle(seen: Visible, scenario: Scenario, outcomes: Outcomes) -> _Best | No
     if plan is None:
         return None
     clairvoyant = run(seen, scenario, PolicyChoice(Method.ORACLE), plan=plan, digests=False)
-    return _Best(plan, float(outcomes.path(outcomes.deliveries(clairvoyant)).net[-1]))
+    return _Best(plan, outcomes.net_at_end(outcomes.deliveries(clairvoyant)))
 
 
 def _report(
@@ -101,11 +101,11 @@ def _report(
 ) -> Report:
     alike = agreement(seen, scenario, tuple(r.choice for r in runs[1:]))
     scored = [Scored(outcomes, r, found) for r, found in zip(runs, caught, strict=True)]
-    results = []
+    results, without = [], Without(seen, scenario, outcomes)
     for done, one in enumerate(scored):
         if best is not None and scenario.regret:
             one.regret = best.net - one.net
-        turned = flips(seen, scenario, one)
+        turned = flips(without, one)
         results.append(one.result(scored[0].path, alike, turned))
         progress("Scoring", done + 1, len(scored))
     history = seen.history

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ledger.replay.history import History
+from ledger.replay.history import COLUMNS, History
 from ledger.replay.kinds import WIDTH, Kind
 from ledger.replay.scenario import Hypothetical, Scenario, ScenarioError
 
@@ -50,6 +50,6 @@ def _put(
     values: dict[str, Any] = {"kind": np.uint8(kind), "subject": item, "figures": row}
     columns = {
         name: np.insert(getattr(history, name), at + 1, values.get(name, getattr(history, name)[at]), axis=0)
-        for name in ("kind", "subject", "positions", "known", "occurred", "imported", "figures")
+        for name in COLUMNS
     }
     return replace(history, **columns)

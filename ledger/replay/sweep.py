@@ -147,7 +147,7 @@ class _Trial:
         self._scenario = scenario
         self._seen = lay_out(history, scenario)
         self._outcomes = Outcomes(self._seen)
-        self._actual = float(self._outcomes.path(self._outcomes.deliveries(None)).net[-1])
+        self._actual = self._outcomes.net_at_end(self._outcomes.deliveries(None))
         self._quick: Quick | None = None
 
     def tried(self, policies: Sequence[PolicyChoice]) -> list[Tried]:
@@ -156,7 +156,7 @@ class _Trial:
 
     def _one(self, choice: PolicyChoice) -> Tried:
         replayed = self._replayed(choice)
-        net = float(self._outcomes.path(self._outcomes.deliveries(replayed)).net[-1])
+        net = self._outcomes.net_at_end(self._outcomes.deliveries(replayed))
         waited = waits(self._outcomes, replayed)
         return Tried(choice, rounded(net), rounded(net - self._actual), waited.longest, waited.median)
 

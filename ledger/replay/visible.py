@@ -1,6 +1,7 @@
 """Folds the history once along the reviews of a scenario: what each of them could see. Nothing later than a review's cut is read for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,30 @@ _FILLS: dict[Kind, tuple[tuple[str, int], ...]] = {
     ),
     Kind.IMPACT: (("impact_version", 0), ("drag", 1), ("growth", 2), ("level", 3), ("confidence", 4)),
 }
+#: What is so of a proposal of which nothing is known yet, where it is not NaN.
+_AT_FIRST = {
+    "confidence": 1.0,
+    "growth": 0.0,
+    "risk": 0.0,
+    "benefits": 0.0,
+    "case_version": 0.0,
+    "estimate_version": 0.0,
+    "impact_version": 0.0,
+}
+#: A fold's state by proposal, besides the columns.
+_STATES = (
+    "own",
+    "is_submitted",
+    "critical",
+    "status",
+    "status_at",
+    "ended_at",
+    "revived_at",
+    "concerns",
+    "shown",
+)
 _ENDS = (Kind.WITHDRAWN, Kind.MERGED, Kind.SUPERSEDED, Kind.SPLIT)
-_ENDOGENOUS = np.array(sorted(int(kind) for kind in ENDOGENOUS))
+_ENDOGENOUS = np.array(sorted(int(kind) for kind in ENDOGENOUS), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -58,13 +81,16 @@ class Visible:
     #: Engineer-hours a day and a week, by team; NaN: not said.
     hours_per_day: Floats
     weekly_hours: Floats
-    #: Completed items with both figures: row of the completion, proposal, team, actual days, expected days as last known before it.
-    completed: Floats
+
+    @cached_property
+    def completed(self) -> Floats:
+        """This will give the completed items with both figures, as `completed_items` does."""
+        return completed_items(self.history)
 
 
-def visible(history: History, reviews: tuple[Review, ...], owed: Ints | None = None) -> Visible:
-    """This will fold the history along the reviews. `owed`: proposals to show in any case, as a replay still has them."""
-    folds = {team: _TeamFold(history, team, owed) for team in sorted({review.team for review in reviews})}
+def visible(history: History, reviews: tuple[Review, ...]) -> Visible:
+    """This will fold the history along the reviews."""
+    folds = {team: _TeamFold(team, history) for team in sorted({review.team for review in reviews})}
     sights = tuple(folds[review.team].look(review) for review in reviews)
     figures = _figures([chunk for fold in folds.values() for chunk in fold.chunks])
     offsets: dict[int, int] = {}
@@ -72,14 +98,41 @@ def visible(history: History, reviews: tuple[Review, ...], owed: Ints | None = N
     for team, fold in folds.items():
         offsets[team] = total
         total += fold.count
-    sights = tuple(
-        Sight(s.rows + offsets[r.team], s.alive, s.pending, s.answered, s.blocked, s.needs, s.settled)
-        for s, r in zip(sights, reviews, strict=True)
-    )
+    sights = tuple(replace(s, rows=s.rows + offsets[r.team]) for s, r in zip(sights, reviews, strict=True))
+    return Visible(history, reviews, figures, sights, *_hours(history))
+
+
+class Following:
+    """Folds a history as it is told on: it is given one cut of it after the other, and has nothing but them."""
+
+    def __init__(self) -> None:
+        self._folds: dict[int, _TeamFold] = {}
+        self._kept: dict[int, Ints] = {}
+
+    def look(self, cut: History, kept: Ints, review: Review, owed: Ints) -> Visible:
+        """This will lay out one review on a cut that begins with the one before it.
+
+        `kept` are the whole history's numbers of the proposals that the cut names; `owed`: proposals, by the cut's own numbers, to show
+        in any case, as a replay still has them.
+        """
+        team = review.team
+        if team not in self._folds:
+            self._folds[team] = _TeamFold(team, cut)
+        else:
+            self._folds[team].go_on(cut, np.searchsorted(kept, self._kept[team]))
+        self._kept[team] = kept
+        fold = self._folds[team]
+        fold.shown[owed] = True
+        sight = fold.look(review)
+        return Visible(cut, (review,), _figures(fold.chunks), (sight,), *_hours(cut))
+
+
+def _hours(history: History) -> tuple[Floats, Floats]:
+    """This will give the engineer-hours a day and a week, by team."""
     hours = np.full((2, len(history.names.teams)), np.nan)
     for row in history.of(Kind.TEAM_FORMED):
         hours[:, history.subject[row]] = history.figures[row, :2]
-    return Visible(history, reviews, figures, sights, hours[0], hours[1], completed_items(history))
+    return hours[0], hours[1]
 
 
 def _figures(chunks: list[dict[str, Floats]]) -> Figures:
@@ -94,22 +147,14 @@ def _figures(chunks: list[dict[str, Floats]]) -> Figures:
 class _TeamFold:
     """The state of one team's proposals, moved along its reviews."""
 
-    def __init__(self, history: History, team: int, owed: Ints | None) -> None:
-        self.history = history
+    def __init__(self, team: int, history: History) -> None:
+        self.team, self.history = team, history
         count = len(history.names.proposals)
-        submitted = history.of(Kind.SUBMITTED)
-        own = submitted[history.figures[submitted, 0] == team]
-        is_own = np.zeros(count, dtype=bool)
-        is_own[history.subject[own]] = True
-        of_proposal = history.kind <= LAST_OF_PROPOSAL
-        self.facts = np.flatnonzero(of_proposal & is_own[np.where(of_proposal, history.subject, 0)])
-        self.is_endogenous = np.isin(history.kind[self.facts], _ENDOGENOUS)
         self.columns = {name: np.full(count, np.nan) for name in COLUMNS}
         self.columns["item"] = np.arange(count, dtype=np.float64)
-        self.columns["confidence"] = np.ones(count)
-        self.columns["growth"] = np.zeros(count)
-        for name in ("risk", "benefits", "case_version", "estimate_version", "impact_version"):
-            self.columns[name] = np.zeros(count)
+        for name, most in _AT_FIRST.items():
+            self.columns[name] = np.full(count, most)
+        self.own = np.zeros(count, dtype=bool)
         self.is_submitted = np.zeros(count, dtype=bool)
         self.critical = np.zeros(count, dtype=bool)
         self.status = np.zeros(count, dtype=np.int8)
@@ -119,12 +164,22 @@ class _TeamFold:
         self.concerns = np.zeros(count, dtype=np.int64)
         self.row = np.full(count, -1, dtype=np.int64)
         self.shown = np.zeros(count, dtype=bool)
-        if owed is not None:
-            self.shown[owed] = True
         self.needs: dict[tuple[int, int], bool] = {}
         self.chunks: list[dict[str, Floats]] = []
         self.count = 0
         self._exogenous_to = self._endogenous_to = 0
+
+    def go_on(self, history: History, places: Ints) -> None:
+        """This will take a history that begins with the one so far. `places`: the new number of each proposal."""
+        new = _TeamFold(self.team, history)
+        for name in _STATES:
+            getattr(new, name)[places] = getattr(self, name)
+        for name in COLUMNS:
+            if name != "item":
+                new.columns[name][places] = self.columns[name]
+        new.needs = {(int(places[who]), int(places[what])): holds for (who, what), holds in self.needs.items()}
+        new._exogenous_to, new._endogenous_to = self._exogenous_to, self._endogenous_to
+        vars(self).update(vars(new))
 
     def look(self, review: Review) -> Sight:
         """This will move on to a review, and give what it sees."""
@@ -149,13 +204,19 @@ class _TeamFold:
         )
 
     def _advance(self, review: Review) -> None:
-        places = np.searchsorted(self.facts, [review.cut, review.decided_cut])
-        upto, decided_upto = int(places[0]), int(places[1])
-        new = np.zeros(len(self.facts), dtype=bool)
-        new[self._exogenous_to : upto] |= ~self.is_endogenous[self._exogenous_to : upto]
-        new[self._endogenous_to : decided_upto] |= self.is_endogenous[self._endogenous_to : decided_upto]
-        self._exogenous_to, self._endogenous_to = max(upto, self._exogenous_to), max(decided_upto, self._endogenous_to)
-        rows = self.facts[new]
+        start = min(self._exogenous_to, self._endogenous_to)
+        kinds, subjects = self.history.kind[start : review.cut], self.history.subject[start : review.cut]
+        begun = np.flatnonzero(kinds == Kind.SUBMITTED)  # nothing about a proposal is known before it
+        self.own[subjects[begun[self.history.figures[start : review.cut][begun, 0] == self.team]]] = True
+        of_proposal = kinds <= LAST_OF_PROPOSAL
+        mine = np.flatnonzero(of_proposal & self.own[np.where(of_proposal, subjects, 0)])
+        is_endogenous, rows = np.isin(kinds[mine], _ENDOGENOUS), mine + start
+        new = np.where(
+            is_endogenous, (rows >= self._endogenous_to) & (rows < review.decided_cut), rows >= self._exogenous_to
+        )
+        self._exogenous_to = max(review.cut, self._exogenous_to)
+        self._endogenous_to = max(review.decided_cut, self._endogenous_to)
+        rows = rows[new]
         kinds, items = self.history.kind[rows], self.history.subject[rows]
         self._take_figures(rows, kinds, items)
         self._take_standing(rows, kinds, items)

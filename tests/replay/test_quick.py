@@ -5,10 +5,12 @@ import pytest
 
 from ledger.replay import quick as module
 from ledger.replay import weights
-from ledger.replay.backtest import lay_out, run
+from ledger.replay.backtest import again, lay_out, run
+from ledger.replay.flips import turned
 from ledger.replay.history import History
 from ledger.replay.quick import BY_ROW, Quick
 from ledger.replay.scenario import Effort, PolicyChoice, Scaling, Scenario
+from ledger.values import Verdict
 from tests.replay.tale import Tale
 
 SCALE = {"drag": 20.0, "risk": 5.0, "level": 5.0, "growth": 5.0, "benefits": 2.0}
@@ -50,6 +52,28 @@ def test_an_imported_history_is_too(imported: History, rows: int, monkeypatch: p
     monkeypatch.setattr(module, "BEST_ROWS", rows)
     scenario = Scenario((PolicyChoice("FIFO"),), every_days=120, teams=("Derek-Jones/SiP_dataset",), capacity_days=40)
     assert compare(imported, scenario) > 500
+
+
+def test_a_verdict_that_is_given_is_replayed_to_the_same_choices(story: History) -> None:
+    """Each flip of a run taken back: quickly, from that flip on, and from the start."""
+    scenario = Scenario((PolicyChoice("FIFO"),), dependencies=False)
+    seen = lay_out(story, scenario)
+    quick, changed = Quick(seen, scenario), 0
+    for choice in CHOICES[:4]:
+        whole = run(seen, scenario, choice)
+        for one in turned(whole)[:12]:
+            was = Verdict.NO if one.verdict is Verdict.YES else Verdict.YES
+            number = whole.steps[one.step].review.number
+            others = (
+                run(seen, scenario, choice, forced=[(number, one.item, was)]),
+                again(seen, scenario, whole, one.step, one.item, was),
+                quick.run(choice, {number: (one.item, was)}),
+            )
+            chosen = [[step.chosen.tolist() for step in other.steps] for other in others]
+            assert chosen[0] == chosen[1] == chosen[2]
+            assert len({tuple(step.free for step in other.steps) for other in others}) == 1
+            changed += chosen[0] != [step.chosen.tolist() for step in whole.steps]
+    assert changed > 30
 
 
 def test_what_it_can_not_do_it_says(story: History) -> None:

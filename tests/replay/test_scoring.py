@@ -12,6 +12,7 @@ from ledger.replay.report import Check, Report
 from ledger.replay.scenario import Method, PolicyChoice, Scenario
 from ledger.replay.scoring import drawdown, payback, under_water
 from ledger.replay.simulating import simulate
+from ledger.values import Verdict
 from tests.replay.tale import START_US, Tale
 
 AS_DECIDED, MOMENTUM, NOTHING = (PolicyChoice(m) for m in (Method.AS_DECIDED, Method.MOMENTUM, Method.NOTHING))
@@ -65,6 +66,35 @@ def test_another_choice_is_worth_its_drag_its_effort_and_the_losses_it_spares() 
     path = outcomes.path(work)
     assert path.open_drag.tolist() == [30, 30] + [10] * 9
     assert path.net[-1] == 9 * 20 - 32 + 30  # nine weeks of 20 h, 4 days of 8 h, and the loss of week 4 spared
+
+
+@pytest.mark.parametrize("kept", [0, 50_000_000])
+def test_the_end_of_a_curve_is_the_same_without_the_curve(
+    story: History, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.replay.outcomes.KEPT_MAX", kept)  # 0: too much to keep, so that the other way is gone
+    for choice in ALL:
+        if choice.method != "ORACLE":
+            scenario = Scenario((choice,))
+            seen = lay_out(story, scenario)
+            outcomes = Outcomes(seen)
+            replayed = run(seen, scenario, choice)
+            work = outcomes.deliveries(replayed)
+            assert outcomes.net_at_end(work) == pytest.approx(outcomes.path(work).net[-1], abs=1e-6)
+            for step in replayed.steps[::9]:  # and one yes by itself is worth what it adds
+                worth = outcomes.worth(step.review, step.items)
+                assert len(worth) == len(step.items)
+                assert np.isfinite(worth).all()
+
+
+def test_what_a_yes_is_worth_is_what_the_curve_gains_by_it() -> None:
+    scenario = Scenario((NOTHING,))
+    seen = lay_out(worked().history(), scenario)
+    outcomes = Outcomes(seen)
+    nothing, forced = (run(seen, scenario, NOTHING, forced=f) for f in ((), [(0, 1, Verdict.YES)]))
+    gain = outcomes.net_at_end(outcomes.deliveries(forced)) - outcomes.net_at_end(outcomes.deliveries(nothing))
+    assert outcomes.worth(seen.reviews[0], np.array([1]))[0] == pytest.approx(gain)
+    assert gain > 0
 
 
 def test_nothing_recovers_nothing() -> None:

@@ -1,5 +1,6 @@
 """Sweeps, draws, forecasts and calibrations: seeded, bounded, and the same bytes wherever they run."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from ledger.replay import calibration, executor, forecast, pareto, simulate, sweep, weights
 from ledger.replay.executing import SchedulerError
-from ledger.replay.history import DAY_US, History, instant
+from ledger.replay.history import DAY_US, History, instant, micros
 from ledger.replay.kinds import Kind
 from ledger.replay.scenario import Method, PolicyChoice, Scenario, ScenarioError
 from ledger.replay.sensitivity import drawn_history
@@ -46,17 +47,16 @@ def test_a_sweep_gives_the_same_bytes_on_one_two_processes_and_on_dask(story: Hi
 
 
 def test_a_sweep_is_tuned_on_the_earlier_window_only(story: History) -> None:
-    cut = story.cut(story.known_by(int(UNTIL.timestamp() * 1_000_000)))
-    scenario = Scenario((PolicyChoice("FIFO"),))
-    whole = sweep(story, scenario, POLICIES[:10], UNTIL)
-    alone = sweep(story, scenario, POLICIES[:10], UNTIL)
-    assert whole.best == alone.best
-    from ledger.replay.sweep import _tried
-
-    before = Scenario((PolicyChoice("FIFO"),), until=UNTIL)
-    assert {t.policy.name: t.net_hours for t in _tried(cut, before, POLICIES[:10])} == {
-        t.policy.name: t.net_hours for t in sweep(story, scenario, POLICIES[:10], UNTIL, kept=10).best
-    }
+    """What becomes known later is changed beyond recognition: it must not move what was chosen, and must move its later score."""
+    later = np.arange(len(story)) >= story.known_by(micros(UNTIL))
+    figures, scenario = story.figures.copy(), Scenario((PolicyChoice("FIFO"),))
+    for kind, column, times in ((Kind.IMPACT, 1, 7.0), (Kind.COMPLETED, 0, 5.0), (Kind.ESTIMATED, 1, 3.0)):
+        figures[later & (story.kind == kind), column] *= times
+    assert not np.array_equal(figures, story.figures, equal_nan=True)
+    told, otherwise = (sweep(h, scenario, POLICIES, UNTIL) for h in (story, replace(story, figures=figures)))
+    assert otherwise.best == told.best
+    assert otherwise.later != told.later
+    assert len({one.net_hours for one in told.best}) > 1  # there was something to tune
 
 
 def test_a_sweep_is_bounded(story: History) -> None:
