@@ -66,6 +66,8 @@ class Settings:
     log_level: str = "INFO"
     #: Where the sealer keeps checkpoints and tiles, for `serve` to compare the ledger with and to serve; None: nowhere.
     seal_folder: Path | None = None
+    #: Origins, such as https://portal.example, whose pages may call the API from a browser, besides the API's own.
+    origins: frozenset[str] = frozenset()
     #: Whose tokens let people in besides the ledger's own; None: nobody's.
     oidc: Provider | None = None
 
@@ -99,6 +101,7 @@ class Settings:
             token_pepper=read("LEDGER_TOKEN_PEPPER", _pepper, None),
             log_level=read("LEDGER_LOG_LEVEL", _log_level, cls.log_level),
             seal_folder=read("LEDGER_SEAL_FOLDER", _folder, None),
+            origins=read("LEDGER_ORIGINS", _origins, cls.origins),
             oidc=_provider(
                 read("LEDGER_OIDC_ISSUER", _web_address, ""),
                 read("LEDGER_OIDC_AUDIENCE", str, ""),
@@ -166,6 +169,13 @@ def _host(text: str) -> str:
     if re.search(r"[\s/]", text):
         raise ValueError("must be one address or name to listen on, such as 127.0.0.1")
     return text
+
+
+def _origins(text: str) -> frozenset[str]:
+    found = frozenset(text.replace(",", " ").split())
+    if odd := sorted(one for one in found if not re.fullmatch(r"https?://[a-z0-9.\-:\[\]]+", one)):
+        raise ValueError(f"must be origins such as https://portal.example, in small letters, and {odd[0]!r} is none")
+    return found
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:

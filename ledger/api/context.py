@@ -18,6 +18,7 @@ from ledger.api import roles
 from ledger.api.asof import AsOf
 from ledger.api.attempts import Attempts, Key
 from ledger.api.errors import bad_input, not_found
+from ledger.api.feed import Feed
 from ledger.api.standing import (
     WAIT_S,
     Connection,
@@ -77,6 +78,8 @@ class Resources(Struct, frozen=True):
     #: Runs a command. It blocks, so it is called in a worker thread, of which there are as many as the limiter allows.
     handle: Callable[[Issued[Struct]], Any]
     commands: anyio.CapacityLimiter
+    #: New facts as they come.
+    feed: Feed
     #: Longest wait for a view, in seconds.
     wait_s: float = WAIT_S
     #: Counts what was refused.
@@ -95,6 +98,8 @@ class Context:
     shown: dict[str, Standing] = field(default_factory=dict)
     #: The last position that this request's mutations recorded; 0: none did.
     recorded: int = 0
+    #: Where a stream that broke off goes on, as its transport knows it; None: it is a new one.
+    resume_after: int | None = None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
@@ -111,13 +116,13 @@ class Context:
         """
         at = None if as_of is None else await self._meant(as_of)
         if at_least is not None and at_least > self.viewer.roles_at:
-            await self._roles_at(at_least)
+            await self.roles_at(at_least)
         found = await reached(self.resources.reads, view, max(at or 0, at_least or 0), self.resources.wait_s)
         standing = found.of(view)
         self.shown[view] = standing if at is None else Standing(view, at, standing.head, standing.lag_ms)
         return at
 
-    async def _roles_at(self, position: int) -> None:
+    async def roles_at(self, position: int) -> None:
         """This will read the viewer's roles again: what they were given by then counts."""
         await reached(self.resources.reads, roles.VIEW, position, self.resources.wait_s)
         async with self.read() as connection:
@@ -149,14 +154,14 @@ class Context:
         if not self.may_see(team_id):
             raise not_found("team")
 
-    async def members(self, ids: Iterable[UUID | None], connection: Connection) -> dict[MemberId, Person]:
-        """This will read who the ids are, in one statement; one that the directory does not know is absent. None is passed over."""
-        return await people(connection, {MemberId(found) for found in ids if found is not None})
-
-
     def note_forbidden(self, what: str) -> None:
         """This will have it recorded that the viewer was refused a mutation or a field for want of a role or a scope."""
         viewer = self.viewer
         self.resources.attempts.note(Key(AccessKind.FORBIDDEN, what, viewer.member_id, viewer.client, viewer.token_id))
+
+    async def members(self, ids: Iterable[UUID | None], connection: Connection) -> dict[MemberId, Person]:
+        """This will read who the ids are, in one statement; one that the directory does not know is absent. None is passed over."""
+        return await people(connection, {MemberId(found) for found in ids if found is not None})
+
 
 Info: TypeAlias = "strawberry.Info[Context, None]"

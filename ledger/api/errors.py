@@ -23,6 +23,8 @@ NOT_FOUND = "NOT_FOUND"
 VIEW_LATE = "VIEW_LATE"
 #: Nothing was done because the database could not be reached or is too busy; trying again is safe.
 UNAVAILABLE = "UNAVAILABLE"
+#: The token asks for more than it may; the answer says when to come back.
+RATE_LIMITED = "RATE_LIMITED"
 #: Whether a mutation was recorded is not known; sending it again with the same commandId tells.
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 INTERNAL = "INTERNAL"

@@ -66,9 +66,9 @@ def graphql_routes(
 
     async def answer(request: Request[Any, Any, Any]) -> Response[bytes]:
         try:
-            viewer = await _viewer(request, authenticate)
+            viewer = await viewer_of(request, authenticate)
             media_type = _media_type(request.headers.get("accept", ""))
-            asked = await (_from_body(request) if request.method == "POST" else _from_query(request))
+            asked = await from_body(request) if request.method == "POST" else from_query(request)
             return await execute(
                 schema, Context(viewer, resources()), asked, media_type, is_get=request.method == "GET"
             )
@@ -133,10 +133,17 @@ async def _shown(context: Context) -> dict[str, Any]:
     return {"position": str(min(one.position for one in shown)), "lagMs": max(one.lag_ms for one in shown)}
 
 
-async def _viewer(request: Request[Any, Any, Any], authenticate: Authenticate) -> Viewer:
+def secret_of(request: Request[Any, Any, Any]) -> str:
+    """This will give the token that a request brings; empty: none."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+async def viewer_of(request: Request[Any, Any, Any], authenticate: Authenticate) -> Viewer:
+    """This will find who asks. Raises RequestRefused: 401 for nobody, 503 where that can't be known now."""
+    secret = secret_of(request)
     try:
-        viewer = await authenticate(secret.strip()) if scheme.lower() == "bearer" else None
+        viewer = await authenticate(secret) if secret else None
     except Exception as error:
         shown = _shown_error(error)
         is_busy = (shown.extensions or {})["code"] == UNAVAILABLE
@@ -175,24 +182,27 @@ def _media_type_or_json(request: Request[Any, Any, Any]) -> str:
         return JSON
 
 
-async def _from_body(request: Request[Any, Any, Any]) -> Asked:
+async def from_body(request: Request[Any, Any, Any]) -> Asked:
+    """This will read a request that was sent by POST. Raises RequestRefused."""
     kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     charset = parameters.strip().removeprefix("charset=").strip('"') if "charset" in parameters else "utf-8"
     if kind.strip() != JSON or charset not in ("utf-8", "utf8"):
         raise RequestRefused(415, refusal(BAD_USER_INPUT, "Send the request as application/json in UTF-8."))
     if request.headers.get("content-encoding", "identity") != "identity":
         raise RequestRefused(415, refusal(BAD_USER_INPUT, "Send the request uncompressed."))
-    return _asked(await request.body())
+    return asked_of(await request.body())
 
 
-async def _from_query(request: Request[Any, Any, Any]) -> Asked:
+def from_query(request: Request[Any, Any, Any]) -> Asked:
+    """This will read a request that was sent by GET. Raises RequestRefused."""
     found = {name: request.query_params.get(name) for name in ("query", "operationName", "variables", "extensions")}
     parts = {name: msgspec.json.encode(found[name]) for name in ("query", "operationName") if found[name] is not None}
     parts |= {name: str(found[name]).encode() for name in ("variables", "extensions") if found[name]}
-    return _asked(b"{" + b",".join(b'"%s":%s' % (name.encode(), text) for name, text in parts.items()) + b"}")
+    return asked_of(b"{" + b",".join(b'"%s":%s' % (name.encode(), text) for name, text in parts.items()) + b"}")
 
 
-def _asked(body: bytes) -> Asked:
+def asked_of(body: bytes) -> Asked:
+    """This will read the JSON of a request. Raises RequestRefused."""
     try:
         asked = msgspec.json.decode(body, type=Asked)
     except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors too

@@ -13,6 +13,7 @@ from ledger.api.documents import PreparedDocuments
 from ledger.api.mutations import mutation_type
 from ledger.api.node import READERS, Reader
 from ledger.api.scalars import SCALARS
+from ledger.api.subscription import Subscription
 
 #: The classes whose fields are the root queries: one per noun, in alphabetical order.
 NOUNS: tuple[type, ...] = (
@@ -52,6 +53,7 @@ def build() -> LedgerSchema:
     return LedgerSchema(
         query=strawberry.type(type("Query", NOUNS, {}), description="What can be asked."),
         mutation=mutation_type(),
+        subscription=Subscription,
         extensions=[PreparedDocuments],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

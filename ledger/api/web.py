@@ -16,7 +16,10 @@ from ledger.api.errors import BAD_USER_INPUT, INTERNAL, NOT_FOUND, logged
 from ledger.api.health import health_routes
 from ledger.api.http import BODY_MAX, JSON, Authenticate, graphql_routes
 from ledger.api.schema import LedgerSchema
+from ledger.api.sse import sse_routes
+from ledger.api.streams import Places
 from ledger.api.tiles import tile_routes
+from ledger.api.websocket import websocket_route
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +45,18 @@ def web(
     authenticate: Authenticate,
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
     sealed: Path | None = None,
+    origins: frozenset[str] = frozenset(),
 ) -> Litestar:
-    """This will make the application. `resources` are those that the lifespan brings up, `sealed` the folder that the sealer keeps."""
+    """This will make the application.
+
+    `resources` are those that the lifespan brings up, `sealed` the folder that the sealer keeps, `origins` those whose pages may connect.
+    """
+    places = Places()
     return Litestar(
         route_handlers=[
             *graphql_routes(schema, resources, authenticate),
+            *sse_routes(schema, resources, authenticate, places),
+            websocket_route(schema, resources, authenticate, places, origins),
             *health_routes(resources),
             *(tile_routes(sealed) if sealed else ()),
         ],

@@ -1,9 +1,13 @@
 """Where the store, the handlers, the views, the directory and the web meet: what a running process has, and in which order it comes up."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import FrameType
 from uuid import uuid4
 
 import anyio
@@ -11,9 +15,10 @@ from litestar import Litestar
 from psycopg import OperationalError
 from psycopg_pool import AsyncConnectionPool
 
-from ledger.api import schema
+from ledger.api import schema, subscription
 from ledger.api.authentication import by_token
 from ledger.api.context import Resources
+from ledger.api.feed import Feed
 from ledger.api.oidc import Verifier
 from ledger.api.standing import Connection, Pool
 from ledger.api.web import web
@@ -62,7 +67,9 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
 
     verifier = None if settings.oidc is None else Verifier(settings.oidc)
     authenticate = by_token(lambda: parts[0].directory, pepper, lambda: parts[0].resources.attempts, verifier)
-    return web(schema.build(), lambda: parts[0].resources, authenticate, lifespan, settings.seal_folder)
+    return web(
+        schema.build(), lambda: parts[0].resources, authenticate, lifespan, settings.seal_folder, settings.origins
+    )
 
 
 @asynccontextmanager
@@ -84,7 +91,32 @@ async def running(url: str, pool_size: int, wait_s: float, *, follow: bool) -> A
         candidates = ViewCandidates(url)
         stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
         handlers = Handlers(ledger, candidates)
-        yield Parts(Resources(reads, handlers.handle, anyio.CapacityLimiter(pool_size), wait_s), directory)
+        feed = Feed(reads, subscription.read)
+        stack.push_async_callback(feed.stop)
+        stack.enter_context(_told_of_the_end(feed))
+        yield Parts(Resources(reads, handlers.handle, anyio.CapacityLimiter(pool_size), feed, wait_s), directory)
+
+
+@contextmanager
+def _told_of_the_end(feed: Feed) -> Iterator[None]:
+    """This will end the streams as soon as a signal ends the process: a server waits for what is open, and they never end by themselves."""
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be listened for
+        yield
+        return
+    loop, former = asyncio.get_running_loop(), {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
+
+    def end(sig: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(lambda: loop.create_task(feed.stop()))
+        if callable(handle := former[signal.Signals(sig)]):
+            handle(sig, frame)
+
+    for sig in former:
+        signal.signal(sig, end)
+    try:
+        yield
+    finally:
+        for sig, handle in former.items():
+            signal.signal(sig, handle)
 
 
 def begin(ledger: Ledger) -> None:

@@ -11,6 +11,7 @@ import uvicorn
 from litestar import Litestar
 from uvicorn.supervisors import Multiprocess
 
+from ledger.api.http import BODY_MAX
 from ledger.app.composition import GRACE_S, create_app
 from ledger.settings import Settings
 from ledger.store.embedded import EmbeddedPostgres
@@ -119,6 +120,7 @@ def server_config(app: Litestar | str, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws_max_size=BODY_MAX,
         timeout_graceful_shutdown=GRACE_S,
     )
 
@@ -133,6 +135,7 @@ def _environment(settings: Settings, follow: bool) -> dict[str, str]:
         "LEDGER_WAIT_S": str(settings.wait_s),
         "LEDGER_LOG_LEVEL": settings.log_level,
         "LEDGER_SEAL_FOLDER": str(settings.seal_folder or ""),
+        "LEDGER_ORIGINS": " ".join(sorted(settings.origins)),
         FOLLOW: "yes" if follow else "no",
     }
 

@@ -71,10 +71,11 @@ async def timeline(
         f" WHERE {where} ORDER BY e.version LIMIT %(limit)s",
         {**where.values, "limit": limit},
     )
-    return [_entry(*row) for row in found]
+    return [entry(*row) for row in found]
 
 
-def _entry(position: int, recorded_at: datetime, topic: str, meta: bytes, payload: bytes) -> TimelineEntry:
+def entry(position: int, recorded_at: datetime, topic: str, meta: bytes, payload: bytes) -> TimelineEntry:
+    """This will show one stored fact."""
     event = decode(position, recorded_at, topic, meta, payload)
     return TimelineEntry(
         position,

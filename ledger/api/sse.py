@@ -1,0 +1,191 @@
+"""`/graphql/stream`: subscriptions as server-sent events, in the distinct connections mode of the GraphQL over SSE protocol.
+
+Each event's id is the position up to which its reader has everything: one that sends it back as Last-Event-ID, as browsers do, goes on
+without gap or repeat. A stream that ends without the event `complete` was cut off, and can be taken up again.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from ledger.api.context import Context, Resources
+from ledger.api.errors import BAD_USER_INPUT, UNAUTHENTICATED, presented, refusal
+from ledger.api.http import (
+    JSON,
+    Authenticate,
+    RequestRefused,
+    from_body,
+    from_query,
+    secret_of,
+    viewer_of,
+)
+from ledger.api.scalars import POSITION_MAX
+from ledger.api.schema import LedgerSchema
+from ledger.api.streams import SEND_S, Places, Shown, StreamRefused, admitted, answers, watched
+
+log = logging.getLogger(__name__)
+
+PATH = "/graphql/stream"
+#: How often a stream in which nothing happens says so, which keeps proxies from closing it, in seconds.
+KEEP_ALIVE_S = 12.0
+EVENT_STREAM = "text/event-stream"
+
+
+class ReaderTooSlow(Exception):  # noqa: N818 - named for what happened
+    """The reader took nothing for too long."""
+
+
+def sse_routes(
+    schema: LedgerSchema, resources: Callable[[], Resources], authenticate: Authenticate, places: Places
+) -> list[HTTPRouteHandler]:
+    """This will make the handlers of `/graphql/stream`, by GET and by POST."""
+
+    async def opened(request: Request[Any, Any, Any]) -> ASGIApp:
+        try:
+            viewer = await viewer_of(request, authenticate)
+            asked = await from_body(request) if request.method == "POST" else from_query(request)
+            admitted(schema, asked)
+            context = Context(viewer, resources(), resume_after=_resume_after(request))
+        except RequestRefused as refused:
+            return _refusal(refused.status, [presented(refused.error)], refused.headers)
+        except StreamRefused as refused:
+            return _refusal(400, refused.errors, {})
+
+        async def stream(_: Scope, receive: Receive, send: Send) -> None:
+            try:
+                with places.held_by(viewer):
+                    found = answers(schema, context, asked)
+                    await _Stream(context, receive, send).run(found, lambda: authenticate(secret_of(request)))
+            except StreamRefused as refused:
+                await _refusal(429, refused.errors, {"Retry-After": "10"})(_, receive, send)
+
+        return stream
+
+    @get(PATH)
+    async def stream_get(request: Request[Any, Any, Any]) -> ASGIApp:
+        """Follow a subscription."""
+        return await opened(request)
+
+    @post(PATH, status_code=200)
+    async def stream_post(request: Request[Any, Any, Any]) -> ASGIApp:
+        """Follow a subscription."""
+        return await opened(request)
+
+    return [stream_get, stream_post]
+
+
+class _Stream:
+    """One reader's. Headers go out at once; what the subscription refuses after that is told as its only answer."""
+
+    def __init__(self, context: Context, receive: Receive, send: Send) -> None:
+        self._context = context
+        self._receive = receive
+        self._send = send
+        self._is_over = asyncio.Event()
+
+    async def run(self, found: AsyncGenerator[Shown, None], revive: Callable[[], Awaitable[Any]]) -> None:
+        """This will send answers until there are no more, the client goes, its token ends, or it takes nothing for too long."""
+
+        async def end() -> None:
+            self._is_over.set()
+
+        try:
+            async with aclosing(found), watched(lambda: [self._context], revive, end):
+                await self._start()
+                await self._forward(found)
+        except ReaderTooSlow:
+            log.warning("a reader took nothing for %.0f s and was dropped at %s", SEND_S, self._context.resume_after)
+
+    async def _forward(self, found: AsyncGenerator[Shown, None]) -> None:
+        gone = asyncio.create_task(self._gone())
+        over = asyncio.create_task(self._is_over.wait())
+        following: asyncio.Future[Shown] = asyncio.ensure_future(anext(found))
+        try:
+            while True:
+                awaited: set[asyncio.Future[Any]] = {following, gone, over}
+                await asyncio.wait(awaited, timeout=KEEP_ALIVE_S, return_when=asyncio.FIRST_COMPLETED)
+                if gone.done():
+                    return None
+                if over.done():
+                    message = "The token lets nobody in any more."
+                    return await self._end([presented(refusal(UNAUTHENTICATED, message))])
+                if not following.done():
+                    await self._write(b":\n" + self._place() + b"\n")
+                    continue
+                try:
+                    await self._write(_event("next", following.result(), self._place()))
+                except StopAsyncIteration:
+                    return await self._close() if self._context.resources.feed.stopping.is_set() else await self._end()
+                except StreamRefused as refused:
+                    return await self._end(refused.errors)
+                following = asyncio.ensure_future(anext(found))
+        finally:
+            for task in (following, gone, over):
+                task.cancel()
+            with suppress(asyncio.CancelledError, StopAsyncIteration, StreamRefused):
+                await following
+
+    async def _gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def _place(self) -> bytes:
+        reached = self._context.resume_after
+        return b"" if reached is None else b"id: %d\n" % reached
+
+    async def _start(self) -> None:
+        headers = {"content-type": EVENT_STREAM, "cache-control": "no-store", "x-accel-buffering": "no"}
+        await self._send({"type": "http.response.start", "status": 200, "headers": _headers(headers)})
+        await self._write(b":\n\n")
+
+    async def _end(self, errors: list[Shown] | None = None) -> None:
+        if errors is not None:
+            await self._write(_event("next", {"errors": errors}, b""))
+        await self._write(b"event: complete\ndata:\n\n")
+        await self._close()
+
+    async def _close(self) -> None:
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _write(self, text: bytes) -> None:
+        try:
+            async with asyncio.timeout(SEND_S):
+                await self._send({"type": "http.response.body", "body": text, "more_body": True})
+        except TimeoutError:
+            raise ReaderTooSlow from None
+
+
+def _event(name: str, answer: Shown, place: bytes) -> bytes:
+    return b"event: %s\n%sdata: %s\n\n" % (name.encode(), place, msgspec.json.encode(answer))
+
+
+def _resume_after(request: Request[Any, Any, Any]) -> int | None:
+    """This will read where the reader's last stream broke off; None: it says nothing, so its `after` counts."""
+    text = request.headers.get("last-event-id", "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(POSITION_MAX))):
+        raise RequestRefused(400, refusal(BAD_USER_INPUT, "Last-Event-ID is no position of the ledger."))
+    return int(text)
+
+
+def _headers(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+def _refusal(status: int, errors: list[Shown], headers: dict[str, str]) -> ASGIApp:
+    body = msgspec.json.encode({"errors": errors})
+    shown = {"content-type": JSON, "content-length": str(len(body)), **headers}
+
+    async def refuse(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": _headers(shown)})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    return refuse

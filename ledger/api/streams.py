@@ -1,0 +1,110 @@
+"""What both ways of streaming share: a subscription's answers one by one, who may hold how many, and the end of one whose token ended."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from typing import Any, TypeAlias
+
+from graphql import GraphQLError, OperationType
+
+from ledger.api.context import Context, Viewer
+from ledger.api.documents import prepare
+from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, presented, refusal
+from ledger.api.http import Asked
+from ledger.api.schema import LedgerSchema
+
+#: Streams that one token may hold in a process, and all tokens together.
+PER_TOKEN_MAX = 20
+STREAMS_MAX = 1_000
+#: How often a stream's token is looked at again, in seconds.
+RECHECK_S = 10.0
+#: A reader that takes nothing for so long is dropped; it can go on from the position that it has.
+SEND_S = 20.0
+
+Shown: TypeAlias = dict[str, Any]
+Revive = Callable[[], Awaitable[Viewer | None]]
+
+
+class StreamRefused(Exception):  # noqa: N818 - named for what happened
+    """A subscription that does not begin; `errors` are as the client gets them."""
+
+    def __init__(self, errors: list[Shown]) -> None:
+        super().__init__(errors[0]["message"])
+        self.errors = errors
+
+
+def admitted(schema: LedgerSchema, asked: Asked) -> None:
+    """This will raise StreamRefused for a document that can't run, or is no subscription."""
+    prepared = prepare(schema, asked.query or "")
+    if prepared.errors:
+        raise StreamRefused([presented(error) for error in prepared.errors])
+    try:
+        operation = prepared.operation(asked.operationName)
+    except GraphQLError as error:
+        raise StreamRefused([presented(error)]) from None
+    if operation.operation is not OperationType.SUBSCRIPTION:
+        message = "Only subscriptions are streamed. Send queries and mutations to /graphql by POST."
+        raise StreamRefused([presented(refusal(BAD_USER_INPUT, message))])
+
+
+async def answers(schema: LedgerSchema, context: Context, asked: Asked) -> AsyncGenerator[Shown, None]:
+    """This will run an admitted subscription and give its answers as they come. Raises StreamRefused in place of the first."""
+    has_begun = False
+    found = await schema.subscribe(asked.query, asked.variables, context, None, asked.operationName)
+    async with aclosing(found):
+        async for result in found:
+            errors = [presented(error) for error in result.errors or ()]
+            if errors and not has_begun and result.data is None:
+                raise StreamRefused(errors)
+            has_begun = True
+            yield {**({"errors": errors} if errors else {}), "data": result.data}
+
+
+class Places:
+    """Counts the streams of a process."""
+
+    def __init__(self) -> None:
+        self.held: Counter[tuple[str, str]] = Counter()
+
+    @contextmanager
+    def held_by(self, viewer: Viewer) -> Iterator[None]:
+        """This will hold one place for the viewer's token. Raises StreamRefused when it, or all together, hold too many."""
+        key = (str(viewer.member_id), viewer.client)
+        if self.held[key] >= PER_TOKEN_MAX or self.held.total() >= STREAMS_MAX:
+            message = f"A token may hold {PER_TOKEN_MAX} streams, and all together {STREAMS_MAX}. End one first."
+            raise StreamRefused([presented(refusal(RATE_LIMITED, message))])
+        self.held[key] += 1
+        try:
+            yield
+        finally:
+            self.held[key] -= 1
+            self.held += Counter()  # drops what is down to nothing
+
+
+@asynccontextmanager
+async def watched(
+    contexts: Callable[[], Iterable[Context]], revive: Revive, ended: Callable[[], Awaitable[None]]
+) -> AsyncGenerator[None, None]:
+    """This will look at the viewer's token and roles again while the block runs, and call `ended` once it lets nobody in any more."""
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(RECHECK_S)
+            try:
+                viewer = await revive()
+            except Exception:  # noqa: S112 - the database is away: no new fact can be read either
+                continue
+            if viewer is None:
+                return await ended()
+            for context in contexts():
+                if viewer.roles_at >= context.viewer.roles_at:
+                    context.viewer = viewer
+
+    task = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
