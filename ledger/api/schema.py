@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
 from ledger.api import backlog, concern, decision, node, precedents, proof, review, team, timeline, transparency, viewer
+from ledger.api.compiled import LedgerExecutor
 from ledger.api.documents import PreparedDocuments
 from ledger.api.mutations import mutation_type
 from ledger.api.node import READERS, Reader
@@ -55,6 +56,7 @@ def build() -> LedgerSchema:
         mutation=mutation_type(),
         subscription=Subscription,
         extensions=[PreparedDocuments],
+        execution_context_class=LedgerExecutor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

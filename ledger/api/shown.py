@@ -1,13 +1,15 @@
 """Output types made from the views' row structs: a field is named, typed and described once, and a row becomes an answer in one pass.
 
 A type shows the fields that are described, and no other. A member's id is shown as a `Member`, whose name the directory gives:
-`members_of` collects the ids, so that one statement reads all names of an answer.
+`members_of` collects the ids, so that one statement reads all names of an answer. A shown row makes a field's value when it is asked for,
+so that a field that nobody selects costs nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -32,11 +34,35 @@ PLAIN = (str, bool, int, float, UUID, Decimal, datetime, date)
 
 
 class Part(NamedTuple):
-    """One field's GraphQL type, how its value is shown, and which members it names. None: nothing to do, or nobody."""
+    """One field's GraphQL type, how its value is shown, and which members it names. None: nothing to do, or nobody.
+
+    `inside`: how the row is shown that the field holds, or, with `is_list`, each of several; None: it holds none.
+    """
 
     annotation: Any
     show: Callable[[Any, People], Any] | None = None
     members: Callable[[Any], Iterable[MemberId]] | None = None
+    inside: "Shown | None" = None
+    is_list: bool = False
+
+
+class OfRow:
+    """What a shown type's instances are: a row, the people whom it names, and the fields that were asked for so far."""
+
+    of_row: Any
+    of_people: People
+
+    def __getattr__(self, name: str) -> Any:
+        shown = shown_type(type(self))
+        found = shown.part(name) if shown is not None else None
+        if found is None:
+            raise AttributeError(name)
+        get, part = found
+        value = get(self.of_row)
+        if value is not None and part.show is not None:
+            value = part.show(value, self.of_people)
+        vars(self)[name] = value
+        return value
 
 
 class Shown:
@@ -48,25 +74,28 @@ class Shown:
         self.node = node
         #: The GraphQL type.
         self.type: Any = type_
-        self._parts = tuple((name, shown_name(name, part), part) for name, part in parts.items())
+        self._naming = tuple((attrgetter(name), part.members) for name, part in parts.items() if part.members)
+        self._parts = {shown_name(name, part): (attrgetter(name), part) for name, part in parts.items()}
+        if node is not None:
+            self._parts["id"] = attrgetter(node), Part(strawberry.ID, lambda uuid, _: global_id(type_.__name__, uuid))
 
     def show(self, row: Any, people: People) -> Any:
         """This will turn a row into its GraphQL type."""
-        found = {}
-        for name, given_name, part in self._parts:
-            value = getattr(row, name)
-            found[given_name] = value if value is None or part.show is None else part.show(value, people)
-        if self.node is not None:
-            found["id"] = global_id(self.type.__name__, getattr(row, self.node))
-        return self.type(**found)
+        found = _new(self.type)
+        found.of_row = row
+        found.of_people = people
+        return found
+
+    def part(self, name: str) -> tuple[Callable[[Any], Any], Part] | None:
+        """This will give what reads a field from a row, and how it is shown; None: there is no such field."""
+        return self._parts.get(name)
 
     def members(self, row: Any) -> Iterable[MemberId]:
         """This will give the members that a row names, at any depth."""
-        for name, _, part in self._parts:
-            if part.members is not None:
-                value = getattr(row, name)
-                if value is not None:
-                    yield from part.members(value)
+        for get, members in self._naming:
+            value = get(row)
+            if value is not None:
+                yield from members(value)
 
     async def members_of(self, rows: Iterable[Any], context: Context, connection: Connection) -> People:
         """This will read the names of all members that some rows name, in one statement; in none where they name nobody."""
@@ -75,6 +104,13 @@ class Shown:
 
 
 SHOWN: dict[type[Struct], Shown] = {}
+_TYPES: dict[type, Shown] = {}
+_new = object.__new__
+
+
+def shown_type(type_: type) -> Shown | None:
+    """This will give how rows become a GraphQL type; None: its instances are not made of rows."""
+    return _TYPES.get(type_)
 
 
 def shown(
@@ -90,12 +126,12 @@ def shown(
         shown_name(field, part): (part.annotation, strawberry.field(description=fields[field]))
         for field, part in parts.items()
     }
-    bases = (Node,) if node is not None else ()
+    bases = (OfRow, Node) if node is not None else (OfRow,)
     name = type_name or struct.__name__
     if name in {other.type.__name__ for other in SHOWN.values()}:
         raise ValueError(f"two structs cannot both be shown as {name}: give one of them a type_name")
     found = Shown(struct, make(strawberry.type, name, body, *bases, about=about), parts, node)
-    SHOWN[struct] = found
+    SHOWN[struct] = _TYPES[found.type] = found
     return found
 
 
@@ -127,7 +163,7 @@ def _part(field: str, hint: Any) -> Part:
         return Part(Position)
     if bare in SHOWN:
         inside = SHOWN[bare]
-        return Part(inside.type, inside.show, inside.members)
+        return Part(inside.type, inside.show, inside.members, inside)
     if isinstance(bare, type) and (issubclass(bare, Enum) or bare in PLAIN):
         return Part(bare)
     raise TypeError(f"{field}: no GraphQL type for {hint}; show its struct first")
@@ -137,8 +173,10 @@ def _listed(part: Part) -> Part:
     show, members = part.show, part.members
     return Part(
         list[part.annotation],  # type: ignore[name-defined]
-        list_of(show) if show else lambda values, _: list(values),
+        list_of(show) if show else None,
         None if members is None else (lambda values: (member for value in values for member in members(value))),
+        part.inside,
+        is_list=True,
     )
 
 
