@@ -8,7 +8,7 @@ from graphql import GraphQLError, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
-from ledger.api import backlog, concern, decision, node, precedents, proof, review, team, timeline, transparency, viewer
+from ledger.api import backlog, concern, decision, node, precedents, proof, reason_quality, review, team, timeline, transparency, viewer
 from ledger.api.compiled import LedgerExecutor
 from ledger.api.documents import PreparedDocuments
 from ledger.api.mutations import mutation_type
@@ -24,6 +24,7 @@ NOUNS: tuple[type, ...] = (
     node.NodeQuery,
     precedents.PrecedentsQuery,
     proof.ProofQuery,
+    reason_quality.ReasonQualityQuery,
     review.ReviewQuery,
     team.TeamQuery,
     timeline.TimelineQuery,

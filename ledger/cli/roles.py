@@ -13,6 +13,7 @@ CHAPTERS = {
     "team": "Teams",
     "policy": "Policies",
     "catalogue": "Reason codes",
+    "simulation": "Simulations",
 }
 #: What a mark in a column means.
 MAY = "●"
@@ -27,7 +28,9 @@ Whoever may not is refused as `FORBIDDEN`, with the roles that may.
 A role does not suffice everywhere: only those who asked acknowledge a decision and answer a playback, only its raiser resolves a
 concern, only its decider plays it back (rule 11), and nobody hears the appeal against their own decision (rule 12).
 
-Reading: any role in a team lets its member read the team; the roles across teams read everything."""
+Reading: any role in a team lets its member read the team; the roles across teams read everything.
+How a decider gives reasons (`reasonQuality`) stands beside a name for an `AUDITOR`, a `STEWARD` and the decider alone; everybody else
+sees the figures of the teams they may read, their own, and how many deciders there are besides."""
 
 
 def page() -> str:

@@ -138,12 +138,14 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
             case_version=proposal.case_version,
             estimate_version=proposal.estimate_version,
             impact_version=proposal.impact_version,
+            earlier_noes=proposal.noes,
             **body,
         ),
     )
-    if whole and fact.verdict is Verdict.NO:
+    refused = whole and fact.verdict is Verdict.NO
+    if refused:
         _put_words(rows, event, proposal, fact)
-    changed = replace(proposal, decisions=proposal.decisions + 1)
+    changed = replace(proposal, decisions=proposal.decisions + 1, noes=proposal.noes + refused)
     if whole:
         changed = replace(changed, standing=fact.decision_id, status=STATUS_AFTER[fact.disposition])
     rows.put(PROPOSALS, changed)

@@ -1,6 +1,6 @@
 """What the audit view keeps: decisions with all that followed, concerns, appeals, and every version of what was decided on."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -21,6 +21,7 @@ from ledger.values import (
     ProposalStatus,
     Reason,
     RedirectTarget,
+    ReopenCause,
     ReviewId,
     ReviewKind,
     RevisitCondition,
@@ -36,6 +37,8 @@ from projections.audit.following_structs import (
     Reopening,
     Waiver,
 )
+
+HOUR = timedelta(hours=1)
 
 
 class ConcernState(StrEnum):
@@ -82,6 +85,8 @@ class AuditedProposal(Struct, frozen=True, array_like=True, gc=False):
     #: Decisions so far, scoped ones among them.
     decisions: int = 0
     provenance: Provenance | None = None
+    #: NOs on the whole of it so far.
+    noes: int = 0
 
 
 class AuditedDecision(Struct, frozen=True, omit_defaults=True):
@@ -146,6 +151,8 @@ class AuditedDecision(Struct, frozen=True, omit_defaults=True):
     case_version: int = 0
     estimate_version: int = 0
     impact_version: int = 0
+    #: NOs on the whole of the proposal before this one: above 0, the same thing was asked again.
+    earlier_noes: int = 0
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -156,6 +163,16 @@ class AuditedDecision(Struct, frozen=True, omit_defaults=True):
     def told(self) -> bool:
         """This will say whether the proposer was told."""
         return self.told_at is not None
+
+    @property
+    def told_hours(self) -> float | None:
+        """This will give the hours from the decision to its being told; None: it was not."""
+        return None if self.told_at is None else (self.told_at - self.decided_at) / HOUR
+
+    @property
+    def overturned(self) -> bool:
+        """This will say whether an appeal against it was upheld."""
+        return self.reopened is not None and self.reopened.because is ReopenCause.APPEAL_UPHELD
 
     @property
     def scoped(self) -> bool:

@@ -53,6 +53,10 @@ DECISIONS = Table(
         Column("review_id", "uuid"),
         Column("policy_id", "uuid"),
         Column("policy_version", "bigint"),
+        Column("told_hours", "float8"),
+        Column("appealed", "boolean"),
+        Column("overturned", "boolean"),
+        Column("earlier_noes", "bigint"),
         Column("mentions", "uuid[]", lambda row: list(row.mentions)),
     ),
     indexes=(
