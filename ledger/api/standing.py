@@ -30,7 +30,7 @@ SELECT h.position, p.view, p.position, p.fault,
   FROM ledger.head AS h CROSS JOIN ledger.identity AS i LEFT JOIN views.positions AS p ON true
   LEFT JOIN ledger.events AS e ON e.position = p.position + 1
 """
-POSITION_AT = "SELECT COALESCE(max(position), 0) FROM ledger.events WHERE recorded_at <= %s"
+POSITION_AT = "SELECT ledger.position_at(%s)"
 KNOWLEDGE_POSITION = """
 SELECT (convert_from(payload, 'UTF8')::json ->> 'knowledge_position')::bigint
   FROM ledger.events WHERE stream_id = %s AND topic = 'ReviewOpened' ORDER BY version DESC LIMIT 1

@@ -12,15 +12,33 @@ import psycopg
 from psycopg import pq
 from psycopg.errors import error_from_result
 
-from ledger.store.batch import APPEND, ARRAY_TYPES, Answer, PackedCommand, answers, parameters, row
+from ledger.store.batch import (
+    APPEND,
+    APPEND_NEW,
+    APPEND_NEW_TYPES,
+    APPEND_TYPES,
+    Answer,
+    PackedCommand,
+    answers,
+    new_parameters,
+    parameters,
+    receipts,
+    recorded,
+    row,
+)
 from ledger.store.faults import LedgerBusy, LedgerUnavailable
 
 #: How long an answer may take, in seconds: the server's own limits on statements and locks come first unless the network is gone.
 REPLY_TIMEOUT_S = 10.0
 
 _STATEMENT = b"ledger_append"
+_NEW_STATEMENT = b"ledger_append_new"
 _BINARY = int(pq.Format.BINARY)
-_FORMATS = [_BINARY] * len(ARRAY_TYPES)
+_FORMATS = [_BINARY] * len(APPEND_TYPES)
+#: `append_new` is planned once a session, and by the indexes even while a new ledger's tables are still empty. Set for the session: in
+#: the function's own head they would be set and reset for every batch.
+_PLANNING = b"""SET plan_cache_mode = force_generic_plan; SET jit = off;
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"""
 
 #: The transaction was rolled back, and may go through when tried again: lock and statement timeouts, deadlock, no memory.
 _BUSY = {"55P03", "57014", "40001", "40P01", "53200", "53300"}
@@ -28,6 +46,8 @@ _BUSY = {"55P03", "57014", "40001", "40P01", "53200", "53300"}
 _UNAVAILABLE = {"25006", "53100"}
 #: The server went down. The transaction may have been committed before.
 _GONE = {"57P01", "57P02", "57P03", "57P05"}
+#: What `append_new` says of a batch that it leaves to `append`.
+_NOT_NEW = {"23505", "LG001", "LG002"}
 
 
 class Lost(Exception):  # noqa: N818  # named for what happened
@@ -43,29 +63,38 @@ class Refused(Exception):  # noqa: N818
         self.fault = fault
 
 
+class NotNew(Exception):  # noqa: N818
+    """Something in the batch is known, or does not follow. None of it was recorded: `append` will say of each command what it is."""
+
+
 class Appender:
     """One connection to the database, opened when it is needed and again after it is lost. Not for several threads at once."""
 
     def __init__(self, connect: Callable[[], psycopg.Connection]) -> None:
         self._connect = connect
         self._connection: psycopg.Connection | None = None
-        self._sent: deque[tuple[Sequence[PackedCommand], float]] = deque()
+        #: For each batch on its way: its commands, when it is taken for lost, and whether it was sent as new.
+        self._sent: deque[tuple[Sequence[PackedCommand], float, bool]] = deque()
+        self._is_wall = False
 
     def append(self, commands: Sequence[PackedCommand]) -> tuple[list[Answer], int]:
         """This will send one batch and wait for its answers; raises as `send` and `receive` do."""
         self.send(commands)
         return self.receive()
 
-    def send(self, commands: Sequence[PackedCommand]) -> None:
-        """This will send a batch without waiting for it.
+    def send(self, commands: Sequence[PackedCommand], *, new: bool = False) -> None:
+        """This will send a batch without waiting for it; `new` says that its commands are most likely new and follow.
 
         Raises psycopg.OperationalError if there is no connection, Lost if it broke (and with it whatever was sent before), any other
         psycopg.Error if this connection may not append.
         """
         pgconn = self._ready().pgconn
-        self._sent.append((commands, monotonic() + REPLY_TIMEOUT_S))
+        new = new and self._is_wall
+        statement = _NEW_STATEMENT if new else _STATEMENT
+        arrays = new_parameters(commands) if new else parameters(commands)
+        self._sent.append((commands, monotonic() + REPLY_TIMEOUT_S, new))
         try:
-            pgconn.send_query_prepared(_STATEMENT, parameters(commands), _FORMATS, _BINARY)
+            pgconn.send_query_prepared(statement, arrays, _FORMATS, _BINARY)
             pgconn.pipeline_sync()
             while pgconn.flush():
                 if self._poll(POLLIN | POLLOUT) & POLLIN:
@@ -74,21 +103,24 @@ class Appender:
             self.close()
             raise Lost(str(error)) from error
 
-    def receive(self) -> tuple[list[Answer], int]:
+    def receive(self, *, is_here: bool = False) -> tuple[list[Answer], int]:
         """This will wait for the oldest batch and give each command's answer, and the ledger's head after them.
 
-        Raises Lost if the answer was lost (and with it those of all batches that were sent), Refused if the database refused this
-        batch as a whole.
+        `is_here` says that something came in on the connection. Raises Lost if the answer was lost (and with it those of all batches
+        that were sent), NotNew if it was sent as new and is not, Refused if the database refused this batch as a whole.
         """
         try:
-            result = self._result()
+            result = self._result(is_here=is_here)
             self._result()  # the end of its transaction
         except psycopg.OperationalError as error:
             self.close()
             raise Lost(str(error)) from error
         if result.status != pq.ExecStatus.TUPLES_OK:
             raise self._refusal(result)
-        commands, _ = self._sent.popleft()
+        commands, _, new = self._sent.popleft()
+        if new:
+            found = receipts(commands, *recorded(result.get_value(0, 0) or b""))
+            return [*found], found[-1].last_position
         width = range(result.nfields)
         rows = [row([result.get_value(number, column) for column in width]) for number in range(result.ntuples)]
         return answers(commands, rows)
@@ -117,23 +149,28 @@ class Appender:
             return self._connection
         self.close()
         connection = self._connect()
-        prepared = connection.pgconn.prepare(_STATEMENT, APPEND, ARRAY_TYPES)
-        if prepared.status != pq.ExecStatus.COMMAND_OK:
-            error = error_from_result(prepared)
+        try:
+            connection.execute(_PLANNING)
+            self._is_wall = connection.execute("SELECT clock FROM ledger.identity").fetchone() == ("wall",)
+            _prepare(connection.pgconn, _STATEMENT, APPEND, APPEND_TYPES)
+            _prepare(connection.pgconn, _NEW_STATEMENT, APPEND_NEW, APPEND_NEW_TYPES)
+        except BaseException:
             connection.close()
-            raise error
+            raise
         connection.pgconn.enter_pipeline_mode()
         connection.pgconn.nonblocking = 1
         self._connection = connection
         return connection
 
-    def _result(self) -> pq.abc.PGresult:
+    def _result(self, *, is_here: bool = False) -> pq.abc.PGresult:
         assert self._connection is not None  # noqa: S101
         pgconn = self._connection.pgconn
         found: pq.abc.PGresult | None = None
         while True:
             while pgconn.is_busy():
-                self._poll(POLLIN)
+                if not is_here:
+                    self._poll(POLLIN)
+                is_here = False
                 pgconn.consume_input()
             result = pgconn.get_result()
             if result is None:
@@ -152,15 +189,23 @@ class Appender:
             raise psycopg.OperationalError(f"no answer within {REPLY_TIMEOUT_S:.0f} s")
         return found[0][1]
 
-    def _refusal(self, result: pq.abc.PGresult) -> Lost | Refused:
+    def _refusal(self, result: pq.abc.PGresult) -> Lost | NotNew | Refused:
         error = error_from_result(result)
         state = error.sqlstate
         if state in _GONE or state is None:
             self.close()
             return Lost(str(error))
-        self._sent.popleft()
+        _, _, new = self._sent.popleft()
+        if new and state in _NOT_NEW:
+            return NotNew(str(error))
         if state in _BUSY:
             return Refused(error, LedgerBusy(f"the database is busy: {error}"))
         if state in _UNAVAILABLE:
             return Refused(error, LedgerUnavailable(f"the database takes no writes: {error}"))
         return Refused(error, None)
+
+
+def _prepare(pgconn: pq.abc.PGconn, name: bytes, statement: bytes, types: Sequence[int]) -> None:
+    prepared = pgconn.prepare(name, statement, types)
+    if prepared.status != pq.ExecStatus.COMMAND_OK:
+        raise error_from_result(prepared)

@@ -1,11 +1,12 @@
-"""Batches of commands in PostgreSQL's binary format, and the answers of `ledger.append()`.
+"""Batches of commands in PostgreSQL's binary format, and the answers of `ledger.append_new()` and `ledger.append()`.
 
 A command is packed by the thread that sends it; the writer thread only joins the pieces, since all the others wait for it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import accumulate
 from struct import Struct as Packing
 from typing import NamedTuple
 from uuid import UUID
@@ -13,23 +14,27 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.store.codec import EncodedEvent, leaf
+from ledger.store.codec import EncodedEvent, leaf, leaves
 from ledger.store.faults import AppendFault, CommandReused, StoryRanBackwards, VersionConflict
 from ledger.store.receipt import Receipt
 from ledger.values import utc
 
-#: The call, the types of its parameters (arrays) and of their elements, by object id.
+#: What records a batch of new commands or refuses all of it, and what looks at each command; the types of their parameters (arrays).
+APPEND_NEW = b"SELECT ledger.append_new($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+APPEND_NEW_TYPES = (2951, 1001, 1007, 2951, 2951, 1007, 1009, 1185, 1001, 1001, 1001)
 APPEND = b"SELECT * FROM ledger.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-ARRAY_TYPES = (2951, 1001, 1185, 1007, 2951, 1007, 1009, 1185, 1001, 1001, 1001)
-_ELEMENT_TYPES = (2950, 17, 1184, 23, 2950, 23, 25, 1184, 17, 17, 17)
+APPEND_TYPES = (2951, 1001, 1185, 1007, 2951, 1007, 1009, 1185, 1001, 1001, 1001)
+#: The types of their elements, by object id.
+_UUID, _BYTEA, _INSTANT, _INT, _TEXT = 2950, 17, 1184, 23, 25
+_PER_EVENT = (_UUID, _INT, _TEXT, _INSTANT, _BYTEA, _BYTEA, _BYTEA)
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
-_MICROSECOND = timedelta(microseconds=1)
 _ARRAY_HEAD = Packing(">iiIii").pack  # dimensions, has nulls, element type, length, lower bound
 _LENGTH = Packing(">i").pack
 _INT4 = Packing(">ii").pack
 _INT8 = Packing(">iq").pack
 _UUID_LENGTH = _LENGTH(16)
+_RECORDED = Packing(">12xq8xq").unpack  # a record: how many columns, and of each its type, length and 8 bytes
 
 
 class Repeated(NamedTuple):
@@ -48,18 +53,22 @@ class PackedCommand(Struct, frozen=True, array_like=True, gc=False):
     command_id: UUID
     at: datetime
     event_count: int
-    #: The pieces of the arrays per command (three) and per event (seven), in the order of the parameters.
-    per_command: tuple[bytes, bytes, bytes]
+    #: The pieces of the arrays per command (id, request hash) and per event (seven), in the order of the parameters.
+    per_command: tuple[bytes, bytes]
     per_event: tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]
     size_bytes: int
 
-    def metas(self) -> Iterator[bytes]:
+    def metas(self) -> list[bytes]:
         """This will give the meta of each event."""
-        column, start = self.per_event[5], 0
-        for _ in range(self.event_count):
-            end = start + 4 + int.from_bytes(column[start : start + 4])
-            yield column[start + 4 : end]
-            start = end
+        column, start = self.per_event[5], 4
+        if self.event_count == 1:
+            return [column[4:]]
+        found = []
+        while start <= len(column):
+            end = start + int.from_bytes(column[start - 4 : start])
+            found.append(column[start:end])
+            start = end + 4
+        return found
 
     def request_hash(self) -> bytes:
         """This will give the hash of the command's request."""
@@ -67,26 +76,24 @@ class PackedCommand(Struct, frozen=True, array_like=True, gc=False):
 
     def told_at(self, at: datetime) -> "PackedCommand":
         """This will give the same command with another time of its own."""
-        command_id, request_hash, _ = self.per_command
-        return replace(self, at=at, per_command=(command_id, request_hash, _instant(at)))
+        return replace(self, at=at)
 
 
 def packed(command_id: UUID, request_hash: bytes, at: datetime, events: Sequence[EncodedEvent]) -> PackedCommand:
     """This will pack a command for sending. Raises ValueError if it has no events or a time without a zone."""
     if not events:
         raise ValueError("a command without events has nothing to record")
-    at = utc(at)
     if len(events) == 1:  # as nearly all have: a join of single pieces would cost a third of the packing
         per_event = _row(events[0])
     else:
-        one, two, three, four, five, six, seven = zip(*[_row(event) for event in events], strict=True)
+        one, two, three, four, five, six, seven = zip(*map(_row, events), strict=True)
         join = b"".join
         per_event = (join(one), join(two), join(three), join(four), join(five), join(six), join(seven))
     return PackedCommand(
         command_id,
-        at,
+        utc(at),
         len(events),
-        (_UUID_LENGTH + command_id.bytes, _LENGTH(len(request_hash)) + request_hash, _instant(at)),
+        (_UUID_LENGTH + command_id.bytes, _LENGTH(len(request_hash)) + request_hash),
         per_event,
         len(per_event[5]) + len(per_event[6]),
     )
@@ -111,18 +118,67 @@ def _topic(topic: str) -> bytes:
     return _LENGTH(len(encoded)) + encoded
 
 
-def parameters(commands: Sequence[PackedCommand]) -> list[bytes]:
-    """This will join the commands into the eleven arrays of one call."""
-    last_events, count = [], 0
-    for command in commands:
-        count += command.event_count
-        last_events.append(_INT4(4, count))
-    ids, hashes, instants = zip(*[command.per_command for command in commands], strict=True)
-    columns = [ids, hashes, instants, last_events, *zip(*[command.per_event for command in commands], strict=True)]
+def new_parameters(commands: Sequence[PackedCommand]) -> list[bytes]:
+    """This will join the commands into the eleven arrays of a call of `append_new`."""
+    ids, hashes = zip(*[command.per_command for command in commands], strict=True)
+    counts = [command.event_count for command in commands]
+    count = sum(counts)
+    if count == len(counts):
+        firsts, command_ids = _numbers(count), ids
+    else:
+        firsts = b"".join([_INT4(4, first) for first in accumulate(counts[:-1], initial=1)])
+        command_ids = tuple(id_ * times for id_, times in zip(ids, counts, strict=True))
+    id_array = _array(_UUID, len(ids), ids)
     return [
-        _ARRAY_HEAD(1, 0, element_type, length, 1) + b"".join(column)
-        for element_type, length, column in zip(_ELEMENT_TYPES, [len(commands)] * 4 + [count] * 7, columns, strict=True)
+        id_array,
+        _array(_BYTEA, len(ids), hashes),
+        _ARRAY_HEAD(1, 0, _INT, len(ids), 1) + firsts,
+        id_array if command_ids is ids else _array(_UUID, count, command_ids),
+        *_event_arrays(commands, count),
     ]
+
+
+def parameters(commands: Sequence[PackedCommand]) -> list[bytes]:
+    """This will join the commands into the eleven arrays of a call of `append`."""
+    ids, hashes = zip(*[command.per_command for command in commands], strict=True)
+    lasts = list(accumulate(command.event_count for command in commands))
+    return [
+        _array(_UUID, len(ids), ids),
+        _array(_BYTEA, len(ids), hashes),
+        _array(_INSTANT, len(ids), [_instant(command.at) for command in commands]),
+        _array(_INT, len(ids), [_INT4(4, last) for last in lasts]),
+        *_event_arrays(commands, lasts[-1]),
+    ]
+
+
+def _event_arrays(commands: Sequence[PackedCommand], count: int) -> list[bytes]:
+    columns = zip(*[command.per_event for command in commands], strict=True)
+    return [_array(element_type, count, column) for element_type, column in zip(_PER_EVENT, columns, strict=True)]
+
+
+def _array(element_type: int, length: int, pieces: Sequence[bytes]) -> bytes:
+    return _ARRAY_HEAD(1, 0, element_type, length, 1) + b"".join(pieces)
+
+
+@lru_cache(maxsize=1_024)
+def _numbers(count: int) -> bytes:
+    return b"".join([_INT4(4, number) for number in range(1, count + 1)])
+
+
+def receipts(commands: Sequence[PackedCommand], first_position: int, recorded_at: datetime) -> list[Receipt]:
+    """This will give the receipts of a batch that was recorded as it was sent."""
+    found: list[Receipt] = []
+    hashes = leaves(first_position, recorded_at, [meta for command in commands for meta in command.metas()])
+    if len(hashes) == len(commands):
+        return [
+            Receipt(position, position, (hash_,), recorded_at) for position, hash_ in enumerate(hashes, first_position)
+        ]
+    done = 0
+    for command in commands:
+        first, end = done, done + command.event_count
+        found.append(Receipt(first_position + first, first_position + end - 1, tuple(hashes[first:end]), recorded_at))
+        done = end
+    return found
 
 
 class Row(NamedTuple):
@@ -181,5 +237,12 @@ def _refusal(command: PackedCommand, row: Row) -> Repeated | AppendFault:
             raise ValueError(f"the database answered {row!r}")
 
 
+def recorded(sent: bytes) -> tuple[int, datetime]:
+    """This will read the answer of `append_new`: the first position, and when all of the batch was recorded."""
+    first_position, recorded_at = _RECORDED(sent)
+    return first_position, _EPOCH + timedelta(microseconds=recorded_at)
+
+
 def _instant(at: datetime) -> bytes:
-    return _INT8(8, (at - _EPOCH) // _MICROSECOND)
+    since = at - _EPOCH
+    return _INT8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)

@@ -4,7 +4,7 @@ The envelope whose hash is the leaf is position ‖ recorded_at ‖ meta: 8 byte
 Unix epoch, then the meta as it is stored. Nothing of it is ever encoded again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from os import register_at_fork, urandom
@@ -114,6 +114,8 @@ _decode_meta = msgspec.json.Decoder(Meta).decode
 _decode_known = msgspec.json.Decoder(Known).decode
 _decode_acted = msgspec.json.Decoder(Acted).decode
 _decoders: dict[str, tuple[int, msgspec.json.Decoder[Any]]] = {}
+#: The topic and present version of each type of fact that was encoded.
+_kinds: dict[type[Struct], tuple[str, int]] = {}
 #: Fresh salts, each taken once; a forked process must draw its own.
 _salts: list[bytes] = []
 register_at_fork(after_in_child=_salts.clear)
@@ -125,18 +127,18 @@ def encode(event: Event) -> EncodedEvent:
     Raises UnknownTopic if the type of its fact has none, ValueError if `occurred_at` names no time zone.
     """
     fact = event.fact
-    topic = TOPICS.get(type(fact))
-    if topic is None:
-        raise UnknownTopic(type(fact).__qualname__)
+    kind = _kinds.get(type(fact)) or _kind(type(fact))
+    topic, class_version = kind
     payload = _encode(fact)
     salt = _salt()
     occurred_at = utc(event.occurred_at)
+    stream_id, version = event.stream_id, event.version
     meta = Meta(
         event.event_id,
-        event.stream_id,
-        event.version,
+        stream_id,
+        version,
         topic,
-        FACT_TYPES[topic].version,
+        class_version,
         occurred_at,
         event.actor,
         event.command_id,
@@ -145,7 +147,7 @@ def encode(event: Event) -> EncodedEvent:
         event.causation_id,
         event.source,
     )
-    return EncodedEvent(event.stream_id, event.version, topic, occurred_at, _encode(meta), salt, payload)
+    return EncodedEvent(stream_id, version, topic, occurred_at, _encode(meta), salt, payload)
 
 
 def plain(
@@ -224,9 +226,23 @@ def leaf(position: int, recorded_at: datetime, meta: bytes) -> bytes:
     return sha256(_LEAF_HEAD.pack(position, (recorded_at - _EPOCH) // _MICROSECOND) + meta).digest()
 
 
+def leaves(first_position: int, recorded_at: datetime, metas: Sequence[bytes]) -> list[bytes]:
+    """This will give the leaves of events that follow each other and were recorded at once."""
+    at, pack = (recorded_at - _EPOCH) // _MICROSECOND, _LEAF_HEAD.pack
+    return [sha256(pack(position, at) + meta).digest() for position, meta in enumerate(metas, first_position)]
+
+
 def envelope(position: int, recorded_at: datetime, meta: bytes) -> bytes:
     """This will give the exact bytes that the proof is over: position, time in microseconds since the Unix epoch, meta."""
     return _LEAF_HEAD.pack(position, (recorded_at - _EPOCH) // _MICROSECOND)[1:] + meta
+
+
+def _kind(fact_type: type[Struct]) -> tuple[str, int]:
+    topic = TOPICS.get(fact_type)
+    if topic is None:
+        raise UnknownTopic(fact_type.__qualname__)
+    kind = _kinds[fact_type] = (topic, FACT_TYPES[topic].version)
+    return kind
 
 
 def _salt() -> bytes:

@@ -17,7 +17,7 @@ from time import monotonic, sleep
 
 import psycopg
 
-from ledger.store.appender import Appender, Lost, Refused
+from ledger.store.appender import Appender, Lost, NotNew, Refused
 from ledger.store.batch import Answer, PackedCommand
 from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown
 
@@ -184,7 +184,7 @@ class GroupCommit:
             if not self._flights and self._closed and not self._queue:
                 break
             if self._wait() and self._flights:
-                self._arrive()
+                self._arrive(is_here=True)
         self._appender.close()
         # What came between the last look at the queue and its end was never sent.
         late = list(self._queue)
@@ -255,22 +255,35 @@ class GroupCommit:
         if not batch:
             return
         self._flights.append(batch)
+        self._send(batch, new=not batch[0].builds_on_last)
+
+    def _send(self, batch: list[Waiting], *, new: bool) -> None:
+        """This will send the last of the flights. A series goes over streams in turn, which `append_new` would take for gaps."""
         try:
-            self._appender.send([waiting.command for waiting in batch])
+            self._appender.send([waiting.command for waiting in batch], new=new)
         except Lost as error:
             self._recover(error)
         except psycopg.OperationalError as error:
             # No connection, so no other batch was on its way, and nothing of this one is recorded.
-            self._land([LedgerUnavailable(f"the database cannot be reached: {error}")] * len(batch))
+            self._fail(LedgerUnavailable(f"the database cannot be reached: {error}"))
         except Exception as error:
             log.exception("appending %d commands failed", len(batch))
-            self._land([_as_outcome(error)] * len(batch))
+            self._fail(_as_outcome(error))
 
-    def _arrive(self) -> None:
+    def _fail(self, outcome: Outcome) -> None:
+        """This will answer the last of the flights, which never left."""
+        batch = self._flights.pop()
+        _deliver(batch, [outcome] * len(batch))
+
+    def _arrive(self, *, is_here: bool = False) -> None:
         try:
-            answers, head = self._appender.receive()
+            answers, head = self._appender.receive(is_here=is_here)
         except Lost as error:
             self._recover(error)
+        except NotNew:
+            batch = self._flights.popleft()
+            self._flights.append(batch)
+            self._send(batch, new=False)
         except Refused as refused:
             self._retry(refused)
         except Exception as error:

@@ -16,7 +16,7 @@ from ledger.store.faults import ClockIsFixed, MigrationChanged, MigrationFailed
 from ledger.store.migrations import migrate, pending
 from tests.store.examples import append, command
 
-NAMES = sorted(path.parent.name for path in Path(migrations.__file__).parent.glob("*/up.sql"))
+NAMES = [step.name for step in migrations.migrations()]
 
 
 @pytest.fixture

@@ -41,6 +41,8 @@ GRANTS = {
     ("column events.payload", REDACTOR, "UPDATE"),
     ("column events.salt", REDACTOR, "UPDATE"),
     ("function append", "ledger_writer", "EXECUTE"),
+    ("function append_new", "ledger_writer", "EXECUTE"),
+    *(("function position_at", role, "EXECUTE") for role in ("ledger_writer", "ledger_reader")),
     ("function redact", "ledger_migrator", "EXECUTE"),
     *(
         (f"function {name}", role, "EXECUTE")
