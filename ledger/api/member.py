@@ -5,8 +5,15 @@ from uuid import UUID
 
 import strawberry
 
-from ledger.directory.members import Person
+from ledger.api.enums import describe
+from ledger.directory.members import MemberKind, Person
 from ledger.values import MemberId
+
+describe(
+    MemberKind,
+    {"PERSON": "Somebody.", "SERVICE": "A portal or a robot."},
+    about="Whether a member is a person or a program.",
+)
 
 
 @strawberry.type(description="A person, or a machine, that acts in the ledger.")
@@ -17,12 +24,15 @@ class Member:
     name: str | None = strawberry.field(
         description="The name in the directory; null where it is not known or was erased."
     )
+    kind: MemberKind = strawberry.field(description="Whether it is a person or a program.")
 
     @classmethod
     def of(cls, member_id: UUID, people: Mapping[MemberId, Person]) -> "Member":
         """This will show a member under the name that was read, such as by `Context.members`."""
         person = people.get(MemberId(member_id))
-        return cls(member_id=member_id, name=person.name if person else None)
+        if person is None:
+            return cls(member_id=member_id, name=None, kind=MemberKind.PERSON)
+        return cls(member_id=member_id, name=person.name, kind=person.kind)
 
     @classmethod
     def maybe(cls, member_id: UUID | None, people: Mapping[MemberId, Person]) -> "Member | None":

@@ -11,6 +11,7 @@ from msgspec import Struct
 from strawberry import UNSET
 
 from ledger.api.context import Context, Info
+from ledger.api.errors import forbidden
 from ledger.api.inputs import InputField, fields_of, input_fields, make, values_of
 from ledger.api.payload import Payload, Receipt, ReceiptedFact, refused
 from ledger.api.scalars import Position
@@ -20,8 +21,9 @@ from ledger.commands.policy import DefinePolicy
 from ledger.commands.proposal import LodgeAppeal, RaiseConcern, SubmitProposal, TakeDecision
 from ledger.commands.review import ScheduleReview
 from ledger.commands.team import FormTeam
+from ledger.directory.scopes import Scope
 from ledger.domain.authority import PERMISSIONS, Permission
-from ledger.domain.rejected import Rejected
+from ledger.domain.rejected import Code, Rejected
 from ledger.handlers.outcome import Outcome
 
 #: What a command brings into being: the id may be left out, and is then derived from the commandId.
@@ -106,6 +108,8 @@ def mutation(found: Verb) -> Any:
 
 async def perform(context: Context, found: Verb, given: Any) -> Payload:
     """This will hand the command to the handlers in a worker thread, and answer with what was recorded or why not."""
+    if Scope.MUTATE not in context.viewer.scopes:
+        raise forbidden(f"This token is not for mutations. Make one with the scope {Scope.MUTATE}.")
     command_id = given.command_id or uuid4()
     values = {name: derived_id(command_id, name.removesuffix("_id")) for name in found.new}
     values |= values_of(found.fields, given)
@@ -122,6 +126,8 @@ async def perform(context: Context, found: Verb, given: Any) -> Payload:
             partial(context.resources.handle, issued), limiter=context.resources.commands
         )
     except Rejected as no:
+        if no.code is Code.FORBIDDEN:
+            context.note_forbidden(_field_name(found.command))
         return found.payload(command_id=command_id, user_errors=[refused(no)])
     context.recorded = max(context.recorded, outcome.position)
     return found.payload(

@@ -10,21 +10,19 @@ from anyio import from_thread
 
 from ledger.api.asof import AtLeastArgument
 from ledger.api.context import Info
-from ledger.api.errors import bad_input, forbidden
+from ledger.api.errors import bad_input
+from ledger.api.reading import refuse_role
 from ledger.api.scalars import Position
 from ledger.api.standing import Connection
 from ledger.store.connections import Connection as BlockingConnection
 from ledger.store.integrity import guard, reading
 from ledger.store.integrity.checking import Fault, Kind, checked
-from ledger.values import ORGANISATION, Role
 
 T = TypeVar("T")
 
 #: Most facts that one request checks; `decision-ledger verify` checks them all.
 FACTS_MAX = 5_000
 FACTS = 1_000
-#: Who may ask for a check.
-CHECKERS = frozenset({Role.AUDITOR, Role.STEWARD})
 
 _UNACCOUNTED = "SELECT p FROM unnest(%s::bigint[]) AS p WHERE ledger.remains(p) IS NULL ORDER BY p LIMIT 1"
 
@@ -105,8 +103,7 @@ class ProofQuery:
         at_least: AtLeastArgument = None,
     ) -> Verification:
         await info.context.position("teams", at_least=at_least)
-        if not info.context.viewer.roles.get(ORGANISATION, frozenset()) & CHECKERS:
-            raise forbidden("To verify is for AUDITOR and STEWARD. The proofs are for everybody.")
+        refuse_role(info.context, "verify", "The proofs are for everybody.")
         if not 1 <= count <= FACTS_MAX:
             raise bad_input(f"count is {count}; at least 1 and at most {FACTS_MAX:,} facts can be checked at once.")
         return await _in_thread(info, partial(_verification, start=start, count=count))

@@ -4,13 +4,30 @@ import sys
 from functools import cache
 
 import strawberry
-from graphql import GraphQLError, lexicographic_sort_schema, print_schema
+from graphql import FieldNode, GraphQLError, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
-from ledger.api import backlog, concern, decision, node, precedents, proof, reason_quality, review, team, timeline, transparency, viewer
+from ledger.api import (
+    access,
+    backlog,
+    concern,
+    decision,
+    node,
+    precedents,
+    proof,
+    reason_quality,
+    review,
+    team,
+    timeline,
+    transparency,
+    viewer,
+)
+from ledger.api.attempts import OTHERS
 from ledger.api.compiled import LedgerExecutor
+from ledger.api.context import Context
 from ledger.api.documents import PreparedDocuments
+from ledger.api.errors import FORBIDDEN
 from ledger.api.mutations import mutation_type
 from ledger.api.node import READERS, Reader
 from ledger.api.scalars import SCALARS
@@ -18,6 +35,7 @@ from ledger.api.subscription import Subscription
 
 #: The classes whose fields are the root queries: one per noun, in alphabetical order.
 NOUNS: tuple[type, ...] = (
+    access.AccessQuery,
     backlog.BacklogQuery,
     concern.ConcernQuery,
     decision.DecisionQuery,
@@ -45,7 +63,13 @@ class LedgerSchema(strawberry.Schema):
     """Strawberry's, which leaves errors to `errors.presented`: each is logged once there, and only when it is unexpected."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """This will do nothing."""
+        """This will have it recorded that the viewer was refused a field, and leave the rest as it is."""
+        context = execution_context.context if execution_context is not None else None
+        for error in errors:
+            if isinstance(context, Context) and (error.extensions or {}).get("code") == FORBIDDEN:
+                # The field's own name: the path has what the client calls it, which may be anything.
+                names = [node.name.value for node in error.nodes or () if isinstance(node, FieldNode)]
+                context.note_forbidden(names[0] if names else OTHERS)
 
 
 @cache

@@ -1,13 +1,21 @@
 """Who is asking: the example of a noun that others copy."""
 
+from datetime import datetime
 from uuid import UUID
 
 import strawberry
 
 from ledger.api.asof import AtLeastArgument
-from ledger.api.context import Info
+from ledger.api.context import Authentication, Info
+from ledger.api.enums import describe
 from ledger.api.member import Member
 from ledger.values import ORGANISATION, Role
+
+describe(
+    Authentication,
+    {"TOKEN": "An API token of the ledger.", "OIDC": "A token of the identity provider."},
+    about="How it is known who asks.",
+)
 
 
 @strawberry.type(description="The roles that somebody has in one team.")
@@ -24,6 +32,12 @@ class Viewer:
 
     member: Member = strawberry.field(description="The member.")
     client: str = strawberry.field(description="The program that the token was made for.")
+    authenticated_by: Authentication = strawberry.field(description="Whose token it is.")
+    scopes: list[str] = strawberry.field(
+        description="What the token may be used for, in alphabetical order: graphql:free-form (any document, and not only trusted"
+        " ones), graphql:introspect (the schema), graphql:mutate (mutations)."
+    )
+    expires_at: datetime | None = strawberry.field(description="When the token ends; null: never by itself.")
     roles_across_teams: list[Role] = strawberry.field(description="AUDITOR, STEWARD or INTEGRATOR, where given.")
     teams: list[TeamRoles] = strawberry.field(description="The roles per team, in the order of the teams' ids.")
 
@@ -42,6 +56,9 @@ class ViewerQuery:
         return Viewer(
             member=Member.of(found.member_id, names),
             client=found.client,
+            authenticated_by=found.authenticated_by,
+            scopes=sorted(found.scopes),
+            expires_at=found.expires_at,
             roles_across_teams=sorted(found.roles.get(ORGANISATION, ())),
             teams=[
                 TeamRoles(team_id=team_id, roles=sorted(held))

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
@@ -54,18 +54,19 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
         raise ValueError("the application needs a database's URL; `serve` starts one of its own")
     url, pepper = settings.database_url, settings.pepper()
     parts: list[Parts] = []
+    verifier = None if settings.oidc is None else Verifier(settings.oidc)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with (
             running(url, settings.pool_size, settings.wait_s, follow=follow) as found,
             found.resources.attempts.recording(found.directory),
+            verifier or nullcontext(),
         ):
             parts.append(found)
             yield
             parts.clear()
 
-    verifier = None if settings.oidc is None else Verifier(settings.oidc)
     authenticate = by_token(lambda: parts[0].directory, pepper, lambda: parts[0].resources.attempts, verifier)
     return web(
         schema.build(), lambda: parts[0].resources, authenticate, lifespan, settings.seal_folder, settings.origins

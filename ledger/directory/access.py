@@ -30,14 +30,17 @@ DELETE FROM directory.access WHERE access_id IN (
      WHERE recorded_at < clock_timestamp() - make_interval(days => directory.access_kept_days()) ORDER BY access_id LIMIT %s
 )
 """
-_PAGE = b"""
-SELECT access_id, kind, subject, member_id, client, token_id, acted_by, count, first_at, last_at, recorded_at
+_MEANT = b"""
   FROM directory.access
  WHERE (%(kinds)s::text[] IS NULL OR kind = ANY (%(kinds)s)) AND (%(member_id)s::uuid IS NULL OR member_id = %(member_id)s)
    AND (%(since)s::timestamptz IS NULL OR last_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR first_at < %(until)s)
-   AND (%(after)s::bigint IS NULL OR access_id < %(after)s)
- ORDER BY access_id DESC LIMIT %(limit)s
 """
+_PAGE = (
+    b"SELECT access_id, kind, subject, member_id, client, token_id, acted_by, count, first_at, last_at, recorded_at"
+    + _MEANT
+    + b"AND (%(after)s::bigint IS NULL OR access_id < %(after)s) ORDER BY access_id DESC LIMIT %(limit)s"
+)
+_TOTAL = b"SELECT count(*)" + _MEANT
 #: Most characters of a subject or a client that are kept.
 TEXT_MAX = 200
 #: Most old rows that are removed at once.
@@ -122,16 +125,20 @@ async def page(
     connection: AsyncConnection[TupleRow], asked: Asked, *, limit: int, after: int | None = None
 ) -> list[Recorded]:
     """This will read entries, the latest first; `after` is the id of the last one of the page before."""
-    values = {
-        "kinds": None if asked.kinds is None else [kind.value for kind in asked.kinds],
-        "member_id": asked.member_id,
-        "since": asked.since,
-        "until": asked.until,
-        "limit": limit,
-        "after": after,
-    }
-    cursor = await connection.execute(_PAGE, values)
+    cursor = await connection.execute(_PAGE, {**_values(asked), "limit": limit, "after": after})
     return [Recorded(row[0], AccessKind(row[1]), *row[2:]) for row in await cursor.fetchall()]
+
+
+async def total(connection: AsyncConnection[TupleRow], asked: Asked) -> int:
+    """This will count the entries."""
+    cursor = await connection.execute(_TOTAL, _values(asked))
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+def _values(asked: Asked) -> dict[str, Any]:
+    kinds = None if asked.kinds is None else [kind.value for kind in asked.kinds]
+    return {"kinds": kinds, "member_id": asked.member_id, "since": asked.since, "until": asked.until}
 
 
 def _columns(entries: Sequence[Entry]) -> list[list[Any]]:

@@ -143,6 +143,8 @@ def _refusal(command: type[Struct], allowed: tuple[Role, ...], held: frozenset[R
     yours = ", ".join(role for role in Role if role in held) or "no role here"
     if not allowed and own is not None:
         return f"{command.__name__} is for the {own.lower()} alone; you have {yours}. Ask them."
-    whom = " or ".join(allowed) + (f", or the {own.lower()}," if own is not None else "")
-    where = "across teams" if GLOBAL_ROLES.issuperset(allowed) else "in this team"
-    return f"{command.__name__} is for {whom} {where}; you have {yours}. Ask one of them, or a steward for the role."
+    here, across = ([role for role in allowed if (role in GLOBAL_ROLES) is wide] for wide in (False, True))
+    whom = [f"{' or '.join(here)} in this team"] if here else []
+    whom += [f"{' or '.join(across)} across teams"] if across else []
+    whom += [f"the {own.lower()}"] if own is not None else []
+    return f"{command.__name__} is for {', or '.join(whom)}; you have {yours}. Ask one of them, or a steward for the role."

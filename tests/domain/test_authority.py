@@ -103,3 +103,19 @@ def test_a_refusal_says_who_may_and_what_one_has() -> None:
     assert refused.value.message == (
         "TakeDecision is for PRODUCT_MANAGER in this team; you have ENGINEER. Ask one of them, or a steward for the role."
     )
+
+
+def test_a_refusal_names_the_team_s_roles_and_those_across_teams_apart() -> None:
+    def told(command: type[Struct], held: frozenset[Role] = NONE) -> str:
+        with pytest.raises(Rejected) as refused:
+            authorise(command, SOMEBODY, held, NONE)
+        return refused.value.message.split(";")[0]
+
+    assert told(team.SetCapacity) == "SetCapacity is for STEWARD across teams"
+    assert told(proposal.CompleteWork) == (
+        "CompleteWork is for ENGINEER or ENGINEERING_LEAD in this team, or INTEGRATOR across teams"
+    )
+    assert told(proposal.WaiveRevisit) == (
+        "WaiveRevisit is for ENGINEERING_LEAD or PRODUCT_MANAGER in this team, or the proposer"
+    )
+    assert told(proposal.WithdrawProposal) == "WithdrawProposal is for the proposer alone"
