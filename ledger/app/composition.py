@@ -26,7 +26,16 @@ from ledger.app.candidates import ViewCandidates
 from ledger.handlers import Handlers, bootstrap
 from ledger.settings import Settings
 from ledger.store.application import Ledger
-from ledger.store.connections import CONNECT_TIMEOUT_S, READER, STATEMENT_TIMEOUT_MS, WRITER, is_quiet, limits
+from ledger.store.connections import (
+    CONNECT_TIMEOUT_S,
+    KEEPALIVE,
+    READER,
+    STATEMENT_TIMEOUT_MS,
+    WRITER,
+    LimitedAsync,
+    is_quiet,
+    limits,
+)
 from ledger.store.integrity import guard
 from projections.catalogue import VIEWS
 from projections.follower import Follower
@@ -141,8 +150,8 @@ def pool(url: str, role: str, size: int) -> Pool:
 
     return AsyncConnectionPool(
         url,
-        connection_class=Connection,
-        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S},
+        connection_class=LimitedAsync,
+        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, **KEEPALIVE},
         min_size=1,
         max_size=size,
         open=False,

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from select import POLLIN, poll
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import PQGen
+from psycopg.errors import _WaitTimeout
+from psycopg.pq.abc import PGconn
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
+
+RV = TypeVar("RV")
 
 #: Longest wait for a lock, and longest open transaction that does nothing, in milliseconds.
 LOCK_TIMEOUT_MS = 2_000
@@ -20,8 +25,52 @@ CONNECT_TIMEOUT_S = 5
 WRITER = "ledger_writer"
 READER = "ledger_reader"
 
+#: How much longer than a statement may take its answer may be on its way, in seconds. After that nobody is there to give it.
+ON_ITS_WAY_S = 5.0
+#: How often a wait looks whether it was interrupted, in seconds; psycopg's own.
+WAKE_S = 0.1
+#: By which TCP finds out that the other end is gone without a word; a Unix socket needs none of it.
+KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
 Connection = psycopg.Connection[TupleRow]
 Pool = ConnectionPool[Connection]
+
+
+class Limited(psycopg.Connection[TupleRow]):
+    """A connection that does not wait for ever: where the network swallows a statement or its answer, no limit of the server helps."""
+
+    #: Longest wait for an answer, in seconds; None: for ever.
+    answer_timeout_s: float | None = STATEMENT_TIMEOUT_MS / 1_000 + ON_ITS_WAY_S
+
+    def wait(self, gen: PQGen[RV], interval: float = WAKE_S, timeout: float | None = None) -> RV:
+        """This will do as psycopg does, but close the connection and raise OperationalError once the wait is too long."""
+        try:
+            return super().wait(gen, interval, timeout or self.answer_timeout_s)
+        except _WaitTimeout as error:
+            raise _silent(self.pgconn) from error
+
+
+class LimitedAsync(psycopg.AsyncConnection[TupleRow]):
+    """The same for tasks."""
+
+    answer_timeout_s: float | None = STATEMENT_TIMEOUT_MS / 1_000 + ON_ITS_WAY_S
+
+    async def wait(self, gen: PQGen[RV], interval: float = WAKE_S, timeout: float | None = None) -> RV:  # noqa: ASYNC109
+        """This will do the same."""
+        try:
+            return await super().wait(gen, interval, timeout or self.answer_timeout_s)
+        except _WaitTimeout as error:
+            raise _silent(self.pgconn) from error
+
+
+def _silent(pgconn: PGconn) -> psycopg.OperationalError:
+    pgconn.finish()
+    return psycopg.OperationalError("the database has not answered in time: the connection is given up")
 
 
 def limits(role: str, statement_timeout_ms: int) -> sql.Composed:
@@ -42,6 +91,8 @@ def configured(role: str, statement_timeout_ms: int) -> Callable[[Connection], N
     settings = limits(role, statement_timeout_ms)
 
     def configure(connection: Connection) -> None:
+        if isinstance(connection, Limited):
+            connection.answer_timeout_s = statement_timeout_ms / 1_000 + ON_ITS_WAY_S
         connection.execute(settings)
 
     return configure
@@ -49,7 +100,7 @@ def configured(role: str, statement_timeout_ms: int) -> Callable[[Connection], N
 
 def writer_connection(url: str, statement_timeout_ms: int) -> Connection:
     """This will open a connection that may append. Raises psycopg.OperationalError if the database can't be reached."""
-    connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+    connection = Limited.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, **KEEPALIVE)
     try:
         configured(WRITER, statement_timeout_ms)(connection)
     except BaseException:
@@ -74,10 +125,10 @@ def check_quiet(idle: Connection) -> None:
 
 def reader_pool(url: str, size: int, statement_timeout_ms: int) -> Pool:
     """This will open a pool of connections that may only read. They come up as they are needed."""
-    kwargs: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S}
+    kwargs: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, **KEEPALIVE}
     return ConnectionPool(
         url,
-        connection_class=Connection,
+        connection_class=Limited,
         kwargs=kwargs,
         min_size=0,
         max_size=size,

@@ -20,6 +20,8 @@ REQUEST = b"\x03" * 32
 #: A proposal's life: it is submitted, noted upon twice in one command, and withdrawn.
 LIFE = ((ProposalSubmitted(TEAM, "One price engine", None),), (SourceNoted("k", "a"), SourceNoted("k", "b")))
 END = (ProposalWithdrawn(),)
+#: All that was asked for must be answered within this, in seconds.
+ANSWERED_S = 60
 PAUSE_S = 0.01
 
 
@@ -97,8 +99,9 @@ def writing(url: str, book: Book, writers: int = 6) -> Iterator[Load]:
         yield load
     finally:
         stop.set()
+        ends = time.monotonic() + ANSWERED_S
         for writer in load.writers:
-            writer.join(120)
+            writer.join(max(0.0, ends - time.monotonic()))
         for ledger in ledgers:
             ledger.close()
     for writer in load.writers:

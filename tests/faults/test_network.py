@@ -1,0 +1,119 @@
+"""The network between the server and its database: replies that get lost, latency, and a black hole."""
+
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from ledger.store import connections
+from ledger.store.application import Ledger
+from projections import follower
+from projections.catalogue import VIEWS
+from projections.follower import Follower
+from tests.faults.asking import asking, known
+from tests.faults.cluster import until
+from tests.faults.conftest import Clusters
+from tests.faults.figures import Figures
+from tests.faults.load import LIFE, writing
+from tests.faults.oracle import Book, examine
+from tests.faults.outside import Outside
+from tests.faults.serving import serving
+from tests.faults.wire import wired
+from tests.projections.recording import Recorder
+
+
+@pytest.mark.parametrize("every", [7, pytest.param(2, marks=pytest.mark.faults)])
+def test_replies_to_commits_get_lost(database_url: str, figures: Figures, every: int) -> None:
+    book = Book()
+    with wired(database_url) as wire, writing(wire.url, book, writers=6) as load:
+        until(lambda: load.acknowledged >= 30)
+        wire.drop_every = every
+        until(lambda: wire.drops >= 12)
+        wire.drop_every = 0
+        at = time.monotonic()
+        until(lambda: load.first_after(at))
+    found = examine(database_url, book)
+    first = load.first_after(at)
+    assert first is not None
+    figures.survived(
+        "reply to COMMIT dropped, " + ("every other one" if every == 2 else f"one of {every}"),
+        found,
+        recovered_s=first - at,
+        more=f"{wire.drops} replies dropped, {load.unanswered} answers asked for again by the writers",
+    )
+
+
+def test_who_reads_through_a_hole_is_told_so_and_the_views_come_back(
+    database_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A swallowed statement is limited by no server; without a limit of one's own the thread that sent it is lost for good."""
+    monkeypatch.setattr(follower, "ANSWER_S", 1.0)
+    monkeypatch.setattr(connections, "ON_ITS_WAY_S", 0.2)
+    with (
+        wired(database_url) as wire,
+        Ledger(wire.url, statement_timeout_ms=300) as remote,
+        Follower(wire.url, ledger, VIEWS) as following,
+    ):
+        recorder = Recorder(ledger)
+        recorder.record((uuid4(), LIFE[0][0]))
+        assert all(following.wait_for(view.name, 1, 20) for view in VIEWS)
+        assert remote.head() == 1
+        wire.begin_hole(forget=True)
+        recorder.record((uuid4(), LIFE[0][0]))
+        with pytest.raises(psycopg.OperationalError, match="has not answered in time"):
+            remote.head()
+        wire.end_hole()
+        assert remote.head() == 2
+        assert all(following.wait_for(view.name, 2, 20) for view in VIEWS)
+    assert examine(database_url, views=VIEWS).faults == ()
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("latency_ms", [200, 2_000])
+def test_latency(database_url: str, tmp_path: Path, figures: Figures, latency_ms: int) -> None:
+    with wired(database_url) as wire, serving(database_url, tmp_path, behind=wire.url) as served:
+        book = known(served.api, Book())
+        wire.latency_s = latency_ms / 2_000
+        with asking(served.steward, served.base_url, book) as clients:
+            time.sleep(10 if latency_ms < 1_000 else 25)
+        wire.latency_s = 0
+        served.catch_up()
+        found = examine(database_url, book, views=VIEWS)
+        assert found.acknowledged > 0
+        figures.survived(
+            f"{latency_ms} ms there and back", found, more=f"slowest answer {clients.slowest_s:.1f} s; {clients.told()}"
+        )
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("forget", [False, True], ids=["what was held back arrives", "the connections stay dead"])
+def test_a_black_hole_of_30_s(
+    clusters: Clusters, outside: Outside, tmp_path: Path, figures: Figures, forget: bool
+) -> None:
+    cluster = clusters()
+    with wired(cluster.url) as wire, serving(cluster.url, tmp_path, behind=wire.url) as served:
+        book = known(served.api, Book())
+        with asking(served.steward, served.base_url, book) as clients:
+            until(lambda: clients.acknowledged >= 50)
+            outside.seal(cluster.url)
+            wire.begin_hole(forget=forget)
+            until(lambda: not served.is_ready(), seconds=20)
+            assert served.get("/health/live") == (200, {"live": True})
+            time.sleep(30)
+            wire.end_hole()
+            at = time.monotonic()
+            until(lambda: clients.first_after(at))
+            until(served.is_ready)
+            ready_s = time.monotonic() - at
+            until(lambda: clients.acknowledged >= 100)
+        served.catch_up()
+        found = examine(cluster.url, book, checkpoint=outside.checkpoint(), views=VIEWS)
+        assert clients.slowest_s < 32
+        figures.survived(
+            f"black hole of 30 s, {'connections stay dead' if forget else 'bytes arrive late'}",
+            found,
+            recovered_s=ready_s,
+            more=f"slowest answer {clients.slowest_s:.1f} s; {clients.told()}",
+        )
