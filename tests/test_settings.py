@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.settings import DATA_DIR_OF_ROOT, Settings, SettingsError, masked
+from ledger.settings import DATA_DIR_OF_ROOT, Provider, Settings, SettingsError, masked
 
 
 def test_an_empty_environment_gives_the_embedded_server_on_this_machine_only(monkeypatch):
@@ -69,6 +69,10 @@ def test_each_variable_is_taken():
         ("LEDGER_HOST", "a b", "one address"),
         ("LEDGER_DATABASE_URL", "host=x password=hunter2", "postgresql://"),
         ("LEDGER_TOKEN_PEPPER", "hunter2", "openssl rand -hex 32"),
+        ("LEDGER_OIDC_ISSUER", "http://id.example", "https address"),
+        ("LEDGER_OIDC_JWKS_URL", "http://localhost.evil.example/jwks", "https address"),
+        ("LEDGER_OIDC_TYPES", "jws", "at+jwt, jwt or both"),
+        ("LEDGER_OIDC_SCOPES", "graphql:everything", "none, or some of graphql:free-form"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_what_it_takes_and_no_secret(name, value, says):
@@ -78,6 +82,23 @@ def test_a_value_out_of_bounds_is_refused_with_what_it_takes_and_no_secret(name,
     assert str(refused.value).startswith(f"{name} must be")
     assert says in str(refused.value)
     assert "hunter2" not in str(refused.value)
+
+
+def test_an_identity_provider_is_its_issuer_its_audience_and_where_its_keys_are():
+    given = {
+        "LEDGER_OIDC_ISSUER": "https://id.example/realm",
+        "LEDGER_OIDC_AUDIENCE": "https://ledger.example",
+        "LEDGER_OIDC_JWKS_URL": "http://127.0.0.1:8080/jwks",
+    }
+    usual = Provider("https://id.example/realm", "https://ledger.example", "http://127.0.0.1:8080/jwks")
+    assert Settings.from_environment({}).oidc is None
+    assert Settings.from_environment(given).oidc == usual
+    more = Settings.from_environment({**given, "LEDGER_OIDC_TYPES": "JWT at+jwt", "LEDGER_OIDC_SCOPES": "none"}).oidc
+    assert more is not None
+    assert (more.types, more.scopes) == ({"jwt", "at+jwt"}, frozenset())
+    for name in given:
+        with pytest.raises(SettingsError, match=f"{name} must be set too"):
+            Settings.from_environment({key: value for key, value in given.items() if key != name})
 
 
 def test_all_faults_are_told_at_once():

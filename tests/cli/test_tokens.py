@@ -65,3 +65,58 @@ def test_a_role_in_a_team_is_granted_once(cli: Cli, database_url: str) -> None:
     assert cli.run(*granting).code == 0
     assert cli.run(*granting).code == 0
     assert roles(database_url) == [(str(team_id), Role.ENGINEER)]
+
+
+def test_a_token_is_rotated_and_the_old_one_ends_after_its_grace(cli: Cli) -> None:
+    first = cli.run("token", "create", "Ada", "--scope", "graphql:free-form", "--json").json()["record"]
+    rotated = cli.run("token", "rotate", first["token_id"], "--grace-hours", "1", "--days", "7", "--json")
+    assert rotated.code == 0, rotated.err
+    second = rotated.json()["record"]
+    assert rotated.json()["token"].startswith(second["hint"])
+    assert (second["member_id"], second["client"], second["scopes"]) == (
+        first["member_id"],
+        first["client"],
+        ["graphql:free-form"],
+    )
+    old, new = cli.run("token", "list", "--json").json()["tokens"]
+    assert old["expires_at"] < new["expires_at"] < first["expires_at"]
+    again = cli.run("token", "rotate", first["token_id"])
+    assert (again.code, again.out) == (1, "")
+    assert "rotated before" in again.err
+    unknown = cli.run("token", "rotate", str(uuid4()))
+    assert (unknown.code, "no live token" in unknown.err) == (1, True)
+
+
+def test_a_service_is_a_member_that_decides_nothing(cli: Cli) -> None:
+    deciding = cli.run("token", "create", "Portal", "--service", "--role", "PRODUCT_MANAGER", "--team", str(uuid4()))
+    assert (deciding.code, "for people" in deciding.err) == (2, True)
+    made = cli.run("token", "create", "Portal", "--service", "--role", "AUDITOR", "--json")
+    assert made.json()["record"]["scopes"] == ["graphql:mutate"]
+    more = cli.run("token", "create", "Portal", "--service", "--scope", "none", "--json")
+    assert more.json()["record"]["scopes"] == []
+    both = cli.run("token", "create", "Portal", "--scope", "none", "--scope", "graphql:mutate")
+    assert (both.code, "stands alone" in both.err) == (2, True)
+    (member,) = cli.run("member", "list", "--json").json()["members"]
+    assert (member["name"], member["kind"]) == ("Portal", "SERVICE")
+    assert "is a service" in cli.run("member", "add", "Portal").err
+
+
+def test_somebody_of_a_provider_is_linked_and_unlinked(cli: Cli) -> None:
+    ada = cli.run("member", "add", "Ada").out.strip()
+    linking = ("member", "link", "Ada", "--subject", "00u-ada")
+    nobody = cli.run(*linking)
+    assert (nobody.code, "LEDGER_OIDC_ISSUER" in nobody.err) == (2, True)
+    provider = {
+        "LEDGER_OIDC_ISSUER": "https://id.example",
+        "LEDGER_OIDC_AUDIENCE": "https://ledger.example",
+        "LEDGER_OIDC_JWKS_URL": "https://id.example/jwks",
+    }
+    linked = cli.run(*linking, "--json", **provider)
+    assert linked.json() == {"issuer": "https://id.example", "subject": "00u-ada", "member_id": ada}
+    again = cli.run("member", "link", ada, "--subject", "00u-ada", **provider)
+    assert (again.code, "a member already" in again.err) == (1, True)
+    assert "https://id.example 00u-ada" in cli.run("member", "list").out
+    unlinking = ("member", "unlink", "--subject", "00u-ada", "--issuer", "https://id.example")
+    assert cli.run(*unlinking).out == "Unlinked.\n"
+    assert cli.run(*unlinking).code == 1
+    assert "Nobody is" in cli.run("member", "link", "Grace", "--subject", "x", **provider).err
