@@ -5,17 +5,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from time import sleep
 
+import msgspec
+import psycopg
+
 from ledger.domain.rejected import Code, Rejected
 from ledger.events import Event, event_id
 from ledger.events.team import TeamFormed
 from ledger.importing.counting import Counting
 from ledger.importing.deciding import SourceTeam
 from ledger.importing.naming import IMPORTER
-from ledger.importing.staging import Staged, Staging
+from ledger.importing.runs import Placed, Runs
+from ledger.importing.staging import Staging
 from ledger.store.application import Ledger, prepared
 from ledger.store.batch import PackedCommand
+from ledger.store.codec import Meta
 from ledger.store.faults import AppendFault, CommandReused, LedgerBusy, VersionConflict
-from ledger.store.group import Series, Waiting
+from ledger.store.group import Series
+from ledger.store.pages import Lost, taken_apart
 from ledger.store.receipt import CommandEvents, Receipt
 from ledger.values import Actor, Dating, Role, Source
 
@@ -24,84 +30,121 @@ PAGES_SENT = 2
 BUSY_TRIES = 10
 BUSY_PAUSE_S = 0.5
 
-Answers = list[Receipt | AppendFault]
+#: What became of each command of a page; None: all of them were recorded.
+Answers = list[Receipt | AppendFault] | None
+Page = list[Placed]
 
 
-def append_in_order(ledger: Ledger, staging: Staging, counting: Counting, teams: Sequence[SourceTeam]) -> None:
+def append_in_order(
+    ledger: Ledger, staging: Staging, runs: Runs, counting: Counting, teams: Sequence[SourceTeam]
+) -> None:
     """This will form the teams that are missing, then append all that waits, a page at a time.
 
     While pages are being appended the next is made ready. Raises LedgerUnavailable, LedgerBusy or OutcomeUnknown; what was
     appended by then stays, and the next import goes on from there.
     """
-    clock = _Clock(staging.recorded_at() if ledger.identity()[1] == "story" else None)
+    is_story = ledger.identity()[1] == "story"
+    one_by_one = _OneByOne(ledger, staging.recorded_at() if is_story else None)
     for team in sorted(teams, key=lambda team: (team.since, team.names.system)):
-        _form(ledger, team, clock)
+        _form(one_by_one, team)
+    sending = _Sending(ledger, one_by_one, in_pages=not is_story)
     refused: set[int] = set()
     done = 0
-    sending = _Sending(ledger)
-    pages = staging.ordered()
-    sent: deque[list[tuple[int, Staged]]] = deque()
-    while True:
-        with counting.timed("order"):
-            page = next(pages, [])
-            commands = [clock.told(staged.command) for _, staged in page]
-        if page:
-            sending.send(commands)
-            sent.append(page)
-        if len(sent) == PAGES_SENT or not page:
-            if not sent:
-                return
+    pages = runs.ordered()
+    sent: deque[Page] = deque()
+    try:
+        while True:
+            with counting.timed("order"):
+                page = next(pages, [])
             with counting.timed("append"):
+                if page:
+                    sending.send(page)
+                    sent.append(page)
+                if len(sent) < PAGES_SENT and page:
+                    continue
+                if not sent:
+                    return
                 answers = sending.answers()
-            _count(sent.popleft(), answers, counting, refused)
-            done += len(answers)
+            page = sent.popleft()
+            _count(page, answers, counting, refused)
+            done += len(page)
             counting.recording(done)
+    finally:
+        sending.close()
 
 
 class _Sending:
-    """Pages on their way to the log, in order. One that finds the ledger busy is sent again, and so is what was sent after it."""
+    """Pages on their way to the log, in order. What is refused as a page goes command by command, and so does what was sent after it."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._series = Series()
-        self._sent: deque[tuple[Sequence[PackedCommand], Sequence[Waiting]]] = deque()
+    def __init__(self, ledger: Ledger, one_by_one: "_OneByOne", *, in_pages: bool) -> None:
+        self._pages = ledger.pages()
+        self._one_by_one = one_by_one
+        self._in_pages = in_pages
+        self._sent: deque[Page] = deque()
+        self._answered: deque[Answers] = deque()
 
-    def send(self, commands: Sequence[PackedCommand]) -> None:
-        self._sent.append((commands, self._ledger.send(commands, self._series)))
+    def send(self, page: Page) -> None:
+        """This will hand over the next page. Raises as `answers` does."""
+        self._sent.append(page)
+        if not self._in_pages:
+            return
+        try:
+            self._pages.send([one.rendered for one in page], sum([one.event_count for one in page]))
+        except (Lost, psycopg.OperationalError):
+            self._go_one_by_one()
 
     def answers(self) -> Answers:
-        """This will wait for the oldest page. Raises LedgerBusy after some tries, OutcomeUnknown."""
-        commands, waiting = self._sent.popleft()
-        answers = self._ledger.answers(waiting)
+        """This will wait for the oldest page. Raises LedgerBusy after some tries, LedgerUnavailable, OutcomeUnknown."""
+        if not self._answered:
+            try:
+                recorded = self._in_pages and self._pages.recorded()
+            except Lost:
+                recorded = False
+            if recorded:
+                self._sent.popleft()
+                return None
+            self._go_one_by_one()
+        return self._answered.popleft()
+
+    def close(self) -> None:
+        """This will close the connection for pages."""
+        self._pages.start_over()
+
+    def _go_one_by_one(self) -> None:
+        self._pages.start_over()
+        while self._sent:
+            commands = [taken_apart(one.rendered) for one in self._sent.popleft()]
+            self._answered.append(self._one_by_one.append(commands))
+
+
+class _OneByOne:
+    """The way of all commands, each of which is answered. One that finds the ledger busy is sent again, and so is what comes after it.
+
+    A story ledger records a command at its own time, which must not run backwards; here that is when the source knew.
+    """
+
+    def __init__(self, ledger: Ledger, latest: datetime | None) -> None:
+        self._ledger = ledger
+        self._latest = latest
+
+    def append(self, commands: Sequence[PackedCommand]) -> list[Receipt | AppendFault]:
+        """This will append commands in order. Raises LedgerBusy after some tries, OutcomeUnknown."""
+        latest = self._latest
+        if latest is not None:
+            commands = [c if c.at >= latest else c.told_at(latest) for c in commands]
+        answers = self._ledger.answers(self._ledger.send(commands, Series()))
         for _ in range(BUSY_TRIES):
             again = [index for index, answer in enumerate(answers) if isinstance(answer, LedgerBusy)]
             if not again:
                 return answers
-            later = [page for page, sent in self._sent if self._ledger.answers(sent) is not None]
-            self._sent.clear()
             sleep(BUSY_PAUSE_S)
-            self._series = Series()
-            waiting = self._ledger.send([commands[index] for index in again], self._series)
-            for page in later:
-                self.send(page)
-            for index, answer in zip(again, self._ledger.answers(waiting), strict=True):
+            sent = self._ledger.send([commands[index] for index in again], Series())
+            for index, answer in zip(again, self._ledger.answers(sent), strict=True):
                 answers[index] = answer
         raise next(answer for answer in answers if isinstance(answer, LedgerBusy))
 
 
-class _Clock:
-    """A story ledger records a command at its own time, which must not run backwards; here that is when the source knew."""
-
-    def __init__(self, latest: datetime | None) -> None:
-        self._latest = latest
-
-    def told(self, command: PackedCommand) -> PackedCommand:
-        if self._latest is None or command.at >= self._latest:
-            return command
-        return command.told_at(self._latest)
-
-
-def _form(ledger: Ledger, team: SourceTeam, clock: _Clock) -> None:
+def _form(one_by_one: _OneByOne, team: SourceTeam) -> None:
     """This will form the team of a source. It has no date of its own: it stands at the first time that the source knew anything."""
     names = team.names
     assert team.since is not None  # noqa: S101  # only teams with a good line are formed
@@ -120,26 +163,35 @@ def _form(ledger: Ledger, team: SourceTeam, clock: _Clock) -> None:
         None,
         source,
     )
-    sending = _Sending(ledger)
-    sending.send([clock.told(prepared(CommandEvents([event], command_id, names.team_id.bytes, team.since)))])
-    (answer,) = sending.answers()
+    (answer,) = one_by_one.append([prepared(CommandEvents([event], command_id, names.team_id.bytes, team.since))])
     if not isinstance(answer, (Receipt, VersionConflict)):  # somebody else may have formed it at this moment
         raise answer
 
 
-def _count(page: list[tuple[int, Staged]], answers: Answers, counting: Counting, refused: set[int]) -> None:
+def _count(page: Page, answers: Answers, counting: Counting, refused: set[int]) -> None:
     """This will count what was recorded. Raises a fault that is not of one line."""
-    for (line, staged), answer in zip(page, answers, strict=True):
+    if answers is None:
+        counting.facts_recorded += len(page)
+        counting.events_recorded += sum([one.event_count for one in page])
+        counting.proposals_new += sum([one.is_first for one in page])
+        return
+    for one, answer in zip(page, answers, strict=True):
         if isinstance(answer, Receipt):
             if answer.repeated:  # another import was faster
                 counting.facts_known += 1
                 continue
             counting.facts_recorded += 1
-            counting.events_recorded += staged.command.event_count
-            counting.proposals_new += staged.is_first
+            counting.events_recorded += one.event_count
+            counting.proposals_new += one.is_first
         elif not isinstance(answer, (VersionConflict, CommandReused)):
             raise answer
-        elif line not in refused:
-            refused.add(line)
+        elif one.line not in refused:
+            refused.add(one.line)
             sentence = "It was changed by somebody else while it was imported. Run the import again."
-            counting.bad(line, Rejected(Code.CONFLICT, sentence, "facts"), staged.external_id)
+            counting.bad(one.line, Rejected(Code.CONFLICT, sentence, "facts"), _external_id(one))
+
+
+def _external_id(one: Placed) -> str | None:
+    (meta, *_) = taken_apart(one.rendered).metas()
+    source = msgspec.json.decode(meta, type=Meta).source
+    return None if source is None else source.external_id.rpartition("#")[0]

@@ -1,10 +1,7 @@
 """The first time through: lines are checked, and the domain decides each of them whole."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from types import TracebackType
-from typing import Self
 from uuid import UUID
 
 from msgspec import Struct
@@ -15,12 +12,13 @@ from ledger.events import Event
 from ledger.events.team import TeamFormed
 from ledger.importing.counting import Counting
 from ledger.importing.deciding_line import decided
-from ledger.importing.drafting import Draft, Drafts
+from ledger.importing.drafting import Draft, Drafts, Teams
 from ledger.importing.form import read, refused
 from ledger.importing.lines import LINE_BYTES_MAX, Line
 from ledger.importing.naming import Names
 from ledger.importing.record import Record, ids, record
-from ledger.importing.staging import Staging, rows
+from ledger.importing.runs import Placed, Runs
+from ledger.importing.staging import Staging
 from ledger.store.application import Ledger
 from ledger.values import MemberId
 
@@ -38,51 +36,36 @@ class SourceTeam(Struct):
 
 
 class _Chosen:
-    """What of a chunk is to be staged, and whom it names."""
+    """What of a chunk is to wait for its turn, and whom it names."""
 
     def __init__(self) -> None:
         self.people: dict[MemberId, str] = {}
-        self.rows: list[bytes] = []
+        self.rows: list[Placed] = []
+        self.size_bytes = 0
 
 
 class Deciding:
     """The deciding of one file, chunk by chunk."""
 
-    def __init__(self, ledger: Ledger, staging: Staging, counting: Counting) -> None:
+    def __init__(self, ledger: Ledger, staging: Staging, runs: Runs, counting: Counting) -> None:
         self._ledger = ledger
         self._staging = staging
+        self._runs = runs
         self._counting = counting
         self._teams: dict[str, SourceTeam] = {}
-        #: Puts what was decided last into the table, while the next lines are read and decided.
-        self._copier = ThreadPoolExecutor(1, thread_name_prefix="import-stage")
-        self._copied: Future[None] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._copier.shutdown()
-
-    def finish(self) -> None:
-        """This will wait until all that was decided is in the table. Raises psycopg.OperationalError."""
-        copied, self._copied = self._copied, None
-        if copied is not None:
-            copied.result()
 
     def teams(self) -> list[SourceTeam]:
         """This will give the teams that the ledger does not have yet."""
         return [team for team in self._teams.values() if team.is_new and team.since is not None]
 
-    def importing_teams(self) -> dict[str, ImportingTeam]:
+    def importing_teams(self) -> Teams:
         """This will give the teams of the sources that were met so far, by the sources' names."""
         return {system: team.team for system, team in self._teams.items()}
 
-    def decide(self, chunk: Sequence[Line], drafts: Drafts | None = None) -> bool:
-        """This will stage what the lines of a chunk say, and count those that can't be. False: a draft was of no use."""
+    def decide(self, chunk: Sequence[Line], drafts: Drafts) -> bool:
+        """This will keep what the lines of a chunk say, and count those that can't be. False: a draft was of no use."""
         with self._counting.timed("decode"):
-            read_lines = self._read(chunk, drafts or [None] * len(chunk))
+            read_lines = self._read(chunk, drafts)
         with self._counting.timed("order"):
             found = self._unrepeated(read_lines)
             known = self._staging.known([one.first_command for _, one in found])
@@ -101,19 +84,14 @@ class Deciding:
         with self._counting.timed("decide"):
             for number, one in found:
                 if isinstance(one, Draft):
-                    self._stageable(one, one.entry_count, one.earliest, one.rows, chosen)
+                    self._keep(one, dict(one.people), one.earliest, one.rows, one.size_bytes, chosen)
                 else:
                     self._line(number, one, known, streams.get(one.proposal_id, []), chosen)
         with self._counting.timed("order"):
-            self.finish()
-            if chosen.rows:
-                self._copied = self._copier.submit(self._stage, chosen)
+            self._staging.add_people(chosen.people)
+            self._runs.add(chosen.rows, chosen.size_bytes)
         self._counting.reading(chunk[-1].end)
         return not mistaken
-
-    def _stage(self, chosen: _Chosen) -> None:
-        self._staging.add_people(chosen.people)
-        self._staging.copy(chosen.rows)
 
     def _read(self, chunk: Sequence[Line], drafts: Drafts) -> list[tuple[int, Record | Draft]]:
         found: list[tuple[int, Record | Draft]] = []
@@ -168,21 +146,30 @@ class Deciding:
     def _line(self, number: int, one: Record, known: dict[UUID, bytes], events: list[Event], chosen: _Chosen) -> None:
         team = self._teams[one.names.system]
         try:
-            staged = decided(one, team.team, known, events)
+            rows = decided(one, number, team.team, known, events)
         except Rejected as rejected:
             self._counting.bad(number, rejected, one.external_id)
             return
         except RecursionError:
             self._counting.bad(number, refused("It is nested too deeply. Flatten it."), one.external_id)
             return
-        self._counting.facts_known += len(one.entries) - len(staged)
-        self._stageable(one, len(staged), one.entries[0].known, rows(number, staged), chosen)
+        self._counting.facts_known += len(one.entries) - len(rows)
+        self._keep(one, one.people, one.entries[0].known, rows, sum([len(row.rendered) for row in rows]), chosen)
 
-    def _stageable(self, one: Record | Draft, count: int, earliest: datetime, staged: bytes, chosen: _Chosen) -> None:
+    def _keep(
+        self,
+        one: Record | Draft,
+        people: dict[MemberId, str],
+        earliest: datetime,
+        rows: list[Placed],
+        size_bytes: int,
+        chosen: _Chosen,
+    ) -> None:
         team = self._teams[one.system]
         self._counting.proposals += 1
-        self._counting.facts_staged += count
+        self._counting.facts_staged += len(rows)
         team.since = earliest if team.since is None else min(team.since, earliest)
-        if staged:
-            chosen.people.update(one.people)
-            chosen.rows.append(staged)
+        if rows:
+            chosen.people.update(people)
+            chosen.rows += rows
+            chosen.size_bytes += size_bytes

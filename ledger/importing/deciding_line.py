@@ -10,25 +10,28 @@ from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Rejected
 from ledger.domain.source_fact import ImportingTeam
 from ledger.events import Event
+from ledger.events.proposal import SourceNoted
+from ledger.importing.form import MICROSECOND, UNIX_EPOCH
 from ledger.importing.naming import IMPORTER, named
 from ledger.importing.record import Entry, Record, conflicting
-from ledger.importing.staging import Staged
-from ledger.store.application import prepared
-from ledger.store.receipt import CommandEvents
+from ledger.importing.runs import Placed
+from ledger.store import codec
+from ledger.store.pages import rendered
 from ledger.values import Actor, Role
 
 _ACTOR = Actor(IMPORTER, Role.INTEGRATOR)
 
 
-def decided(one: Record, team: ImportingTeam, known: dict[UUID, bytes], events: list[Event]) -> list[Staged]:
+def decided(one: Record, line: int, team: ImportingTeam, known: dict[UUID, bytes], events: list[Event]) -> list[Placed]:
     """This will decide the facts of a line that the ledger does not have, after those that it has. Raises Rejected."""
     state: ProposalState | None = None
     for event in events:
         state = evolve(state, event)
     version = len(events)
-    staged: list[Staged] = []
+    rows: list[Placed] = []
     for entry in one.entries:
-        recorded = known.get(entry.command_id)
+        command_id = entry.command_id
+        recorded = known.get(command_id) if known else None
         if recorded is not None:
             if recorded != entry.content_hash:
                 raise conflicting(entry)
@@ -38,15 +41,18 @@ def decided(one: Record, team: ImportingTeam, known: dict[UUID, bytes], events: 
         except Rejected as rejected:
             where = entry.source.external_id.rpartition("#")[2]
             raise Rejected(rejected.code, f"fact {where}: {rejected.message}", *rejected.path) from None
-        recording = []
-        for index, fact in enumerate(facts, start=1):
-            event = _event(one, entry, version + index, fact, index - 1)
-            state = evolve(state, event)
-            recording.append(event)
-        command = prepared(CommandEvents(recording, entry.command_id, entry.content_hash, entry.known))
-        staged.append(Staged(entry.known, one.external_id, version == 0, command))
-        version += len(facts)
-    return staged
+        encoded = []
+        is_first = version == 0
+        for index, fact in enumerate(facts):
+            version += 1
+            event = _event(one, entry, version, fact, index)
+            if type(fact) is not SourceNoted:  # which changes nothing, and is most of what many sources say
+                state = evolve(state, event)
+            encoded.append(codec.encode(event))
+        known_at = (entry.known - UNIX_EPOCH) // MICROSECOND
+        body = rendered(command_id, entry.content_hash, entry.known, encoded)
+        rows.append(Placed(known_at, line, len(rows), is_first, len(encoded), body))
+    return rows
 
 
 def _event(one: Record, entry: Entry, version: int, fact: Struct, index: int) -> Event:

@@ -1,13 +1,16 @@
-"""A second process that reads and decides lines ahead, as if the ledger had nothing of their proposals, which is nearly always so.
+"""Processes that read and decide lines ahead, as if the ledger had nothing of their proposals, which is nearly always so.
 
-It has no connection: whoever asks looks up what the ledger has, and decides again where the draft was mistaken.
+They have no connection: whoever asks looks up what the ledger has, and decides again where a draft was mistaken.
 """
 
 import gc
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -17,6 +20,7 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from ledger.domain.rejected import Rejected
@@ -26,14 +30,18 @@ from ledger.importing.form import read
 from ledger.importing.lines import Line
 from ledger.importing.naming import Names
 from ledger.importing.record import record
-from ledger.importing.staging import rows
+from ledger.importing.runs import Placed
 from ledger.values import MemberId, ProposalId
 
-#: A smaller file is read before a second process is there.
+#: A smaller file is read before other processes are there.
 DRAFTED_BYTES_MIN = 4 * 1024 * 1024
+#: Entering what they decide keeps one process busy when there are more than these.
+WORKERS_MAX = 4
+#: Chunks that each process has at most, with the one that it works on.
+CHUNKS_AHEAD = 2
 
 
-class Draft(Struct, frozen=True, gc=False):
+class Draft(Struct, frozen=True, array_like=True, gc=False):
     """A line that was decided as if it were new."""
 
     external_id: str
@@ -41,15 +49,16 @@ class Draft(Struct, frozen=True, gc=False):
     proposal_id: ProposalId
     first_command: UUID
     earliest: datetime
-    entry_count: int
-    people: dict[MemberId, str]
-    rows: bytes
+    people: list[tuple[MemberId, str]]
+    rows: list[Placed]
+    size_bytes: int
 
 
 Drafts = Sequence[Draft | None]
+Teams = Mapping[str, ImportingTeam]
 
 
-def draft(line: Line, teams: dict[str, ImportingTeam]) -> Draft | None:
+def draft(line: Line, teams: Teams) -> Draft | None:
     """This will decide a line, None if that needs the ledger at hand: it is bad, or of a source that has no team yet."""
     if line.content is None:
         return None
@@ -59,7 +68,7 @@ def draft(line: Line, teams: dict[str, ImportingTeam]) -> Draft | None:
         if team is None:
             return None
         one = record(form, _names(form.source.repo))
-        staged = decided(one, team, {}, [])
+        rows = decided(one, line.number, team, {}, [])
     except (Rejected, RecursionError):
         return None
     first = one.entries[0]
@@ -69,28 +78,18 @@ def draft(line: Line, teams: dict[str, ImportingTeam]) -> Draft | None:
         one.proposal_id,
         first.command_id,
         first.known,
-        len(staged),
-        one.people,
-        rows(line.number, staged),
+        list(one.people.items()),
+        rows,
+        sum([len(row.rendered) for row in rows]),
     )
 
 
 class Drafting:
-    """The second process, from the time when it is ready, and until a draft was of no use."""
+    """The other processes, as many as there are processors, from the time when they are ready until a draft was of no use."""
 
     def __init__(self, size_bytes: int) -> None:
-        self._connection: Connection | None = None
-        self._ready = False
-        if size_bytes < DRAFTED_BYTES_MIN:
-            return
-        self._connection, theirs = Pipe()
-        with theirs:
-            # Not by multiprocessing, which would run the caller's own script again in the second process.
-            self._process = subprocess.Popen(  # noqa: S603  # our own interpreter
-                [sys.executable, "-c", f"from {__name__} import run; run({theirs.fileno()})"],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+        many = min(os.cpu_count() or 1, WORKERS_MAX)
+        self._workers = [Worker() for _ in range(many)] if many > 1 and size_bytes >= DRAFTED_BYTES_MIN else []
 
     def __enter__(self) -> Self:
         return self
@@ -101,39 +100,86 @@ class Drafting:
         self.stop()
 
     def stop(self) -> None:
-        """This will end the process."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-            self._process.terminate()
-            self._process.wait()
+        """This will end the processes; what they did not finish has no drafts."""
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.stop()
 
-    def ready(self) -> bool:
-        """Can lines be given to it?"""
-        if self._connection is not None and not self._ready and self._connection.poll():
-            self._drafts()
-            self._ready = True
-        return self._ready and self._connection is not None
+    def ahead(self, chunks: Iterator[list[Line]], teams: Callable[[], Teams]) -> Iterator[tuple[list[Line], Drafts]]:
+        """This will give the chunks in order, each with the drafts of its lines. There are none until a source's team is known."""
+        waiting: deque[tuple[list[Line], Future[Drafts]]] = deque()
+        while True:
+            while (worker := self._idlest()) and (known := teams()) and (chunk := next(chunks, None)):
+                waiting.append((chunk, worker.begin(chunk, known)))
+            if waiting:
+                chunk, drafts = waiting.popleft()
+                yield chunk, finished(chunk, drafts)
+            elif chunk := next(chunks, None):
+                yield chunk, [None] * len(chunk)
+            else:
+                return
 
-    def begin(self, lines: Sequence[Line], teams: dict[str, ImportingTeam]) -> None:
-        """This will give it lines; `drafts` gives them back before it may have others."""
-        if self._connection is not None:
-            with suppress(OSError):
-                self._connection.send((lines, teams))
-
-    def drafts(self, lines: Sequence[Line]) -> Drafts:
-        """This will wait for the drafts of the lines; there are none if the process died."""
-        return self._drafts() or [None] * len(lines)
-
-    def _drafts(self) -> Drafts:
-        try:
-            found: Drafts = [] if self._connection is None else self._connection.recv()
-        except (EOFError, OSError):
-            self.stop()
-            return []
-        return found
+    def _idlest(self) -> "Worker | None":
+        """This will give the process with the least to do, None if all have enough or none is ready."""
+        ready = [worker for worker in self._workers if worker.is_ready() and worker.chunks() < CHUNKS_AHEAD]
+        return min(ready, key=Worker.chunks, default=None)
 
 
+class Worker:
+    """One process, and the thread that hands it one chunk after the other."""
+
+    def __init__(self) -> None:
+        self._connection, theirs = Pipe()
+        with theirs:
+            # Not by multiprocessing, which would run the caller's own script again in the other process.
+            self.process = subprocess.Popen(  # noqa: S603  # our own interpreter
+                [sys.executable, "-c", f"from {__name__} import run; run({theirs.fileno()})"],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="import-draft")
+        self.started = self._thread.submit(self._connection.recv_bytes)
+        self._begun: deque[Future[Drafts]] = deque()
+
+    def is_ready(self) -> bool:
+        """Is it there, and alive?"""
+        return self.started.done() and self.started.exception() is None and self.process.poll() is None
+
+    def chunks(self) -> int:
+        """This will count the chunks that it has not finished."""
+        while self._begun and self._begun[0].done():
+            self._begun.popleft()
+        return len(self._begun)
+
+    def begin(self, lines: Sequence[Line], teams: Teams) -> Future[Drafts]:
+        """This will give it lines, to be drafted after those that it was given before."""
+        drafts = self._thread.submit(self._drafts, lines, teams)
+        self._begun.append(drafts)
+        return drafts
+
+    def stop(self) -> None:
+        """This will end the process, and the thread that waits for it."""
+        self.process.kill()
+        self.process.wait()
+        self._thread.shutdown(cancel_futures=True)
+        self._connection.close()
+
+    def _drafts(self, lines: Sequence[Line], teams: Teams) -> Drafts:
+        self._connection.send_bytes(_encode((lines, teams)))
+        return _decode_drafts(self._connection.recv_bytes())
+
+
+def finished(chunk: Sequence[Line], drafts: Future[Drafts]) -> Drafts:
+    """This will wait for the drafts of a chunk; there are none if the process died."""
+    try:
+        return drafts.result()
+    except (EOFError, OSError, CancelledError):
+        return [None] * len(chunk)
+
+
+_encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
+_decode_lines = msgspec.msgpack.Decoder(tuple[list[Line], dict[str, ImportingTeam]]).decode
+_decode_drafts = msgspec.msgpack.Decoder(list[Draft | None]).decode
 _names = lru_cache(maxsize=1_024)(Names)
 
 
@@ -143,7 +189,7 @@ def run(file: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks decides when to end
     gc.disable()
     with suppress(EOFError, OSError):
-        connection.send([])
+        connection.send_bytes(b"")
         while True:
-            lines, teams = connection.recv()
-            connection.send([draft(line, teams) for line in lines])
+            lines, teams = _decode_lines(connection.recv_bytes())
+            connection.send_bytes(_encode([draft(line, teams) for line in lines]))

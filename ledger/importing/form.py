@@ -170,5 +170,6 @@ def refused(message: str, *path: str) -> Rejected:
     return Rejected(Code.BAD_USER_INPUT, message, *path)
 
 
-#: One microsecond, in which places in the order are counted.
+#: Places in the order are counted in microseconds from here.
+UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

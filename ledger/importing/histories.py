@@ -1,7 +1,7 @@
 """JSON Lines histories into the ledger, in the order in which their sources knew each thing.
 
-Twice through the facts: the first time a file is read, each line is checked and decided whole, and its commands wait in a temporary
-table; then they are appended in order. So a line that can't be leaves nothing behind, and memory doesn't grow with the file.
+Twice through the facts: the first time a file is read, each line is checked and decided whole, and its commands wait on disk in sorted
+runs; then they are appended in order. So a line that can't be leaves nothing behind, and memory doesn't grow with the file.
 """
 
 import gc
@@ -17,10 +17,11 @@ from ledger.importing.drafting import Drafting
 from ledger.importing.lines import Line, lines
 from ledger.importing.naming import IMPORTER, IMPORTER_NAME
 from ledger.importing.report import BadLine, FileReport, ImportReport, Progress
+from ledger.importing.runs import Runs
 from ledger.importing.staging import Staging
 from ledger.store.application import Ledger
 
-#: Lines and bytes that are looked up, decided and staged together.
+#: Lines and bytes that are looked up and decided together.
 CHUNK_LINES = 250
 CHUNK_BYTES = 8 * 1024 * 1024
 
@@ -46,44 +47,30 @@ def import_histories(
         with Path(path).open("rb"):
             pass  # all can be read, or nothing begins
     reports: list[FileReport] = []
-    with Staging(database_url) as staging, _without_collector():
+    with Staging(database_url) as staging, Runs() as runs, _without_collector():
         staging.add_people({IMPORTER: IMPORTER_NAME})
         for path in paths:
             counting = Counting(str(path), progress, bad_line)
-            stopped = _import_file(ledger, staging, Path(path), counting, strict=strict)
+            stopped = _import_file(ledger, staging, runs, Path(path), counting, strict=strict)
             reports.append(counting.report())
             if stopped:
                 return ImportReport(tuple(reports), perf_counter() - started, stopped=True)
             staging.clear()
+            runs.clear()
     return ImportReport(tuple(reports), perf_counter() - started)
 
 
-def _import_file(ledger: Ledger, staging: Staging, path: Path, counting: Counting, *, strict: bool) -> bool:
+def _import_file(ledger: Ledger, staging: Staging, runs: Runs, path: Path, counting: Counting, *, strict: bool) -> bool:
     """This will import one file; True if a bad line stopped it."""
     counting.total_bytes = path.stat().st_size
-    with (
-        path.open("rb") as file,
-        Deciding(ledger, staging, counting) as deciding,
-        Drafting(counting.total_bytes) as drafting,
-    ):
-        chunks = _chunks(lines(file))
-        for chunk in chunks:
-            # One chunk here, and the next by the second process meanwhile: each is entered in its turn all the same.
-            teams = deciding.importing_teams()
-            later = next(chunks, None) if teams and drafting.ready() else None
-            if later is not None:
-                drafting.begin(later, teams)
-            deciding.decide(chunk)
-            if counting.tell(first_only=strict) and strict:
-                return True
-            if later is None:
-                continue
-            if not deciding.decide(later, drafting.drafts(later)):
+    deciding = Deciding(ledger, staging, runs, counting)
+    with path.open("rb") as file, Drafting(counting.total_bytes) as drafting:
+        for chunk, drafts in drafting.ahead(_chunks(lines(file)), deciding.importing_teams):
+            if not deciding.decide(chunk, drafts):
                 drafting.stop()
             if counting.tell(first_only=strict) and strict:
                 return True
-        deciding.finish()
-    append_in_order(ledger, staging, counting, deciding.teams())
+    append_in_order(ledger, staging, runs, counting, deciding.teams())
     return counting.tell(first_only=False) and strict
 
 

@@ -27,6 +27,7 @@ from ledger.store.connections import STATEMENT_TIMEOUT_MS
 from ledger.store.faults import AppendFault
 from ledger.store.group import Series, Waiting
 from ledger.store.mapper import LedgerMapper
+from ledger.store.pages import Pages
 from ledger.store.receipt import CommandEvents, Receipt
 from ledger.store.recorder import LedgerRecorder, StreamRecorder
 
@@ -143,6 +144,10 @@ class Ledger(Application[UUID]):
             else self._log.receipt(outcome, waiting.command.command_id, waiting.command.request_hash())
             for waiting, outcome in zip(sent, self._log.writes.answers(sent), strict=True)
         ]
+
+    def pages(self) -> Pages:
+        """This will give a way in for thousands of commands that are nearly sure to be new, as an import has them."""
+        return Pages(self._log.writer, self._log.head.advance)
 
     def outcome(self, command_id: UUID, request_hash: bytes) -> Receipt | None:
         """This will give a known command's first outcome, None if it is not known; raises CommandReused for another request."""

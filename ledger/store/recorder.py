@@ -141,9 +141,9 @@ class LedgerRecorder(StreamRecorder, ApplicationRecorder):
 
     def __init__(self, database_url: str, *, pool_size: int, statement_timeout_ms: int) -> None:
         self.head = Head()
+        self.writer = lambda: writer_connection(database_url, statement_timeout_ms)
         super().__init__(
-            reader_pool(database_url, pool_size, statement_timeout_ms),
-            GroupCommit(lambda: writer_connection(database_url, statement_timeout_ms), self.head.advance),
+            reader_pool(database_url, pool_size, statement_timeout_ms), GroupCommit(self.writer, self.head.advance)
         )
 
     def close(self) -> None:

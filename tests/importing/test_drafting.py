@@ -1,12 +1,14 @@
-"""A file of which every other chunk is decided by a second process ends in the same ledger as one read by one."""
+"""A file that other processes decide ends in the same ledger as one that is decided here."""
 
 import json
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 import pytest
 
 from benchmarks.synthetic_histories import write
 from ledger.importing import ImportReport, drafting, histories, import_histories
+from ledger.importing.lines import Line
 from ledger.store.application import Ledger
 from tests.importing.told import Log
 
@@ -15,21 +17,23 @@ READY_TIMEOUT_S = 60
 
 @pytest.fixture
 def drafted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Small chunks, a second process that is waited for, and whether each of the chunks it was given had drafts only."""
+    """Small chunks, processes that are waited for, and whether each of the chunks they were given had drafts only."""
     found: list[bool] = []
 
     class Waited(drafting.Drafting):
-        def ready(self) -> bool:
-            if self._connection is not None and not self._ready:
-                assert self._connection.poll(READY_TIMEOUT_S)
-            return super().ready()
+        def __init__(self, size_bytes: int) -> None:
+            super().__init__(size_bytes)
+            wait([worker.started for worker in self._workers], READY_TIMEOUT_S)
 
-        def drafts(self, lines: object) -> drafting.Drafts:
-            drafts = super().drafts(lines)  # type: ignore[arg-type]
-            found.append(all(drafts))
-            return drafts
+    def noted(chunk: list[Line], drafts: Future[drafting.Drafts]) -> drafting.Drafts:
+        had = finished(chunk, drafts)
+        found.append(all(had))
+        return had
 
+    finished = drafting.finished
     monkeypatch.setattr(drafting, "DRAFTED_BYTES_MIN", 0)
+    monkeypatch.setattr(drafting, "finished", noted)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr(histories, "CHUNK_LINES", 10)
     monkeypatch.setattr(histories, "Drafting", Waited)
     return found
@@ -82,30 +86,31 @@ def test_drafts_of_what_the_ledger_has_are_decided_again(
     path = tmp_path / "half.jsonl"
     write(path, 60, seed=3)
     import_histories(ledger, database_url, [path])
-    before, given = Log(ledger).story(), len(drafted)
+    before = Log(ledger).story()
+    drafted.clear()
     write(path, 120, seed=3)
     report = import_histories(ledger, database_url, [path]).files[0]
-    assert len(drafted) == given + 1, "one draft was of no use: no more are asked for"
+    assert len(drafted) <= 1 + 2 * drafting.CHUNKS_AHEAD, "one draft was of no use: no more are asked for"
     assert (report.lines, report.proposals, report.proposals_new, report.bad_line_count) == (120, 120, 60, 0)
     assert Log(ledger).story()[: len(before)] == before
     again = import_histories(ledger, database_url, [path]).files[0]
     assert (again.facts_recorded, again.facts_known) == (0, report.facts_recorded + report.facts_known)
 
 
-def test_a_second_process_that_dies_costs_time_only(
+def test_processes_that_die_cost_time_only(
     drafted: list[bool], monkeypatch: pytest.MonkeyPatch, ledger: Ledger, database_url: str, tmp_path: Path
 ) -> None:
-    begin = drafting.Drafting.begin
+    begin = drafting.Worker.begin
 
-    def killed(self: drafting.Drafting, *given: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        begin(self, *given)  # type: ignore[arg-type]
+    def killed(self: drafting.Worker, lines: list[Line], teams: drafting.Teams) -> Future[drafting.Drafts]:
+        self.process.kill()
+        self.process.wait()
+        return begin(self, lines, teams)
 
-    monkeypatch.setattr("ledger.importing.histories.Drafting.begin", killed)
+    monkeypatch.setattr("ledger.importing.drafting.Worker.begin", killed)
     path = tmp_path / "whole.jsonl"
     facts = write(path, 60, seed=5)
     report = import_histories(ledger, database_url, [path])
     assert report.ok
     assert report.facts_recorded == facts
-    assert drafted == [False]
+    assert drafted == [False, False]

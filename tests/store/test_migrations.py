@@ -61,15 +61,15 @@ def test_a_changed_text_is_refused(empty_database_url: str, folder: Path) -> Non
 
 
 def test_a_database_of_a_newer_program_is_refused(empty_database_url: str, folder: Path) -> None:
-    add(folder, "0009_newer", "CREATE TABLE ledger.newer (n int)")
-    assert migrate(empty_database_url, folder=folder)[-1] == "0009_newer"
-    with pytest.raises(MigrationChanged, match="0009_newer"):
+    add(folder, "9999_newer", "CREATE TABLE ledger.newer (n int)")
+    assert migrate(empty_database_url, folder=folder)[-1] == "9999_newer"
+    with pytest.raises(MigrationChanged, match="9999_newer"):
         migrate(empty_database_url)
 
 
 def test_what_fails_leaves_nothing_behind(empty_database_url: str, folder: Path) -> None:
-    add(folder, "0009_half", "CREATE TABLE ledger.half (n int)", "SELECT false")
-    with pytest.raises(MigrationFailed, match="0009_half"):
+    add(folder, "9999_half", "CREATE TABLE ledger.half (n int)", "SELECT false")
+    with pytest.raises(MigrationFailed, match="9999_half"):
         migrate(empty_database_url, folder=folder)
     assert pending(empty_database_url) == []
     with psycopg.connect(empty_database_url) as connection:

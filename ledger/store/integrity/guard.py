@@ -43,6 +43,7 @@ GRANTS = {
     ("function append", "ledger_writer", "EXECUTE"),
     ("function append_new", "ledger_writer", "EXECUTE"),
     *(("function position_at", role, "EXECUTE") for role in ("ledger_writer", "ledger_reader")),
+    ("function append_page", "ledger_writer", "EXECUTE"),
     ("function redact", "ledger_migrator", "EXECUTE"),
     *(
         (f"function {name}", role, "EXECUTE")
