@@ -129,6 +129,18 @@ class Appender:
         """Has the answer to the oldest batch been read already, with the one before it? The file then shows nothing more."""
         return bool(self._sent) and self._connection is not None and not self._connection.pgconn.is_busy()
 
+    def is_open(self) -> bool:
+        """Is there a connection that nothing is known to be wrong with?"""
+        return self._connection is not None and self._connection.pgconn.status == pq.ConnStatus.OK
+
+    def look(self) -> None:
+        """This will read what came in although nothing was sent: the end of the connection, or a notice."""
+        if self._connection is not None:
+            try:
+                self._connection.pgconn.consume_input()
+            except psycopg.OperationalError:
+                self.close()
+
     def fileno(self) -> int:
         """This will give the file on which an answer comes in; -1 without a connection."""
         return -1 if self._connection is None else self._connection.fileno()

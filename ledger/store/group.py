@@ -34,6 +34,10 @@ IN_FLIGHT = 2
 PIPELINED_SENDERS = 8
 #: How long a batch that is not full waits for more while another is on its way, in seconds.
 GATHER_S = 0.0003
+#: Most bytes that a sender may have on the wire when it sends itself: so much the network takes at once, whatever the server does.
+OWN_BYTES = 64 * 1024
+#: How often the thread looks after a connection on which it expects nothing, in seconds.
+IDLE_S = 1.0
 #: How long a caller waits for its answer, and how long a batch whose reply got lost is asked after, in seconds.
 ANSWER_TIMEOUT_S = 30.0
 LOST_REPLY_TIMEOUT_S = 15.0
@@ -87,8 +91,12 @@ class GroupCommit:
         self._appended = appended
         self._queue: deque[Waiting] = deque()
         self._flights: deque[list[Waiting]] = deque()
-        #: So many waiting commands wake the writer. A wake costs as much as a command, so nobody wakes it for less.
-        self._wanted = NEVER
+        #: Whoever holds it sends and receives, and moves commands from the queue to the flights and out of them.
+        self._turn = Lock()
+        #: So many waiting commands are worth a batch; the sender that brings the last of them sends it.
+        self._wanted = 1
+        #: What broke the connection while a batch was sent.
+        self._lost: Lost | None = None
         self._gather_until = 0.0
         #: How many commands were waiting or on their way when the last batch was answered.
         self._senders = 0
@@ -148,7 +156,25 @@ class GroupCommit:
             raise LedgerUnavailable("the ledger is closed")
         self._queue.extend(waiting)
         if len(self._queue) >= self._wanted:
-            self._rouse()
+            self._set_off()
+
+    def _set_off(self) -> None:
+        """This will send what waits from the thread that brought the last of it: waking another would cost as much as a command.
+
+        Only the writer's own thread may be kept waiting, so that it opens connections, sends large batches, and mends what broke.
+        """
+        if self._turn.acquire(blocking=False):
+            try:
+                if self._appender.is_open() and self._lost is None:
+                    self._depart_all(
+                        OWN_BYTES - sum(one.command.size_bytes for flight in self._flights for one in flight)
+                    )
+                    self._aim()
+                    if len(self._queue) < self._wanted and self._lost is None:
+                        return
+            finally:
+                self._turn.release()
+        self._rouse()
 
     def _answer(self, waiting: Waiting, deadline: float) -> Outcome:
         if not waiting.answered.acquire(timeout=max(0.0, deadline - monotonic())):
@@ -178,69 +204,108 @@ class GroupCommit:
             self._waker.send(b"!")
 
     def _run(self) -> None:
+        is_here = False
         while True:
-            while len(self._flights) < IN_FLIGHT and self._due():
-                self._depart(self._next_batch())
-            if not self._flights and self._closed and not self._queue:
-                break
-            if self._wait() and self._flights:
-                self._arrive(is_here=True)
+            with self._turn:
+                if self._lost is not None:
+                    self._recover(self._lost)
+                if is_here:
+                    self._arrive_all()
+                self._depart_all(BATCH_BYTES)
+                if self._lost is not None:
+                    continue
+                if not self._flights and self._closed and not self._queue:
+                    break
+                timeout_s = self._aim()
+                if len(self._queue) >= self._wanted:
+                    is_here = False
+                    continue
+            is_here = self._wait(timeout_s)
         self._appender.close()
         # What came between the last look at the queue and its end was never sent.
         late = list(self._queue)
         _deliver(late, [LedgerUnavailable("the ledger is closed")] * len(late))
 
+    def _depart_all(self, most_bytes: int) -> None:
+        while len(self._flights) < IN_FLIGHT and self._lost is None and self._due():
+            batch = self._next_batch(most_bytes)
+            if not batch:
+                break
+            self._flights.append(batch)
+            self._send(batch, new=not batch[0].builds_on_last)
+
+    def _arrive_all(self) -> None:
+        if not self._flights:
+            self._appender.look()
+            return
+        self._arrive(is_here=True)
+        while self._flights and self._appender.has_answer():
+            self._arrive()
+
     def _due(self) -> bool:
         """Has the next batch waited for enough others, or long enough?"""
-        if not self._queue:
-            return False
-        if not self._flights:
-            return True
-        if self._queue[0].builds_on_last:
+        first = self._first()
+        if first is None or not self._flights:
+            return first is not None
+        if first.builds_on_last:
             return False
         return len(self._queue) >= self._share() or monotonic() >= self._gather_until
+
+    def _first(self) -> Waiting | None:
+        """This will look at the head of the queue. A sender that waited too long may take its command out at any moment."""
+        try:
+            return self._queue[0]
+        except IndexError:
+            return None
 
     def _share(self) -> int:
         """Half of the senders that are about, so that two batches take turns; all of them while they are too few for that."""
         senders = max(self._senders, len(self._queue) + sum(map(len, self._flights)))
         return min(senders if senders < PIPELINED_SENDERS else -(-senders // 2), BATCH_COMMANDS)
 
-    def _wait(self) -> bool:
-        """This will wait for an answer (true), or until another batch may be due."""
-        if self._appender.has_answer():
-            return True
-        timeout_s: float | None = None
-        self._wanted = 1
-        if self._flights:
-            now = monotonic()
-            timeout_s = max(0.0, self._appender.deadline() - now)
-            if len(self._flights) == IN_FLIGHT or (self._queue and self._queue[0].builds_on_last):
-                self._wanted = NEVER
-            elif now < self._gather_until:
-                self._wanted = self._share()
-                timeout_s = min(timeout_s, self._gather_until - now) if self._queue else timeout_s
-        if len(self._queue) >= self._wanted or (self._closed and not self._flights):
+    def _aim(self) -> float | None:
+        """This will say how many commands are now worth a batch, and give how long to wait for them or for an answer, in seconds."""
+        if not self._flights:
+            self._wanted = 1
+            return IDLE_S if self._appender.is_open() else None
+        now = monotonic()
+        timeout_s = max(0.0, self._appender.deadline() - now)
+        first = self._first()
+        if len(self._flights) == IN_FLIGHT or (first is not None and first.builds_on_last):
             self._wanted = NEVER
-            return False
+        elif now < self._gather_until:
+            self._wanted = self._share()
+            return timeout_s if first is None else min(timeout_s, self._gather_until - now)
+        else:
+            self._wanted = 1
+        return timeout_s
+
+    def _wait(self, timeout_s: float | None) -> bool:
+        """This will wait for something on the connection (true: or an answer is overdue), or for somebody who needs the thread."""
         ready = poll()
         ready.register(self._wake, POLLIN)
-        if self._flights:
-            ready.register(self._appender.fileno(), POLLIN)
+        if (file := self._appender.fileno()) >= 0:
+            ready.register(file, POLLIN)
         found = ready.poll(None if timeout_s is None else timeout_s * 1000)
-        self._wanted = NEVER
-        woken = self._wake.fileno()
-        if any(file == woken for file, _ in found):
-            self._wake.recv(4096)
-        late = bool(self._flights) and monotonic() >= self._appender.deadline()
-        return late or any(file != woken for file, _ in found)
+        is_here = False
+        for ready_file, _ in found:
+            if ready_file == file:
+                is_here = True
+            else:
+                self._wake.recv(4096)
+        return is_here or (not found and bool(self._flights) and monotonic() >= self._appender.deadline())
 
-    def _next_batch(self) -> list[Waiting]:
+    def _next_batch(self, most_bytes: int) -> list[Waiting]:
+        """This will take a batch from the queue; [] if even its first command is too large."""
         batch: list[Waiting] = []
-        size_bytes, most = 0, self._share() if not self._queue[0].builds_on_last else BATCH_COMMANDS
-        while size_bytes < BATCH_BYTES:
+        size_bytes, most = 0, self._share()
+        while (first := self._first()) is not None:
+            size_bytes += first.command.size_bytes
+            if len(batch) >= (SERIES_COMMANDS if first.builds_on_last else most) or (
+                size_bytes > most_bytes and (batch or most_bytes < BATCH_BYTES)
+            ):
+                break
             try:
-                if len(batch) >= (SERIES_COMMANDS if self._queue[0].builds_on_last else most):
-                    break
                 waiting = self._queue.popleft()
             except IndexError:
                 break
@@ -248,21 +313,14 @@ class GroupCommit:
                 _deliver([waiting], [waiting.series.fault])
                 continue
             batch.append(waiting)
-            size_bytes += waiting.command.size_bytes
         return batch
-
-    def _depart(self, batch: list[Waiting]) -> None:
-        if not batch:
-            return
-        self._flights.append(batch)
-        self._send(batch, new=not batch[0].builds_on_last)
 
     def _send(self, batch: list[Waiting], *, new: bool) -> None:
         """This will send the last of the flights. A series goes over streams in turn, which `append_new` would take for gaps."""
         try:
             self._appender.send([waiting.command for waiting in batch], new=new)
         except Lost as error:
-            self._recover(error)
+            self._lost = error
         except psycopg.OperationalError as error:
             # No connection, so no other batch was on its way, and nothing of this one is recorded.
             self._fail(LedgerUnavailable(f"the database cannot be reached: {error}"))
@@ -279,6 +337,7 @@ class GroupCommit:
         try:
             answers, head = self._appender.receive(is_here=is_here)
         except Lost as error:
+            self._lost = error
             self._recover(error)
         except NotNew:
             batch = self._flights.popleft()
@@ -289,7 +348,7 @@ class GroupCommit:
         except Exception as error:
             log.exception("the answer to %d commands can't be read", len(self._flights[0]))
             self._appender.close()
-            self._recover(error)
+            self._recover(Lost(str(error)))
         else:
             self._appended(head)
             self._land(answers)
@@ -313,9 +372,10 @@ class GroupCommit:
             for waiting in batch:
                 _deliver([waiting], self._asked([waiting.command], sent=False))
 
-    def _recover(self, error: Exception) -> None:
+    def _recover(self, error: Lost) -> None:
         """The connection broke: every batch on its way is sent once more, in order, and the command ids tell what became of it."""
         log.warning("the reply to an append was lost (%s): asking again", error)
+        self._lost = None
         while self._flights:
             batch = self._flights[0]
             self._land(self._asked([waiting.command for waiting in batch], sent=True))
