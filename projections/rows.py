@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import force_setattr, replace
 
 from projections.table import Table
 
@@ -51,6 +52,8 @@ class TableRows:
         self.lookups: list[tuple[Callable[[Any], Any], dict[Any, dict[Any, None]]]] = [
             (table.values[lookup], self.found[lookup]) for lookup in table.lookups
         ]
+        #: By key: what the lookups know of it, where that is not what stands.
+        self.indexed: dict[Any, Any] = {}
         self.complete: set[tuple[str, Any]] = set()
 
     def index(self, key: Any, before: Any, after: Any) -> None:
@@ -65,6 +68,18 @@ class TableRows:
             if new is not None:
                 found.setdefault(new, {})[key] = None
 
+    def index_changes(self) -> None:
+        """This will let the lookups find what the command under way has changed so far."""
+        for key, row in self.changes.items():
+            self.index(key, self._indexed(key), row)
+            self.indexed[key] = row
+
+    def _indexed(self, key: Any) -> Any:
+        if key in self.indexed:
+            return self.indexed[key]
+        standing = self.standing.get(key)
+        return None if standing is None else standing[0]
+
     def keep(self, valid_from: int, row: Any) -> None:
         """This will take a stored row into memory, unless a later state of it is there."""
         key = self.key_of(row)
@@ -76,14 +91,19 @@ class TableRows:
         """This will give the versions that stand and are not stored yet."""
         return [(found[1], None, found[0]) for found in self.standing.values() if found is not None and not found[2]]
 
-    def settle(self, position: int) -> None:
+    def settle(self, position: int, rows: "Rows") -> None:
         """This will make the changes stand from the position on, and close what they replace."""
-        standing, versions = self.standing, self.versions
+        standing, versions, finish, indexed = self.standing, self.versions, self.table.finish, self.indexed
         if self.added:
             versions += [(position, None, row) for row in self.added]
             self.added.clear()
-        for key, row in self.changes.items():
-            old = standing.get(key)
+        for key, changed in self.changes.items():
+            old, row = standing.get(key), changed
+            before = None if old is None else old[0]
+            if finish is not None and row is not None:
+                row = finish(rows, row, before)
+            if self.lookups:
+                self.index(key, indexed.pop(key) if key in indexed else before, row)
             if old is not None:
                 before, since, is_stored = old
                 if before is row:
@@ -111,7 +131,14 @@ class Rows:
 
     def get(self, table: Table[R], key: Any) -> R | None:
         """This will give the row as it stands now, None if there is none."""
-        row: R | None = self._now(self.tables[table], key.int if table.is_uuid_keyed else key)
+        rows = self.tables[table]
+        inner = key.int if table.is_uuid_keyed else key
+        if inner in rows.changes:
+            return rows.changes[inner]  # type: ignore[no-any-return]
+        standing = rows.standing.get(inner)
+        if standing is None:
+            return self._now(rows, inner)  # type: ignore[no-any-return]
+        row: R = standing[0]
         return row
 
     def need(self, table: Table[R], key: Any) -> R:
@@ -129,9 +156,24 @@ class Rows:
             rows.added.append(row)
             return
         key = rows.key_of(row)
-        if rows.lookups or self._stored is not None:
-            rows.index(key, self._now(rows, key), row)
+        if self._stored is not None:
+            self._now(rows, key)  # what it replaces must be known when the command ends
         rows.changes[key] = row
+
+    def change(self, table: Table[R], row: R, **changes: Any) -> None:
+        """This will put the row with these attributes changed.
+
+        A row that the command under way has made itself is changed in place, so `row` is not to be read afterwards.
+        """
+        rows = self.tables[table]
+        key = rows.key_of(row)
+        if rows.changes.get(key) is row and key not in rows.indexed:
+            standing = rows.standing.get(key)
+            if standing is None or standing[0] is not row:
+                for name, value in changes.items():
+                    force_setattr(row, name, value)
+                return
+        self.put(table, replace(row, **changes))
 
     def remove(self, table: Table[Any], key: Any) -> None:
         """This will end the row; nothing happens if there is none."""
@@ -140,7 +182,6 @@ class Rows:
             rows = self.tables[table]
             inner = table.inner(key)
             self.touched[rows] = None
-            rows.index(inner, row, None)
             rows.changes[inner] = None
 
     def where(self, table: Table[R], lookup: str, value: Any) -> list[R]:
@@ -150,6 +191,7 @@ class Rows:
             for valid_from, row in self._stored.by_lookup(table, lookup, value):
                 rows.keep(valid_from, row)
             rows.complete.add((lookup, value))
+        rows.index_changes()
         found = []
         for key in sorted(rows.found[lookup].get(value, ())):
             changed = rows.changes.get(key)
@@ -182,11 +224,5 @@ class Rows:
         touched = self.touched
         if touched:
             for rows in touched:
-                finish = rows.table.finish
-                if finish is not None:
-                    changes = rows.changes
-                    for key, row in changes.items():
-                        if row is not None:
-                            changes[key] = finish(self, row)
-                rows.settle(position)
+                rows.settle(position, self)
             touched.clear()

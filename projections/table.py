@@ -73,8 +73,8 @@ class Table(Generic[R]):
     - `columns`: keep them few; each costs about 0.2 µs a version.
     - `lookups`: columns by which `Rows.where` finds the current rows; each gets an index of its own.
     - `by_stream`: the key is the stream's id of the facts that change the row, so that a follower can fetch a batch's rows at once.
-    - `finish`: gives each changed row, once its command ends, what follows from all its changes together. It takes rows and row, puts
-      nothing, and keeps the key and what the lookups read.
+    - `finish`: gives each changed row, once its command ends, what follows from all its changes together. It takes rows, row and the
+      row that stood before the command (None: there was none), puts nothing, and keeps the key and what the lookups read.
     - `grows_only`: a row is put once and never changed, read or looked up by the projector. It is not kept in memory.
     """
 
@@ -90,7 +90,7 @@ class Table(Generic[R]):
         derived: tuple[Derived, ...] = (),
         by_stream: bool = False,
         grows_only: bool = False,
-        finish: Callable[[Any, R], R] | None = None,
+        finish: Callable[[Any, R, R | None], R] | None = None,
     ) -> None:
         names = [column.name for column in columns] + [column.name for column in derived]
         if unknown := {*key, *lookups} - {column.name for column in columns}:

@@ -49,7 +49,7 @@ STATUS_AFTER = {
 
 
 def _put(rows: Rows, event: Event, card: Card, **changes: Any) -> None:
-    rows.put(CARDS, replace(card, touched_at=event.occurred_at, **changes))
+    rows.change(CARDS, card, touched_at=event.occurred_at, **changes)
 
 
 def _leave(rows: Rows, event: Event, card: Card, status: ProposalStatus, **changes: Any) -> None:

@@ -30,22 +30,20 @@ from projections.rows import Rows
 def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
     """This will put the proposal on the list."""
     card = card_of(rows, event)
-    rows.put(
+    rows.change(
         CARDS,
-        replace(
-            card,
-            team_id=fact.team_id,
-            title=fact.title,
-            area=fact.area,
-            kind=fact.kind,
-            proposer=fact.proposer,
-            co_proposers=fact.co_proposers,
-            submitted_at=event.occurred_at,
-            submitted_position=event.position,
-            origin=origin_of(event),
-            touched_at=event.occurred_at,
-            ranked_in=fact.team_id if card.status is ProposalStatus.PENDING else None,
-        ),
+        card,
+        team_id=fact.team_id,
+        title=fact.title,
+        area=fact.area,
+        kind=fact.kind,
+        proposer=fact.proposer,
+        co_proposers=fact.co_proposers,
+        submitted_at=event.occurred_at,
+        submitted_position=event.position,
+        origin=origin_of(event),
+        touched_at=event.occurred_at,
+        ranked_in=fact.team_id if card.status is ProposalStatus.PENDING else None,
     )
 
 
@@ -53,7 +51,7 @@ def screened(rows: Rows, event: Event, fact: CriticalityScreened) -> None:
     """This will note whether it is a critical bug."""
     card = card_of(rows, event)
     if fact.critical != card.critical:
-        rows.put(CARDS, replace(card, critical=fact.critical, touched_at=event.occurred_at))
+        rows.change(CARDS, card, critical=fact.critical, touched_at=event.occurred_at)
 
 
 def case_revised(rows: Rows, event: Event, fact: BusinessCaseRevised) -> None:
@@ -65,7 +63,7 @@ def case_revised(rows: Rows, event: Event, fact: BusinessCaseRevised) -> None:
         tuple([benefit.code for benefit in fact.benefits_of_fixing]),
         tuple([_bare(risk) for risk in fact.risks_of_ignoring if risk.probability and risk.loss_hours]),
     )
-    rows.put(CARDS, replace(card_of(rows, event), case=case, touched_at=event.occurred_at))
+    rows.change(CARDS, card_of(rows, event), case=case, touched_at=event.occurred_at)
 
 
 def _bare(risk: Risk) -> Risk:
@@ -88,7 +86,7 @@ def estimated(rows: Rows, event: Event, fact: EstimateGiven | EstimateChanged) -
             fact.confidence,
             days,
         )
-    rows.put(CARDS, replace(card_of(rows, event), estimate=estimate, touched_at=event.occurred_at))
+    rows.change(CARDS, card_of(rows, event), estimate=estimate, touched_at=event.occurred_at)
 
 
 def assessed(rows: Rows, event: Event, fact: ImpactAssessed) -> None:
@@ -103,20 +101,20 @@ def assessed(rows: Rows, event: Event, fact: ImpactAssessed) -> None:
         fact.judged_level,
         fact.blocks_committed_feature,
     )
-    rows.put(CARDS, replace(card_of(rows, event), impact=impact, touched_at=event.occurred_at))
+    rows.change(CARDS, card_of(rows, event), impact=impact, touched_at=event.occurred_at)
 
 
 def dependency_added(rows: Rows, event: Event, fact: DependencyAdded) -> None:
     """This will note what has to be done first."""
     card = card_of(rows, event)
-    rows.put(CARDS, replace(card, needs=(*card.needs, fact.needs), touched_at=event.occurred_at))
+    rows.change(CARDS, card, needs=(*card.needs, fact.needs), touched_at=event.occurred_at)
 
 
 def dependency_removed(rows: Rows, event: Event, fact: DependencyRemoved) -> None:
     """This will note that the other one is not needed first any more."""
     card = card_of(rows, event)
     left = tuple([other for other in card.needs if other != fact.needs])
-    rows.put(CARDS, replace(card, needs=left, touched_at=event.occurred_at))
+    rows.change(CARDS, card, needs=left, touched_at=event.occurred_at)
 
 
 def policy_defined(rows: Rows, event: Event, fact: PolicyDefined) -> None:
@@ -147,7 +145,8 @@ def _rank_team(rows: Rows, event: Event, team_id: TeamId, policy: Policy) -> Non
 def reopened(rows: Rows, event: Event, fact: ProposalReopened) -> None:
     """This will put a decided proposal on the list again, under the policy that is in force now."""
     card = card_of(rows, event)
-    card = replace(
+    rows.change(
+        CARDS,
         card,
         status=ProposalStatus.PENDING,
         ranked_in=card.team_id,
@@ -155,7 +154,6 @@ def reopened(rows: Rows, event: Event, fact: ProposalReopened) -> None:
         paused=False,
         touched_at=event.occurred_at,
     )
-    rows.put(CARDS, card)
 
 
 ON: dict[type[Struct], Projector] = {

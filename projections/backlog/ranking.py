@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from ledger.ranking import DEFAULT_FORMULA, score
+from ledger.ranking import DEFAULT_FORMULA, score_total
 from projections.backlog.structs import Card, Policy, Ranking
 from projections.rows import Rows
 from projections.table import Column, Table
@@ -19,16 +19,27 @@ RANKINGS = Table(
 POLICIES = Table("backlog_policies", Policy, key=("policy_id",), columns=(Column("policy_id", "uuid"),), by_stream=True)
 
 
-def ranked(rows: Rows, card: Card) -> Card:
+def ranked(rows: Rows, card: Card, before: Card | None) -> Card:
     """This will give a card with its score by the policy in force in its team; one that is not pending keeps its last."""
     team_id = card.ranked_in
     if team_id is None:
         return card
     ranking = rows.get(RANKINGS, team_id)
     if ranking is None:
-        total = score(DEFAULT_FORMULA, card.item).total
-        return card if total == card.score else replace(card, score=total, policy_id=None, policy_version=0)
-    total = score(ranking.formula, card.item).total
-    if (total, ranking.policy_version) == (card.score, card.policy_version) and ranking.policy_id == card.policy_id:
+        formula, policy_id, policy_version = DEFAULT_FORMULA, None, 0
+    else:
+        formula, policy_id, policy_version = ranking.formula, ranking.policy_id, ranking.policy_version
+    same_policy = policy_version == card.policy_version and (policy_id is card.policy_id or policy_id == card.policy_id)
+    if (
+        before is not None
+        and same_policy
+        and before.ranked_in is not None
+        and card.estimate is before.estimate
+        and card.impact is before.impact
+        and card.case is before.case
+    ):
+        return card  # nothing that a formula reads has changed
+    total = score_total(formula, card.item, card.expected_days)
+    if same_policy and total == card.score:
         return card
-    return replace(card, score=total, policy_id=ranking.policy_id, policy_version=ranking.policy_version)
+    return replace(card, score=total, policy_id=policy_id, policy_version=policy_version)
