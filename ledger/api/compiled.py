@@ -35,6 +35,7 @@ from graphql.type import GraphQLBoolean, GraphQLResolveInfo
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from ledger.api.shown import Part, Shown, shown_type
+from ledger.directory.scopes import Scope
 
 __all__ = ["PLANS_MAX", "Compiler", "LedgerExecutor", "Plans"]
 
@@ -86,6 +87,15 @@ class LedgerExecutor(StrawberryGraphQLCoreExecutionContext):
 
     Only for a context that has `plans`: the data then holds UUIDs and instants, which the encoder of the answer must know how to write.
     """
+
+    @classmethod
+    def build(
+        cls, schema: Any, document: Any, root_value: Any = None, context_value: Any = None, *values: Any, **more: Any
+    ) -> Any:
+        """This will build it; whoever may not ask for the schema is not told of it by suggestions about variables either."""
+        viewer = getattr(context_value, "viewer", None)
+        more["hide_suggestions"] = viewer is None or Scope.INTROSPECT not in viewer.scopes
+        return super().build(schema, document, root_value, context_value, *values, **more)
 
     def complete_object_value(
         self,

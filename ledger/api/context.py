@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 import anyio
@@ -24,6 +24,7 @@ from ledger.api.standing import (
     Connection,
     Pool,
     Standing,
+    Standings,
     position_at,
     position_of_review,
     reached,
@@ -34,6 +35,9 @@ from ledger.directory.access import AccessKind
 from ledger.directory.members import Person, people
 from ledger.store.integrity.logtree import LogTree
 from ledger.values import GLOBAL_ROLES, ORGANISATION, MemberId, Role, TeamId
+
+if TYPE_CHECKING:
+    from ledger.api.compiled import Plans  # made of what is shown, which needs the context
 
 
 class Authentication(StrEnum):
@@ -100,6 +104,10 @@ class Context:
     recorded: int = 0
     #: Where a stream that broke off goes on, as its transport knows it; None: it is a new one.
     resume_after: int | None = None
+    #: Where the views stood when the request came; None: that is looked up when it is needed.
+    known: Standings | None = None
+    #: How the document's selections are completed fast; None: they are not.
+    plans: "Plans | None" = None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
@@ -117,7 +125,10 @@ class Context:
         at = None if as_of is None else await self._meant(as_of)
         if at_least is not None and at_least > self.viewer.roles_at:
             await self.roles_at(at_least)
-        found = await reached(self.resources.reads, view, max(at or 0, at_least or 0), self.resources.wait_s)
+        wanted = max(at or 0, at_least or 0)
+        found = self.known
+        if found is None or view not in found.views or found.of(view).position < wanted or self.recorded:
+            found = await reached(self.resources.reads, view, wanted, self.resources.wait_s)
         standing = found.of(view)
         self.shown[view] = standing if at is None else Standing(view, at, standing.head, standing.lag_ms)
         return at

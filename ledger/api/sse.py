@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ledger.api.context import Context, Resources
 from ledger.api.errors import BAD_USER_INPUT, UNAUTHENTICATED, presented, refusal
-from ledger.api.http import (
+from ledger.api.requests import (
     JSON,
     Authenticate,
     RequestRefused,

@@ -11,7 +11,7 @@ from graphql import GraphQLError, OperationType
 from ledger.api.context import Context, Viewer
 from ledger.api.documents import prepare
 from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, presented, refusal
-from ledger.api.http import Asked
+from ledger.api.requests import Asked
 from ledger.api.schema import LedgerSchema
 
 #: Streams that one token may hold in a process, and all tokens together.

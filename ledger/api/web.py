@@ -14,23 +14,17 @@ from litestar.exceptions import HTTPException
 from ledger.api.context import Resources
 from ledger.api.errors import BAD_USER_INPUT, INTERNAL, NOT_FOUND, logged
 from ledger.api.health import health_routes
-from ledger.api.http import BODY_MAX, JSON, Authenticate, graphql_routes
+from ledger.api.http import graphql_routes
+from ledger.api.requests import BODY_MAX, HEADERS, JSON, Authenticate
 from ledger.api.schema import LedgerSchema
 from ledger.api.sse import sse_routes
 from ledger.api.streams import Places
 from ledger.api.tiles import tile_routes
+from ledger.api.traffic import Traffic
 from ledger.api.websocket import websocket_route
 
 log = logging.getLogger(__name__)
 
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 _CODES = {404: NOT_FOUND}
 _SENTENCES = {
     404: "There is nothing at this address. The API is at /graphql.",
@@ -46,15 +40,17 @@ def web(
     lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]],
     sealed: Path | None = None,
     origins: frozenset[str] = frozenset(),
+    traffic: Traffic | None = None,
 ) -> Litestar:
     """This will make the application.
 
-    `resources` are those that the lifespan brings up, `sealed` the folder that the sealer keeps, `origins` those whose pages may connect.
+    `resources` are those that the lifespan brings up, `sealed` the folder that the sealer keeps, `origins` those whose pages may connect,
+    `traffic` what is kept and allowed for all requests.
     """
-    places = Places()
+    places, traffic = Places(), traffic or Traffic()
     return Litestar(
         route_handlers=[
-            *graphql_routes(schema, resources, authenticate),
+            *graphql_routes(schema, resources, authenticate, traffic, origins),
             *sse_routes(schema, resources, authenticate, places),
             websocket_route(schema, resources, authenticate, places, origins),
             *health_routes(resources),

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from strawberry.http.websocket_origin import is_same_origin
 
 from ledger.api.context import Context, Resources, Viewer
-from ledger.api.http import Asked, Authenticate
+from ledger.api.requests import Asked, Authenticate
 from ledger.api.schema import LedgerSchema
 from ledger.api.streams import SEND_S, Places, Shown, StreamRefused, admitted, answers, watched
 

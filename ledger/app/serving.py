@@ -11,7 +11,7 @@ import uvicorn
 from litestar import Litestar
 from uvicorn.supervisors import Multiprocess
 
-from ledger.api.http import BODY_MAX
+from ledger.api.requests import BODY_MAX
 from ledger.app.composition import GRACE_S, create_app
 from ledger.settings import Settings
 from ledger.store.embedded import EmbeddedPostgres

@@ -1,0 +1,200 @@
+"""One GraphQL request from who asks to the answer: which document, whether it may run, and whether the answer is known."""
+
+import asyncio
+import base64
+import logging
+from typing import Any, NamedTuple
+
+import msgspec
+from graphql import GraphQLError, OperationDefinitionNode, OperationType
+
+from ledger.api.context import Context, Resources, Viewer
+from ledger.api.cost import KEPT_POINTS, REFUSED_POINTS, Cost, cost_of, refuse_long_lists
+from ledger.api.documents import Prepared, prepare, suggested
+from ledger.api.errors import (
+    BAD_USER_INPUT,
+    ERRORS_MAX,
+    FORBIDDEN,
+    INTERNAL,
+    RATE_LIMITED,
+    UNAVAILABLE,
+    logged,
+    presented,
+    refusal,
+)
+from ledger.api.rate import RateExceeded
+from ledger.api.requests import GRAPHQL_JSON, Asked, RequestRefused
+from ledger.api.response_cache import PURE, Kept, key_of
+from ledger.api.schema import LedgerSchema
+from ledger.api.snapshot import Snapshot
+from ledger.api.traffic import Traffic
+from ledger.directory.scopes import Scope
+
+log = logging.getLogger(__name__)
+
+REQUEST_S = 30.0
+NOT_MODIFIED = 304
+
+
+class Reply(NamedTuple):
+    """An answer over HTTP; `tag` is what a conditional request sends back. None: this answer has none."""
+
+    status: int
+    body: bytes
+    media_type: str
+    headers: dict[str, str]
+    tag: str | None = None
+
+
+class Wish(NamedTuple):
+    """How an answer is wanted: its media type, by GET or not, and the tags of answers that the client has."""
+
+    media_type: str
+    is_get: bool = False
+    has: str = ""
+
+    @property
+    def not_run(self) -> int:
+        """This will give the status of a request that was well formed and could not be run."""
+        return 400 if self.media_type == GRAPHQL_JSON else 200
+
+
+class Run(NamedTuple):
+    """An operation that may run, with what was found out about it."""
+
+    text: str
+    prepared: Prepared
+    operation: OperationDefinitionNode
+    asked: Asked
+    cost: Cost
+
+
+async def answered(
+    schema: LedgerSchema,
+    resources: Resources,
+    traffic: Traffic,
+    viewer: Viewer,
+    snapshot: Snapshot,
+    asked: Asked,
+    wish: Wish,
+) -> Reply:
+    """This will answer a request. Raises RequestRefused for one that is not run."""
+    credential = viewer.credential
+    try:
+        run = chosen(schema, traffic, viewer, asked, is_get=wish.is_get)
+    except NotRun as refused:
+        points_left(traffic, credential, REFUSED_POINTS)
+        return Reply(wish.not_run, _encoded({"errors": refused.errors}), wish.media_type, {})
+    key = None
+    if run.operation.operation is OperationType.QUERY and run.prepared.roots(run.operation) <= PURE:
+        key = key_of(run.prepared.sha256, asked.operationName, asked.variables, viewer, snapshot.fingerprint)
+        tag = f'W/"{base64.urlsafe_b64encode(key[:15]).decode()}"'
+        if wish.is_get and tag in wish.has:
+            traffic.cache.unchanged += 1
+            points_left(traffic, credential, KEPT_POINTS)
+            return Reply(NOT_MODIFIED, b"", wish.media_type, {}, tag)
+        if (kept := traffic.cache.get(key)) is not None:
+            left = points_left(traffic, credential, KEPT_POINTS)
+            cost = _cost(Cost(KEPT_POINTS, kept.nodes), left)
+            return Reply(200, _joined(kept.data, cost, _shown_of(kept, snapshot)), wish.media_type, {}, tag)
+    left = points_left(traffic, credential, run.cost.points)
+    context = Context(viewer, resources, known=snapshot.standings, plans=run.prepared.plans)
+    try:
+        async with asyncio.timeout(REQUEST_S):
+            result = await schema.execute(run.text, asked.variables, context, None, asked.operationName)
+    except TimeoutError:
+        raise RequestRefused(504, refusal(UNAVAILABLE, f"This took longer than {REQUEST_S:.0f} s.")) from None
+    errors = [presented(error) for error in (result.errors or ())[:ERRORS_MAX]]
+    if errors and result.data is None and all(error.path is None for error in result.errors or ()):
+        return Reply(wish.not_run, _encoded({"errors": errors}), wish.media_type, {})
+    data, cost, shown = _encoded_data(result.data), _cost(run.cost, left), _shown(context, snapshot)
+    if errors:
+        return Reply(200, _joined(data, cost, shown, _encoded(errors)), wish.media_type, {})
+    if key is None or not context.shown:
+        return Reply(200, _joined(data, cost, shown), wish.media_type, {})
+    # It was read after the snapshot: it may know more than that, never less.
+    traffic.cache.put(key, Kept(data, shown["position"], tuple(context.shown), run.cost.nodes))
+    return Reply(200, _joined(data, cost, shown), wish.media_type, {}, tag)
+
+
+class NotRun(Exception):  # noqa: N818 - named for what happened
+    """A document that can't be run; the errors are as the client gets them."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(errors[0]["message"])
+        self.errors = errors
+
+
+def chosen(schema: LedgerSchema, traffic: Traffic, viewer: Viewer, asked: Asked, *, is_get: bool) -> Run:
+    """This will find the operation that is meant, and whether it may run. Raises NotRun and RequestRefused."""
+    try:
+        text = traffic.documents.chosen(asked.query, asked.documentId, asked.extensions, viewer)
+    except GraphQLError as error:
+        is_forbidden = (error.extensions or {})["code"] == FORBIDDEN
+        raise RequestRefused(403 if is_forbidden else 400, error) from None
+    prepared = prepare(schema, text)
+    may_introspect = Scope.INTROSPECT in viewer.scopes
+    if prepared.errors:
+        errors = suggested(schema, text) if may_introspect else prepared.errors
+        raise NotRun([presented(error) for error in errors])
+    if prepared.introspects and not may_introspect:
+        message = "This token may not ask for the schema: it lacks the scope graphql:introspect."
+        raise RequestRefused(403, refusal(FORBIDDEN, message))
+    try:
+        operation = prepared.operation(asked.operationName)
+        if is_get and operation.operation is not OperationType.QUERY:
+            raise RequestRefused(405, refusal(BAD_USER_INPUT, "A mutation is sent by POST."), Allow="POST")
+        if operation.operation is OperationType.SUBSCRIPTION:
+            message = "A subscription is followed at /graphql/stream, or over WebSocket."
+            raise RequestRefused(400, refusal(BAD_USER_INPUT, message))
+        refuse_long_lists(asked.variables)
+        cost = cost_of(schema, prepared, operation, asked.variables)
+    except GraphQLError as error:
+        raise RequestRefused(400, error) from None
+    return Run(text, prepared, operation, asked, cost)
+
+
+def points_left(traffic: Traffic, credential: str, points: int) -> int:
+    """This will take points from the token's measure and give what is left. Raises RequestRefused."""
+    try:
+        return traffic.rates.take(credential, points)
+    except RateExceeded as exceeded:
+        message = f"This token asks for more than it may: {traffic.rates.per_minute} points a minute. Wait {exceeded.after_s} s."
+        error = refusal(RATE_LIMITED, message, points=points, retryAfterS=exceeded.after_s)
+        raise RequestRefused(429, error, Retry_After=str(exceeded.after_s)) from None
+
+
+def _cost(cost: Cost, left: int) -> dict[str, int]:
+    return {"points": cost.points, "pointsLeft": left, "nodes": cost.nodes}
+
+
+def _shown(context: Context, snapshot: Snapshot) -> dict[str, Any]:
+    """This will say which state of the ledger an answer shows: the earliest of the views that it was read from."""
+    if context.recorded:
+        return {"position": str(context.recorded), "lagMs": 0}
+    if not context.shown:
+        return {"position": str(snapshot.standings.head), "lagMs": 0}
+    shown = context.shown.values()
+    return {"position": str(min(one.position for one in shown)), "lagMs": max(one.lag_ms for one in shown)}
+
+
+def _shown_of(kept: Kept, snapshot: Snapshot) -> dict[str, Any]:
+    return {"position": kept.position, "lagMs": max(snapshot.standings.of(view).lag_ms for view in kept.views)}
+
+
+def _joined(data: bytes, cost: dict[str, int], shown: dict[str, Any], errors: bytes = b"") -> bytes:
+    before = b'{"errors":%s,"data":' % errors if errors else b'{"data":'
+    return b'%s%s,"extensions":%s}' % (before, data, msgspec.json.encode({"cost": cost, "ledger": shown}))
+
+
+def _encoded_data(data: Any) -> bytes:
+    try:
+        return msgspec.json.encode(data)
+    except Exception as error:
+        shown: dict[str, Any] = {"message": "Something went wrong on our side.", "extensions": {"code": INTERNAL}}
+        shown["extensions"]["reference"] = logged(error, "encoding")
+        raise RequestRefused(500, GraphQLError(shown["message"], extensions=shown["extensions"])) from None
+
+
+def _encoded(body: Any) -> bytes:
+    return msgspec.json.encode(body)

@@ -1,0 +1,141 @@
+"""GraphQL requests as they come over HTTP: how they are read, which answer they wish for, and how one is refused.
+
+What is odd is refused here, before anything is done for it: other content types, compressed or endless bodies, what is no JSON object.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from graphql import GraphQLError
+from litestar import Request
+from msgspec import Struct
+
+from ledger.api.context import Viewer
+from ledger.api.errors import BAD_USER_INPUT, UNAUTHENTICATED, UNAVAILABLE, presented, refusal
+
+BODY_MAX = 256 * 1024
+#: How long a body may take to come, in seconds.
+BODY_S = 10.0
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+IN_QUERY = ("query", "operationName", "documentId", "variables", "extensions")
+
+Authenticate = Callable[[str], Awaitable[Viewer | None]]
+
+
+class Asked(Struct, frozen=True):
+    """A GraphQL request as it is sent. `documentId`, or `extensions.persistedQuery`, names a trusted document in place of `query`."""
+
+    query: str | None = None
+    variables: dict[str, Any] | None = None
+    operationName: str | None = None  # noqa: N815 - the protocol's word
+    extensions: dict[str, Any] | None = None
+    documentId: str | None = None  # noqa: N815
+
+
+class RequestRefused(Exception):  # noqa: N818 - named for what happened
+    """A request that is not executed: its status, and what the answer says."""
+
+    def __init__(self, status: int, error: GraphQLError, **headers: str) -> None:
+        super().__init__(error.message)
+        self.status = status
+        self.error = error
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def secret_of(request: Request[Any, Any, Any]) -> str:
+    """This will give the token that a request brings; empty: none."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
+
+
+async def viewer_of(request: Request[Any, Any, Any], authenticate: Authenticate) -> Viewer:
+    """This will find who asks. Raises RequestRefused: 401 for nobody, 503 where that can't be known now."""
+    secret = secret_of(request)
+    try:
+        viewer = await authenticate(secret) if secret else None
+    except Exception as error:
+        raise not_knowable(error) from None
+    if viewer is None:
+        raise stranger()
+    return viewer
+
+
+def stranger() -> RequestRefused:
+    """This will make the refusal of one whose token lets nobody in, or who has none."""
+    message = "A valid token is needed: send the header Authorization: Bearer ldg_…"
+    return RequestRefused(401, refusal(UNAUTHENTICATED, message), WWW_Authenticate='Bearer realm="ledger"')
+
+
+def not_knowable(error: Exception) -> RequestRefused:
+    """This will make the refusal for when it can't be known who asks; an unexpected error is logged once and masked."""
+    found = presented(GraphQLError(str(error), path=["authentication"], original_error=error))
+    shown = GraphQLError(found["message"], extensions=found["extensions"])
+    is_busy = (shown.extensions or {})["code"] == UNAVAILABLE
+    return RequestRefused(503 if is_busy else 500, shown, **({"Retry_After": "1"} if is_busy else {}))
+
+
+@lru_cache(maxsize=256)
+def media_type_of(accept: str) -> str:
+    """This will choose the media type of the answer; without a wish it is application/json. Raises RequestRefused."""
+    if not accept.strip():
+        return JSON
+    wished: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accept.lower().split(",")):
+        kind, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        found = {GRAPHQL_JSON: GRAPHQL_JSON, JSON: JSON, "application/*": JSON, "*/*": JSON}.get(kind)
+        if found and quality.strip("0."):
+            wished.append((-float(quality) if quality.replace(".", "", 1).isdigit() else -1.0, place, found))
+    if not wished:
+        raise RequestRefused(406, refusal(BAD_USER_INPUT, f"Answers are {GRAPHQL_JSON} or {JSON}: accept one of them."))
+    return min(wished)[2]
+
+
+async def from_body(request: Request[Any, Any, Any]) -> Asked:
+    """This will read a request that was sent by POST. Raises RequestRefused."""
+    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+    charset = parameters.strip().removeprefix("charset=").strip('"') if "charset" in parameters else "utf-8"
+    if kind.strip() != JSON or charset not in ("utf-8", "utf8"):
+        raise RequestRefused(415, refusal(BAD_USER_INPUT, "Send the request as application/json in UTF-8."))
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise RequestRefused(415, refusal(BAD_USER_INPUT, "Send the request uncompressed."))
+    try:
+        async with asyncio.timeout(BODY_S):
+            body = await request.body()
+    except TimeoutError:
+        raise RequestRefused(
+            408, refusal(BAD_USER_INPUT, f"The body took longer than {BODY_S:.0f} s to come.")
+        ) from None
+    return asked_of(body)
+
+
+def from_query(request: Request[Any, Any, Any]) -> Asked:
+    """This will read a request that was sent by GET. Raises RequestRefused."""
+    try:
+        found = {name: request.query_params.get(name) for name in IN_QUERY}
+        parts = {name: msgspec.json.encode(found[name]) for name in IN_QUERY[:3] if found[name] is not None}
+    except ValueError:  # a percent-encoded text that is no UTF-8
+        raise RequestRefused(400, refusal(BAD_USER_INPUT, "The address is no UTF-8.")) from None
+    parts |= {name: str(found[name]).encode() for name in IN_QUERY[3:] if found[name]}
+    return asked_of(b"{" + b",".join(b'"%s":%s' % (name.encode(), text) for name, text in parts.items()) + b"}")
+
+
+def asked_of(body: bytes) -> Asked:
+    """This will read the JSON of a request. Raises RequestRefused."""
+    try:
+        asked = msgspec.json.decode(body, type=Asked)
+    except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors too
+        raise RequestRefused(400, refusal(BAD_USER_INPUT, f"The body is no GraphQL request: {error}.")) from None
+    return asked

@@ -1,0 +1,126 @@
+"""Where everything stands at the moment of a request: the views, the names, and who may come in. One statement for all who ask at once.
+
+A snapshot never is older than its request: a statement that has begun already is not waited for, the next one is, and whoever comes
+meanwhile shares it. So a token that was revoked is known at once, and a hundred requests at a time cost few statements.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from time import monotonic
+
+import msgspec
+from msgspec import Struct
+
+from ledger.api import roles
+from ledger.api.context import Viewer
+from ledger.api.standing import Pool, Standings, standings
+
+#: How long a viewer counts as known, if nothing moves, in seconds.
+KNOWN_S = 1.0
+KNOWN_MAX = 10_000
+#: The revision of one who came for the first time: no snapshot was there before it was looked up.
+UNKNOWN = -1
+
+_REVISIONS = b"SELECT revision FROM directory.revisions ORDER BY subject"
+
+
+class Snapshot(Struct, frozen=True):
+    """One moment. The revisions move when members or their names change, and when tokens do."""
+
+    standings: Standings
+    access: int
+    members: int
+    #: What a kept answer rests on: another text, another answer.
+    fingerprint: bytes
+
+
+class Snapshots:
+    """One process's."""
+
+    def __init__(self) -> None:
+        self._running: asyncio.Task[Snapshot] | None = None
+        self._next: asyncio.Task[Snapshot] | None = None
+        #: Statements that were sent, and requests that were served by them.
+        self.read = 0
+        self.served = 0
+
+    async def now(self, pool: Pool) -> Snapshot:
+        """This will give a snapshot that was begun after this call."""
+        self.served += 1
+        waiting = self._next
+        if waiting is None:
+            waiting = self._next = asyncio.create_task(self._after(self._running, pool))
+            waiting.add_done_callback(_looked_at)
+        return await asyncio.shield(waiting)
+
+    async def _after(self, before: "asyncio.Task[Snapshot] | None", pool: Pool) -> Snapshot:
+        if before is not None:
+            await asyncio.wait([before])
+        self._running, self._next = self._next, None  # who comes from here on needs another
+        self.read += 1
+        async with pool.connection() as connection:
+            found = await standings(connection)
+            cursor = await connection.execute(_REVISIONS)
+            (access,), (members,) = await cursor.fetchall()
+        places = sorted((view.view, view.position, view.fault is None) for view in found.views.values())
+        return Snapshot(found, access, members, sha256(msgspec.json.encode([places, members])).digest())
+
+
+def _looked_at(task: "asyncio.Task[Snapshot]") -> None:
+    if not task.cancelled():
+        task.exception()  # whoever waited has it; if nobody does any more, it is no news
+
+
+class Known(Struct, frozen=True):
+    """A viewer as a token gave it, and until when it need not be asked again."""
+
+    viewer: Viewer
+    access: int
+    until: float
+
+
+class Viewers:
+    """Those who were let in a moment ago: a token is looked up again once anything about tokens or roles has moved, or a second is over."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, Known] = OrderedDict()
+
+    async def of(
+        self,
+        secret: str,
+        now: Callable[[], Awaitable[Snapshot]],
+        authenticate: Callable[[str], Awaitable[Viewer | None]],
+    ) -> tuple[Viewer, Snapshot] | None:
+        """This will give the viewer of a token, and a snapshot; None: it lets nobody in."""
+        key = sha256(secret.encode()).digest()
+        known = self._known.get(key)
+        if known is None:  # what is no token at all costs no statement
+            viewer = await authenticate(secret) if secret else None
+            return None if viewer is None else (self._keep(key, Known(viewer, UNKNOWN, 0.0)), await now())
+        snapshot = await now()
+        if self._holds(known, snapshot):
+            return known.viewer, snapshot
+        viewer = await authenticate(secret)
+        if viewer is None:
+            self._known.pop(key, None)
+            return None
+        return self._keep(key, Known(viewer, snapshot.access, monotonic() + KNOWN_S)), snapshot
+
+    def _keep(self, key: bytes, known: Known) -> Viewer:
+        self._known[key] = known
+        self._known.move_to_end(key)
+        while len(self._known) > KNOWN_MAX:
+            self._known.popitem(last=False)
+        return known.viewer
+
+    def _holds(self, known: Known, snapshot: Snapshot) -> bool:
+        viewer = known.viewer
+        return (
+            known.access == snapshot.access
+            and monotonic() < known.until
+            and viewer.roles_at == snapshot.standings.of(roles.VIEW).position
+            and (viewer.expires_at is None or datetime.now(UTC) < viewer.expires_at)
+        )
