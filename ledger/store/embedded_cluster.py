@@ -24,6 +24,9 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "log_timezone": "UTC",
         "jit": "off",  # short queries only, and the wheels have no LLVM
         "log_checkpoints": "off",
+        # Nobody copies from its log: a table that is made and filled in one transaction is flushed whole instead of logged.
+        "wal_level": "minimal",
+        "max_wal_senders": "0",
     }
 )
 #: Settings that this adapter gives itself.
