@@ -19,6 +19,7 @@ WORKERS_MAX = 64
 POOL_SIZE_MAX = 200
 PORT_MAX = 65_535
 WAIT_S_MAX = 25
+POINTS_PER_MINUTE_MAX = 100_000_000
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 #: Of root, whose home nobody else may enter: the embedded server runs as another user.
 DATA_DIR_OF_ROOT = Path("/var/lib/decision-ledger")
@@ -66,6 +67,10 @@ class Settings:
     log_level: str = "INFO"
     #: Where the sealer keeps checkpoints and tiles, for `serve` to compare the ledger with and to serve; None: nowhere.
     seal_folder: Path | None = None
+    #: Where the trusted documents are: a folder of .graphql files; None: there are none.
+    documents: Path | None = None
+    #: Points that a token has a minute, for what its requests cost.
+    points_per_minute: int = 120_000
     #: Origins, such as https://portal.example, whose pages may call the API from a browser, besides the API's own.
     origins: frozenset[str] = frozenset()
     #: Whose tokens let people in besides the ledger's own; None: nobody's.
@@ -101,6 +106,10 @@ class Settings:
             token_pepper=read("LEDGER_TOKEN_PEPPER", _pepper, None),
             log_level=read("LEDGER_LOG_LEVEL", _log_level, cls.log_level),
             seal_folder=read("LEDGER_SEAL_FOLDER", _folder, None),
+            documents=read("LEDGER_DOCUMENTS", _folder, None),
+            points_per_minute=read(
+                "LEDGER_POINTS_PER_MINUTE", _number(1, POINTS_PER_MINUTE_MAX), cls.points_per_minute
+            ),
             origins=read("LEDGER_ORIGINS", _origins, cls.origins),
             oidc=_provider(
                 read("LEDGER_OIDC_ISSUER", _web_address, ""),

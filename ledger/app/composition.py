@@ -20,11 +20,13 @@ from ledger.api.authentication import by_token
 from ledger.api.context import Resources
 from ledger.api.feed import Feed
 from ledger.api.oidc import Verifier
+from ledger.api.persisted import DocumentsInvalid, TrustedDocuments
 from ledger.api.standing import Connection, Pool
+from ledger.api.traffic import Traffic
 from ledger.api.web import web
 from ledger.app.candidates import ViewCandidates
 from ledger.handlers import Handlers, bootstrap
-from ledger.settings import Settings
+from ledger.settings import Settings, SettingsError
 from ledger.store.application import Ledger
 from ledger.store.connections import (
     CONNECT_TIMEOUT_S,
@@ -76,10 +78,27 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
             yield
             parts.clear()
 
+    traffic = Traffic(_trusted(settings), settings.points_per_minute)
     authenticate = by_token(lambda: parts[0].directory, pepper, lambda: parts[0].resources.attempts, verifier)
     return web(
-        schema.build(), lambda: parts[0].resources, authenticate, lifespan, settings.seal_folder, settings.origins
+        schema.build(),
+        lambda: parts[0].resources,
+        authenticate,
+        lifespan,
+        settings.seal_folder,
+        settings.origins,
+        traffic,
     )
+
+
+def _trusted(settings: Settings) -> TrustedDocuments:
+    """This will read the trusted documents. Raises SettingsError for a folder with one that can't be run."""
+    if settings.documents is None:
+        return TrustedDocuments()
+    try:
+        return TrustedDocuments.read(settings.documents, schema.build())
+    except DocumentsInvalid as error:
+        raise SettingsError(f"LEDGER_DOCUMENTS: {error}") from error
 
 
 @asynccontextmanager
