@@ -57,6 +57,8 @@ DESCRIBED: dict[type[Struct], dict[str, str]] = {
     },
     BusinessCase: {},
 }
+#: Types of command fields whose input is made by hand, with the function that makes the value.
+SPECIAL: dict[object, "Part"] = {}
 SCALAR_TYPES = (str, bool, int, float, UUID, Decimal, datetime)
 
 Build = Callable[[Any], Any]
@@ -153,6 +155,8 @@ def values_of(fields: tuple[InputField, ...], given: Any) -> dict[str, Any]:
 def part_of(hint: Any) -> Part:
     """This will find the GraphQL type of a field's annotation. Raises TypeError for one that no input can have."""
     bare, metas = _bare(hint), _metas(hint)
+    if bare in SPECIAL:
+        return SPECIAL[bare]
     origin = get_origin(bare)
     if origin in (Union, UnionType):
         (inner,) = (one for one in get_args(bare) if one is not NoneType)

@@ -20,6 +20,7 @@ from ledger.commands.issued import Issued
 from ledger.commands.policy import DefinePolicy
 from ledger.commands.proposal import LodgeAppeal, RaiseConcern, SubmitProposal, TakeDecision
 from ledger.commands.review import ScheduleReview
+from ledger.commands.simulation import Simulate
 from ledger.commands.team import FormTeam
 from ledger.directory.scopes import Scope
 from ledger.domain.authority import PERMISSIONS, Permission
@@ -35,6 +36,7 @@ NEW: dict[type[Struct], tuple[str, ...]] = {
     ScheduleReview: ("review_id",),
     FormTeam: ("team_id",),
     DefinePolicy: ("policy_id",),
+    Simulate: ("simulation_id",),
 }
 #: The input fields that are about the request and not about the command.
 ENVELOPE: dict[str, tuple[Any, str]] = {
@@ -112,7 +114,10 @@ async def perform(context: Context, found: Verb, given: Any) -> Payload:
         raise forbidden(f"This token is not for mutations. Make one with the scope {Scope.MUTATE}.")
     command_id = given.command_id or uuid4()
     values = {name: derived_id(command_id, name.removesuffix("_id")) for name in found.new}
-    values |= values_of(found.fields, given)
+    try:
+        values |= values_of(found.fields, given)
+    except Rejected as no:
+        return found.payload(command_id=command_id, user_errors=[refused(no)])
     issued = Issued(
         command=found.command(**values),
         command_id=command_id,

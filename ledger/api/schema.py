@@ -18,6 +18,7 @@ from ledger.api import (
     proof,
     reason_quality,
     review,
+    simulation,
     team,
     timeline,
     transparency,
@@ -44,6 +45,7 @@ NOUNS: tuple[type, ...] = (
     proof.ProofQuery,
     reason_quality.ReasonQualityQuery,
     review.ReviewQuery,
+    simulation.SimulationQuery,
     team.TeamQuery,
     timeline.TimelineQuery,
     transparency.TransparencyQuery,
@@ -84,6 +86,12 @@ def build() -> LedgerSchema:
         execution_context_class=LedgerExecutor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+
+
+def root_fields() -> list[str]:
+    """This will name the fields that can be read or followed, in alphabetical order, those of queries first."""
+    kinds = (build()._schema.query_type, build()._schema.subscription_type)
+    return list(dict.fromkeys(name for kind in kinds if kind is not None for name in sorted(kind.fields)))
 
 
 def sdl(built: LedgerSchema | None = None) -> str:

@@ -11,6 +11,8 @@ from ledger.api.decision_types import LEDGER_EVENT
 from ledger.api.errors import bad_input
 from ledger.api.feed import KEPT, Fact
 from ledger.api.scalars import Position
+from ledger.api.simulation import followed
+from ledger.api.simulation_types import SIMULATION
 from ledger.api.standing import Connection
 from ledger.directory.members import people
 from ledger.events.registry import FACT_TYPES
@@ -82,4 +84,8 @@ class Subscription:
     ledger_events: AsyncGenerator[LEDGER_EVENT.type, None] = strawberry.subscription(  # type: ignore[name-defined]
         resolver=ledger_events,
         description="Every fact that you may see, once and in order of position, as it is recorded.",
+    )
+    simulation: AsyncGenerator[SIMULATION.type, None] = strawberry.subscription(  # type: ignore[name-defined]
+        resolver=followed,
+        description="A simulation whenever it has moved, until it has ended.",
     )

@@ -18,6 +18,7 @@ KINDS = {
     "policy": "Policy",
     "catalogue": "Reason catalogue",
     "redaction": "Redaction",
+    "simulation": "Simulation",
 }
 
 

@@ -1,11 +1,13 @@
-"""Who may issue which command as a page, from the table that the handlers themselves go by."""
+"""Who may issue which command and read which field as a page, from the tables that the handlers and the resolvers themselves go by."""
 
 from collections import defaultdict
 
 from msgspec import Struct
 
-from ledger.domain.authority import PERMISSIONS, RUNS, Permission
-from ledger.values import Role
+from ledger.api.reading import READING, Reading
+from ledger.api.schema import root_fields
+from ledger.domain.authority import ALONE, PERMISSIONS, RUNS, Permission
+from ledger.values import GLOBAL_ROLES, Role
 
 CHAPTERS = {
     "proposal": "Proposals",
@@ -21,14 +23,16 @@ INTRODUCTION = f"""# Who may do what
 
 Made from the code by `decision-ledger schema --roles`; a test fails when this page and the code differ.
 
-{MAY}: the role may issue the mutation: `ENGINEER`, `ENGINEERING_LEAD`, `PRODUCT_MANAGER` and `OBSERVER` in the team that it is about,
-`AUDITOR`, `STEWARD` and `INTEGRATOR` across teams. *Besides*: whose own thing it may be instead, whatever their role is.
-Whoever may not is refused as `FORBIDDEN`, with the roles that may.
+The first tables are about mutations. {MAY}: the role may issue it: `ENGINEER`, `ENGINEERING_LEAD`, `PRODUCT_MANAGER` and `OBSERVER`
+in the team that it is about, `AUDITOR`, `STEWARD` and `INTEGRATOR` across teams. *Besides*: whose own thing it may be instead,
+whatever their role is.
+Whoever may not, without any role too, or with a role in another team, is refused as `FORBIDDEN`, with the roles that may; an auditor
+finds it in `accessLog`. A token must besides have the scope `graphql:mutate`.
 
-A role does not suffice everywhere: only those who asked acknowledge a decision and answer a playback, only its raiser resolves a
-concern, only its decider plays it back (rule 11), and nobody hears the appeal against their own decision (rule 12).
-
-Reading: any role in a team lets its member read the team; the roles across teams read everything.
+Then what a role does not suffice for, and the last table is about reading: any role in a team lets its member read the team; the roles
+across teams read everything. {MAY}: it shows the same to every member, or all that there is. `team`: what is of teams in which the reader
+has a role; anything else is, to them, not there: a list without it, or `NOT_FOUND`, as for an id that nobody has. `own`: what is about
+the reader. –: nothing. Empty: `FORBIDDEN`.
 How a decider gives reasons (`reasonQuality`) stands beside a name for an `AUDITOR`, a `STEWARD` and the decider alone; everybody else
 sees the figures of the teams they may read, their own, and how many deciders there are besides."""
 
@@ -41,6 +45,8 @@ def page() -> str:
     parts = [INTRODUCTION]
     for kind, title in CHAPTERS.items():
         parts += ["", f"## {title}", "", *_table(by_kind.pop(kind))]
+    parts += ["", "## What a role does not suffice for", "", *_alone()]
+    parts += ["", "## Reading", "", *_reading()]
     if by_kind:
         raise ValueError(f"no chapter for the commands of {', '.join(by_kind)}")
     return "\n".join(parts) + "\n"
@@ -54,6 +60,27 @@ def _table(commands: list[type[Struct]]) -> list[str]:
         own = f"the {permission.own.lower()}" if permission.own is not None else ""
         lines.append([_mutation(command), *(_mark(permission, role) for role in Role), own])
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _alone() -> list[str]:
+    lines = [["mutation", "is for", "anybody else"], ["---"] * 3]
+    lines += [[_mutation(command), whose, f"`{code}`"] for command, (whose, code) in ALONE.items()]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _reading() -> list[str]:
+    lines = [["field", *(f"`{role}`" for role in Role), "no role"], ["---", *([":-:"] * (len(Role) + 1))]]
+    lines += [[f"`{field}`", *(_may_read(field, role) for role in (*Role, None))] for field in root_fields()]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _may_read(field: str, role: Role | None) -> str:
+    found = READING[field]
+    if not isinstance(found, Reading):
+        return MAY if role in found else ""
+    if found is Reading.TEAM:
+        return MAY if role in GLOBAL_ROLES else "team" if role is not None else "–"
+    return MAY if found is Reading.ALL else "own"
 
 
 def _mutation(command: type[Struct]) -> str:

@@ -1,6 +1,6 @@
 """The commands: requests that the domain may reject, a file per kind of stream. One mutation each."""
 
-from ledger.commands import catalogue, policy, proposal, review, team
+from ledger.commands import catalogue, policy, proposal, review, simulation, team
 from ledger.commands.issued import Issued, derived_id, request_hash
 
-__all__ = ["Issued", "catalogue", "derived_id", "policy", "proposal", "request_hash", "review", "team"]
+__all__ = ["Issued", "catalogue", "derived_id", "policy", "proposal", "request_hash", "review", "simulation", "team"]

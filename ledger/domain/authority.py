@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from ledger.commands import catalogue, policy, proposal, review, team
+from ledger.commands import catalogue, policy, proposal, review, simulation, team
 from ledger.domain.rejected import Code, Rejected
 from ledger.values import GLOBAL_ROLES, SYSTEM, MemberId, ReviewKind, Role
 
@@ -18,6 +18,7 @@ class Own(StrEnum):
     PROPOSER = "PROPOSER"
     RAISER = "RAISER"
     DECIDER = "DECIDER"
+    REQUESTER = "REQUESTER"
 
 
 class Permission(Struct, frozen=True):
@@ -43,6 +44,8 @@ _DECIDING = Permission(DECIDERS)
 _REPORTING = Permission((*ENGINEERS, Role.INTEGRATOR))
 _REVIEWING = Permission(tuple(RUNS.values()), of_its_kind=True)
 _STEERING = Permission((Role.STEWARD,))
+#: A question of leads; a steward puts it about any team.
+_SIMULATING = (Role.ENGINEERING_LEAD, *DECIDERS, Role.STEWARD)
 
 PERMISSIONS: dict[type[Struct], Permission] = {
     proposal.SubmitProposal: _PROPOSING,
@@ -98,6 +101,20 @@ PERMISSIONS: dict[type[Struct], Permission] = {
     policy.ActivatePolicy: _STEERING,
     catalogue.AddReasonCode: _STEERING,
     catalogue.RetireReasonCode: _STEERING,
+    simulation.Simulate: Permission(_SIMULATING),
+    simulation.CancelSimulation: Permission(_SIMULATING, Own.REQUESTER),
+}
+
+
+#: What a role does not suffice for: whose a command is alone besides, and how whoever has the role is refused otherwise (rules 11, 12).
+ALONE: dict[type[Struct], tuple[str, Code]] = {
+    proposal.ResolveConcern: ("whoever raised the concern", Code.FORBIDDEN),
+    proposal.AcknowledgeDecision: ("those who asked", Code.NOT_RECIPIENT),
+    proposal.PlayBackConcern: ("whoever took the decision", Code.FORBIDDEN),
+    proposal.ConfirmPlayback: ("those who asked", Code.NOT_RECIPIENT),
+    proposal.CorrectPlayback: ("those who asked", Code.NOT_RECIPIENT),
+    proposal.UpholdAppeal: ("anybody but the decider and whoever lodged the appeal", Code.OWN_APPEAL),
+    proposal.DismissAppeal: ("anybody but the decider and whoever lodged the appeal", Code.OWN_APPEAL),
 }
 
 
@@ -147,4 +164,6 @@ def _refusal(command: type[Struct], allowed: tuple[Role, ...], held: frozenset[R
     whom = [f"{' or '.join(here)} in this team"] if here else []
     whom += [f"{' or '.join(across)} across teams"] if across else []
     whom += [f"the {own.lower()}"] if own is not None else []
-    return f"{command.__name__} is for {', or '.join(whom)}; you have {yours}. Ask one of them, or a steward for the role."
+    return (
+        f"{command.__name__} is for {', or '.join(whom)}; you have {yours}. Ask one of them, or a steward for the role."
+    )

@@ -12,7 +12,7 @@ from msgspec import Struct
 from ledger.commands.issued import Issued
 from ledger.domain.rejected import Code, Rejected
 from ledger.events import Event, event_id
-from ledger.handlers import catalogue, policy, proposal, review, team
+from ledger.handlers import catalogue, policy, proposal, review, simulation, team
 from ledger.handlers.candidates import AgendaCandidates
 from ledger.handlers.checking import check
 from ledger.handlers.outcome import Outcome, outcome, stored
@@ -29,6 +29,7 @@ HANDLERS: dict[type[Struct], Handler] = {
     **team.HANDLERS,
     **policy.HANDLERS,
     **catalogue.HANDLERS,
+    **simulation.HANDLERS,
 }
 
 #: How often a command is tried while others change the same streams.

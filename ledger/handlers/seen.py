@@ -7,17 +7,18 @@ from uuid import UUID
 from msgspec import Struct
 
 from ledger.commands.issued import Issued
-from ledger.domain import catalogue, policy, proposal, review, team
+from ledger.domain import catalogue, policy, proposal, review, simulation, team
 from ledger.domain.catalogue import CatalogueState
 from ledger.domain.policy import PolicyState
 from ledger.domain.proposal.state import ProposalFact, ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.domain.review import ReviewState
+from ledger.domain.simulation import SimulationState
 from ledger.domain.team import TeamState
 from ledger.events import Event
 from ledger.handlers.candidates import AgendaCandidates
 from ledger.store.application import Ledger
-from ledger.values import CATALOGUE, ORGANISATION, PolicyId, ProposalId, ReviewId, Role, TeamId
+from ledger.values import CATALOGUE, ORGANISATION, PolicyId, ProposalId, ReviewId, Role, SimulationId, TeamId
 
 S = TypeVar("S")
 
@@ -29,6 +30,7 @@ _REVIEW = get_args(review.ReviewFact)
 _TEAM = get_args(team.TeamFact)
 _POLICY = get_args(policy.PolicyFact)
 _CATALOGUE = get_args(catalogue.CatalogueFact)
+_SIMULATION = get_args(simulation.SimulationFact)
 
 
 class Change(Struct, frozen=True):
@@ -81,6 +83,10 @@ class Seen:
     def policy(self, policy_id: PolicyId) -> PolicyState | None:
         """This will give a policy as it was seen."""
         return self._fold(policy_id, policy.evolve, _POLICY)
+
+    def simulation(self, simulation_id: SimulationId) -> SimulationState | None:
+        """This will give a simulation as it was seen."""
+        return self._fold(simulation_id, simulation.evolve, _SIMULATION)
 
     def organisation(self) -> TeamState | None:
         """This will give the organisation as it was seen: the roles across teams."""

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.commands import catalogue, policy, proposal, review, team
+from ledger.commands import catalogue, policy, proposal, review, simulation, team
 from ledger.domain.authority import across_teams
 from ledger.values import CATALOGUE, ORGANISATION
 
@@ -14,10 +14,11 @@ _SUBJECTS = {
     review.__name__: "review_id",
     team.__name__: "team_id",
     policy.__name__: "policy_id",
+    simulation.__name__: "simulation_id",
 }
 #: The fields that name one stream each, or several.
 _NAMED = ("proposal_id", "review_id", "team_id", "policy_id", "needs", "into", "by")
-_NAMED_SEVERAL = ("children", "chosen_instead")
+_NAMED_SEVERAL = ("children", "chosen_instead", "team_ids")
 
 
 def subject(command: Struct) -> UUID:

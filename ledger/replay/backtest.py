@@ -93,7 +93,7 @@ class Run:
 
 def lay_out(history: History, scenario: Scenario) -> Visible:
     """This will lay a history out along the reviews of a scenario. Raises ScenarioError for what this log can't give."""
-    seen = visible(history, calendar(history, scenario))
+    seen = visible(history, calendar(history, scenario), scenario.areas)
     reviews = tuple(
         replace(review, capacity=_taken_there(seen, review, sight, scenario)) if np.isnan(review.capacity) else review
         for review, sight in zip(seen.reviews, seen.sights, strict=True)

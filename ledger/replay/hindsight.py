@@ -34,7 +34,7 @@ def peeking(
     fetches for itself (a file, the network) is not ours to cut.
     """
     trials = [_Trial(seen, scenario, run) for run in runs]
-    follows = {is_history: Following() for is_history in {trial.is_history for trial in trials}}
+    follows = {is_history: Following(scenario.areas) for is_history in {trial.is_history for trial in trials}}
     upto = 0
     for done, review in enumerate(seen.reviews):
         upto = max(upto, review.end)

@@ -47,6 +47,15 @@ class Names:
     reviews: Ids
     policies: Ids
     formulas: tuple[Formula, ...]
+    #: The area of each proposal; empty: not read.
+    areas: tuple[str, ...] = ()
+
+    def in_areas(self, wanted: tuple[str, ...]) -> Bools:
+        """This will mark the proposals of some areas; none wanted: all."""
+        if not wanted:
+            return np.ones(len(self.proposals), dtype=bool)
+        kept = frozenset(wanted)
+        return np.fromiter((area in kept for area in self.areas), dtype=bool, count=len(self.proposals))
 
     def proposal(self, number: int) -> UUID:
         """This will give a proposal's id."""
@@ -122,6 +131,7 @@ class History:
             self.names,
             proposals=self.names.proposals[kept].copy(),
             titles=tuple(map(self.names.titles.__getitem__, kept.tolist())),
+            areas=tuple(map(self.names.areas.__getitem__, kept.tolist())) if self.names.areas else (),
         )
         position = int(columns["positions"].max()) if count else 0
         return History(self.ledger_id, position, names=names, **columns)

@@ -1,6 +1,7 @@
 """Reads the log once into columns, keeps them in a file, and reads only what is new the next time."""
 
 import os
+import sys
 import zipfile
 from array import array
 from collections.abc import Callable, Iterator
@@ -26,8 +27,10 @@ from ledger.store.codec import PAYLOAD, decode
 from ledger.values import Source
 
 #: Moves when the columns mean something else: an older file is then read anew from the log.
-FORMAT = 1
+FORMAT = 2
 PAGE = 20_000
+#: The folder for the files, under the data folder.
+CACHE = "replay"
 #: Microseconds between PostgreSQL's epoch (2000) and 1970.
 _POSTGRES_EPOCH_US = 946_684_800_000_000
 
@@ -56,6 +59,7 @@ class _Named:
 
     proposals: dict[bytes, int] = field(default_factory=dict)
     titles: dict[int, str] = field(default_factory=dict)
+    areas: dict[int, str] = field(default_factory=dict)
     teams: dict[bytes, int] = field(default_factory=dict)
     team_names: dict[int, str] = field(default_factory=dict)
     reviews: dict[bytes, int] = field(default_factory=dict)
@@ -96,6 +100,7 @@ class _Named:
             _ids(self.reviews),
             _ids(self.policies),
             tuple(self.formulas),
+            tuple(self.areas.get(number, "") for number in range(len(self.proposals))),
         )
 
 
@@ -109,6 +114,7 @@ class _Kept(Struct):
     leaf: bytes
     proposals: list[bytes]
     titles: list[str]
+    areas: list[str]
     teams: list[bytes]
     team_names: list[str]
     reviews: list[bytes]
@@ -191,6 +197,7 @@ def _columns(page: list[tuple[Any, ...]], named: _Named) -> dict[str, Any]:
             continue
         if isinstance(fact, ProposalSubmitted):
             named.titles[own] = fact.title
+            named.areas[own] = sys.intern(fact.area or "")
         elif isinstance(fact, TeamFormed):
             named.team_names[own] = fact.name
         kinds.append(reading.kind)
@@ -263,6 +270,7 @@ def _open(
     named = _Named(
         {key: number for number, key in enumerate(kept.proposals)},
         dict(enumerate(kept.titles)),
+        dict(enumerate(map(sys.intern, kept.areas))),
         {key: number for number, key in enumerate(kept.teams)},
         dict(enumerate(kept.team_names)),
         {key: number for number, key in enumerate(kept.reviews)},
@@ -284,6 +292,7 @@ def _keep(path: Path, ledger_id: UUID, head: int, leaf: bytes, named: _Named, co
             leaf,
             list(named.proposals),
             list(names.titles),
+            list(names.areas),
             list(named.teams),
             list(names.team_names),
             list(named.reviews),

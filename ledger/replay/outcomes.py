@@ -65,7 +65,7 @@ class Outcomes:
         self.team[history.subject[rows]] = history.figures[rows, 0].astype(np.int64)
         self.submitted[history.subject[rows]] = history.occurred[rows]
         self.teams = np.array(sorted({review.team for review in visible.reviews}), dtype=np.int64)
-        self.in_scope = np.isin(self.team, self.teams)
+        self.in_scope = np.isin(self.team, self.teams) & history.names.in_areas(visible.areas)
         hours = visible.hours_per_day[np.maximum(self.team, 0)]
         self.hours_per_day = np.where(np.isnan(hours), HOURS_PER_DAY, hours)
         self._work(history, count)

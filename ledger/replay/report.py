@@ -133,6 +133,8 @@ class Result(Struct, frozen=True):
     flips_count: int
     #: Kendall's τ-b with each policy of the report that scores, and with the one IN_FORCE.
     agreement: dict[str, float]
+    #: The first 1,000 proposals that got a yes, in that order.
+    order: tuple[UUID, ...]
     #: SHA-256, hexadecimal, of what was seen and what was chosen at each review.
     states: tuple[str, ...]
     selections: tuple[str, ...]

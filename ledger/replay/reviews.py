@@ -49,6 +49,8 @@ def calendar(history: History, scenario: Scenario) -> tuple[Review, ...]:
         raise ScenarioError("No review was held in this period. Widen it, or give every_days.", "from")
     if len(found) > REVIEWS_MAX:
         raise ScenarioError(f"These are {len(found)} reviews; at most {REVIEWS_MAX} are replayed.", "every_days")
+    if scenario.areas:
+        found = _of_areas(history, scenario, found)
     found.sort(key=lambda review: (review.cut, review.at_us, review.team))
     counts: dict[int, int] = {}
     numbered = []
@@ -71,6 +73,31 @@ def _teams(history: History, scenario: Scenario) -> list[int]:
             raise ScenarioError(f"There is no team {wanted[:60]}. There are {known}.", "teams", str(index))
         chosen += found
     return sorted(set(chosen))
+
+
+def _of_areas(history: History, scenario: Scenario, reviews: list[Review]) -> list[Review]:
+    """This will leave the other areas what they were given, and these the rest of each review's capacity."""
+    known = set(history.names.areas)
+    for index, area in enumerate(scenario.areas):
+        if area not in known:
+            there = ", ".join(sorted(filter(None, known)))[:400]
+            raise ScenarioError(f"There is no area {area[:60]}. There are {there}.", "areas", str(index))
+    is_in = history.names.in_areas(scenario.areas)
+    found = []
+    for review in reviews:
+        yes, no = is_in[review.yes], is_in[review.no]
+        capacity = max(0.0, review.capacity - float(np.nansum(review.yes_days[~yes])))
+        found.append(
+            replace(
+                review,
+                capacity=np.nan if np.isnan(review.capacity) else capacity,
+                yes=review.yes[yes],
+                yes_days=review.yes_days[yes],
+                no=review.no[no],
+                no_as=review.no_as[no],
+            )
+        )
+    return found
 
 
 def _period(history: History, scenario: Scenario) -> tuple[int, int]:

@@ -130,7 +130,8 @@ class Scenario(Struct, frozen=True, forbid_unknown_fields=True, rename={"since":
     name: str = ""
     #: Names or ids of teams; empty: all that held reviews in the period.
     teams: tuple[str, ...] = ()
-    #: Areas are not replayed apart: capacity belongs to the team.
+    #: Only proposals of these areas are replayed: the others get what they got, and what is left of a review's capacity is for these.
+    areas: tuple[str, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
     #: A review every so many days, instead of those that were.
@@ -187,7 +188,7 @@ def checked(scenario: Scenario) -> Scenario:
         if choice.name in names[:index]:
             raise ScenarioError(f"{choice.name} is there twice. Give one of them a label.", "policies", str(index))
         _policy(choice, ("policies", str(index)))
-    for name in ("forced", "hypothetical", "teams"):
+    for name in ("forced", "hypothetical", "teams", "areas"):
         _bound(len(getattr(scenario, name)), name, LIST_MAX)
     for name in ("since", "until"):
         at = getattr(scenario, name)

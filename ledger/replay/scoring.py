@@ -1,6 +1,7 @@
 """Scores a replay with what became known later. Nothing here is seen by a policy."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ledger.replay.scenario import Method
 #: Reviews at which an item could be chosen and was not, before it counts as starved.
 STARVED_REVIEWS = 3
 STARVED_SHOWN = 20
+ORDER_MAX = 1_000
 
 
 class Scored:
@@ -62,9 +64,15 @@ class Scored:
             flips=flips[0],
             flips_count=flips[1],
             agreement=agreement.of(run.choice.name),
+            order=_order(outcomes, run),
             states=tuple(step.state.hex() for step in run.steps),
             selections=tuple(step.selection.hex() for step in run.steps),
         )
+
+
+def _order(outcomes: Outcomes, run: Run) -> tuple[UUID, ...]:
+    names, chosen = outcomes.history.names, (int(item) for step in run.steps for item in step.chosen)
+    return tuple(names.proposal(item) for item in list(dict.fromkeys(chosen))[:ORDER_MAX])
 
 
 def _curve(values: Floats) -> tuple[float, ...]:

@@ -81,6 +81,8 @@ class Visible:
     #: Engineer-hours a day and a week, by team; NaN: not said.
     hours_per_day: Floats
     weekly_hours: Floats
+    #: Only proposals of these areas are there; empty: all.
+    areas: tuple[str, ...] = ()
 
     @cached_property
     def completed(self) -> Floats:
@@ -88,9 +90,9 @@ class Visible:
         return completed_items(self.history)
 
 
-def visible(history: History, reviews: tuple[Review, ...]) -> Visible:
+def visible(history: History, reviews: tuple[Review, ...], areas: tuple[str, ...] = ()) -> Visible:
     """This will fold the history along the reviews."""
-    folds = {team: _TeamFold(team, history) for team in sorted({review.team for review in reviews})}
+    folds = {team: _TeamFold(team, history, areas) for team in sorted({review.team for review in reviews})}
     sights = tuple(folds[review.team].look(review) for review in reviews)
     figures = _figures([chunk for fold in folds.values() for chunk in fold.chunks])
     offsets: dict[int, int] = {}
@@ -99,13 +101,14 @@ def visible(history: History, reviews: tuple[Review, ...]) -> Visible:
         offsets[team] = total
         total += fold.count
     sights = tuple(replace(s, rows=s.rows + offsets[r.team]) for s, r in zip(sights, reviews, strict=True))
-    return Visible(history, reviews, figures, sights, *_hours(history))
+    return Visible(history, reviews, figures, sights, *_hours(history), areas)
 
 
 class Following:
     """Folds a history as it is told on: it is given one cut of it after the other, and has nothing but them."""
 
-    def __init__(self) -> None:
+    def __init__(self, areas: tuple[str, ...]) -> None:
+        self._areas = areas
         self._folds: dict[int, _TeamFold] = {}
         self._kept: dict[int, Ints] = {}
 
@@ -117,14 +120,14 @@ class Following:
         """
         team = review.team
         if team not in self._folds:
-            self._folds[team] = _TeamFold(team, cut)
+            self._folds[team] = _TeamFold(team, cut, self._areas)
         else:
             self._folds[team].go_on(cut, np.searchsorted(kept, self._kept[team]))
         self._kept[team] = kept
         fold = self._folds[team]
         fold.shown[owed] = True
         sight = fold.look(review)
-        return Visible(cut, (review,), _figures(fold.chunks), (sight,), *_hours(cut))
+        return Visible(cut, (review,), _figures(fold.chunks), (sight,), *_hours(cut), self._areas)
 
 
 def _hours(history: History) -> tuple[Floats, Floats]:
@@ -147,8 +150,9 @@ def _figures(chunks: list[dict[str, Floats]]) -> Figures:
 class _TeamFold:
     """The state of one team's proposals, moved along its reviews."""
 
-    def __init__(self, team: int, history: History) -> None:
-        self.team, self.history = team, history
+    def __init__(self, team: int, history: History, areas: tuple[str, ...]) -> None:
+        self.team, self.history, self.areas = team, history, areas
+        self.in_area = history.names.in_areas(areas)
         count = len(history.names.proposals)
         self.columns = {name: np.full(count, np.nan) for name in COLUMNS}
         self.columns["item"] = np.arange(count, dtype=np.float64)
@@ -171,7 +175,7 @@ class _TeamFold:
 
     def go_on(self, history: History, places: Ints) -> None:
         """This will take a history that begins with the one so far. `places`: the new number of each proposal."""
-        new = _TeamFold(self.team, history)
+        new = _TeamFold(self.team, history, self.areas)
         for name in _STATES:
             getattr(new, name)[places] = getattr(self, name)
         for name in COLUMNS:
@@ -209,6 +213,7 @@ class _TeamFold:
         begun = np.flatnonzero(kinds == Kind.SUBMITTED)  # nothing about a proposal is known before it
         self.own[subjects[begun[self.history.figures[start : review.cut][begun, 0] == self.team]]] = True
         of_proposal = kinds <= LAST_OF_PROPOSAL
+        self.own &= self.in_area
         mine = np.flatnonzero(of_proposal & self.own[np.where(of_proposal, subjects, 0)])
         is_endogenous, rows = np.isin(kinds[mine], _ENDOGENOUS), mine + start
         new = np.where(

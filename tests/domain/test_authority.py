@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 from msgspec import Struct
 
-from ledger.commands import catalogue, policy, proposal, review, team
+from ledger.commands import catalogue, policy, proposal, review, simulation, team
 from ledger.domain.authority import PERMISSIONS, Own, authorise, permitted
 from ledger.domain.rejected import Code, Rejected
 from ledger.values import SYSTEM, MemberId, ReviewKind, Role
@@ -23,7 +23,7 @@ def commands(module: ModuleType) -> set[type[Struct]]:
 
 
 def test_every_command_says_who_may_issue_it() -> None:
-    written = set[type[Struct]]().union(*map(commands, (proposal, review, team, policy, catalogue)))
+    written = set[type[Struct]]().union(*map(commands, (proposal, review, team, policy, catalogue, simulation)))
 
     assert set(PERMISSIONS) == written - {proposal.BusinessCase}
     assert all(permission.roles or permission.own for permission in PERMISSIONS.values())

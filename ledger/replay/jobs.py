@@ -1,0 +1,334 @@
+"""Simulations as jobs: taken on in order, each run in a process of its own, told of while they run, and ended for good.
+
+Any number of server processes may share a database: each job is held by an advisory lock of its runner's connection, so that one that
+nobody holds any more is found and said to be interrupted, and so many run at once in all.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ledger.commands.issued import Issued
+from ledger.commands.simulation import CancelSimulation, Simulate
+from ledger.domain.rejected import Code, Rejected
+from ledger.domain.simulation import End, SimulationState
+from ledger.events.simulation import (
+    SimulationCompleted,
+    SimulationFailed,
+    SimulationInterrupted,
+    SimulationRequested,
+)
+from ledger.handlers.outcome import Outcome
+from ledger.handlers.simulation import end, found
+from ledger.replay.job import Request, Said, passed
+from ledger.replay.report import Report
+from ledger.replay.scenario import Scenario
+from ledger.store.application import Ledger
+from ledger.store.connections import STATEMENT_TIMEOUT_MS, Connection, writer_connection
+from ledger.values import SimulationId
+
+log = logging.getLogger(__name__)
+
+#: Jobs that run at once on one database, and how long and how large each may be.
+RUNNING_MAX = 2
+TIME_S_MAX = 600.0
+MEMORY_BYTES_MAX = 4 * 2**30
+REPORT_BYTES_MAX = 64 * 2**20
+#: Unfinished jobs of one member, and of all.
+WAITING_OF_ONE_MAX = 5
+WAITING_MAX = 100
+#: Finished jobs whose reports are kept; of older ones the facts stay.
+KEPT_MAX = 500
+#: How often a runner looks for jobs that another process took on, and a running one whether it was cancelled, in seconds.
+LOOK_S = 1.0
+POLL_S = 0.25
+#: How long a process gets to end after it was told to, in seconds.
+END_S = 5.0
+#: Class of the advisory locks that bound how many run at once: "simu" in ASCII.
+SLOTS = int.from_bytes(b"simu")
+
+Handle = Callable[[Issued[Any]], Outcome]
+
+_INSERT = b"""
+INSERT INTO simulations.jobs (simulation_id, position, requested_at, requested_by, team_ids)
+VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
+_WAITING = b"""
+SELECT count(*), count(*) FILTER (WHERE requested_by = %s) FROM simulations.jobs WHERE state IN ('QUEUED', 'RUNNING')"""
+_SWEEP = b"""
+UPDATE simulations.jobs SET report = NULL WHERE report IS NOT NULL AND position <
+ (SELECT position FROM simulations.jobs WHERE report IS NOT NULL ORDER BY position DESC OFFSET %s LIMIT 1)"""
+_UNFINISHED = (
+    b"SELECT simulation_id, state FROM simulations.jobs WHERE state IN ('QUEUED', 'RUNNING') ORDER BY position"
+)
+_TAKE = b"UPDATE simulations.jobs SET state = 'RUNNING' WHERE simulation_id = %s AND state = 'QUEUED' RETURNING 1"
+_MOVE = b"UPDATE simulations.jobs SET doing = %s, done = %s, total = %s WHERE simulation_id = %s AND state = 'RUNNING' RETURNING 1"
+_END = b"""
+UPDATE simulations.jobs SET state = %s, reason = %s, digest = %s, ended_at = now(), report = COALESCE(%s, report)
+ WHERE simulation_id = %s AND (state IN ('QUEUED', 'RUNNING') OR state = %s)"""
+
+
+class Limits(Struct, frozen=True):
+    """How much of the machine simulations may take."""
+
+    running: int = RUNNING_MAX
+    time_s: float = TIME_S_MAX
+    memory_bytes: int = MEMORY_BYTES_MAX
+
+
+class Ended(Exception):  # noqa: N818 - named for what happened
+    """A job came to an end before its report: with this fact, or (None) because somebody cancelled it."""
+
+    def __init__(self, fact: End | None) -> None:
+        super().__init__(fact)
+        self.fact = fact
+
+
+class Jobs:
+    """Takes jobs on and runs them. Start it once in a process, and stop it: what it runs then is said to be interrupted."""
+
+    def __init__(self, url: str, ledger: Ledger, cache: Path | None, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
+        self._url, self._ledger, self._cache, self._limits = url, ledger, cache, limits
+        self._stop, self._wake = Event(), Event()
+        self._threads = [
+            Thread(target=self._run, name=f"simulations-{slot}", args=[slot], daemon=True)
+            for slot in range(limits.running)
+        ]
+
+    def start(self) -> None:
+        """This will begin to run jobs, those that an earlier process left waiting among them."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """This will end what runs, and the threads."""
+        self._stop.set()
+        self._wake.set()
+        for thread in self._threads:
+            thread.join()
+
+    def handling(self, handle: Handle) -> Handle:
+        """This will wrap the handlers: a simulation that was asked for is queued, and one that was cancelled is stopped."""
+
+        def handled(issued: Issued[Any]) -> Outcome:
+            match issued.command:
+                case Simulate():
+                    self._refuse_too_many(issued)
+                    outcome = handle(issued)
+                    self._queue(outcome)
+                    return outcome
+                case CancelSimulation(simulation_id):
+                    outcome = handle(issued)
+                    with self._connection() as connection:
+                        self._show(connection, found(self._ledger, simulation_id))
+                    self._wake.set()
+                    return outcome
+                case _:
+                    return handle(issued)
+
+        return handled
+
+    def _connection(self) -> Connection:
+        return writer_connection(self._url, STATEMENT_TIMEOUT_MS)
+
+    def _refuse_too_many(self, issued: Issued[Simulate]) -> None:
+        with self._connection() as connection:
+            row = connection.execute(_WAITING, [issued.member_id]).fetchone()
+            known = connection.execute(
+                b"SELECT 1 FROM simulations.jobs WHERE simulation_id = %s", [issued.command.simulation_id]
+            ).fetchone()
+        if row is None or known is not None:  # asked for before: the handlers give the first outcome
+            return
+        every, own = row
+        if own >= WAITING_OF_ONE_MAX:
+            raise Rejected(
+                Code.CONFLICT,
+                f"{own} of your simulations have not ended; at most {WAITING_OF_ONE_MAX} may wait. Wait, or cancel one.",
+            )
+        if every >= WAITING_MAX:
+            raise Rejected(Code.CONFLICT, f"{every} simulations are waiting. Ask again later.")
+
+    def _queue(self, outcome: Outcome) -> None:
+        (event,) = (event for event in outcome.facts if isinstance(event.fact, SimulationRequested))
+        fact: Any = event.fact
+        values = [
+            outcome.stream_id,
+            event.position,
+            outcome.recorded_at,
+            event.actor.member_id,
+            list(fact.team_ids),
+        ]
+        with self._connection() as connection:
+            connection.execute(_INSERT, values)
+            connection.execute(_SWEEP, [KEPT_MAX])
+        self._wake.set()
+
+    def _run(self, slot: int) -> None:
+        """This will run jobs one after the other, as often as its slot of the database's is free."""
+        while not self._stop.is_set():
+            try:
+                with self._connection() as connection:
+                    while not self._stop.is_set():
+                        if not self._look(connection, slot):
+                            self._wake.wait(LOOK_S)
+                            self._wake.clear()
+            except (psycopg.Error, OSError) as error:
+                log.warning("simulations wait for the database: %s", type(error).__name__)
+                self._stop.wait(LOOK_S)
+            except Exception:
+                log.exception("a simulation's runner met something unexpected, and goes on")
+                self._stop.wait(LOOK_S)
+
+    def _look(self, connection: Connection, slot: int) -> bool:
+        """This will end what nobody holds any more, and run the first that waits; False: there was none, or no slot."""
+        for simulation_id, state in connection.execute(_UNFINISHED).fetchall():
+            if state == "RUNNING":
+                self._recover(connection, simulation_id)
+        if not _lock(connection, b"SELECT pg_try_advisory_lock(%s, %s)", SLOTS, slot):
+            return False
+        try:
+            for simulation_id, state in connection.execute(_UNFINISHED).fetchall():
+                if state == "QUEUED" and self._take(connection, simulation_id):
+                    return True
+        finally:
+            connection.execute("SELECT pg_advisory_unlock(%s, %s)", [SLOTS, slot])
+        return False
+
+    def _recover(self, connection: Connection, simulation_id: UUID) -> None:
+        if _lock(connection, b"SELECT pg_try_advisory_lock(%s)", _key(simulation_id)):
+            try:
+                gone = SimulationInterrupted("The process that ran it ended before it did. Ask again.")
+                self._end(connection, simulation_id, gone)
+            finally:
+                connection.execute("SELECT pg_advisory_unlock(%s)", [_key(simulation_id)])
+
+    def _take(self, connection: Connection, simulation_id: UUID) -> bool:
+        if not _lock(connection, b"SELECT pg_try_advisory_lock(%s)", _key(simulation_id)):
+            return False
+        try:
+            if connection.execute(_TAKE, [simulation_id]).fetchone() is None:
+                return False
+            state = found(self._ledger, SimulationId(simulation_id))
+            if state.has_ended:
+                self._show(connection, state)
+                return True
+            try:
+                report = self._report(connection, state)
+            except Ended as ended:
+                if ended.fact is not None:
+                    self._end(connection, simulation_id, ended.fact)
+                return True
+            done = SimulationCompleted(
+                report.digest,
+                report.last_position,
+                report.code_version,
+                report.reviews,
+                len(report.results),
+                passed(report),
+            )
+            self._end(connection, simulation_id, done, zlib.compress(report.encoded(), 6))
+            return True
+        finally:
+            connection.execute("SELECT pg_advisory_unlock(%s)", [_key(simulation_id)])
+
+    def _end(self, connection: Connection, simulation_id: UUID, fact: End, report: bytes | None = None) -> None:
+        state = end(self._ledger, SimulationId(simulation_id), fact, datetime.now(UTC))
+        if report is not None and len(report) > REPORT_BYTES_MAX:
+            report = None
+        self._show(connection, state, report if isinstance(fact, SimulationCompleted) else None)
+
+    def _show(self, connection: Connection, state: SimulationState, report: bytes | None = None) -> None:
+        """This will write down what the facts say, for those who look in."""
+        values = [state.status, state.reason, state.digest, report, state.simulation_id, state.status]
+        connection.execute(_END, values)
+
+    def _report(self, connection: Connection, state: SimulationState) -> Report:
+        """This will run a job in a process of its own until it says its report. Raises Ended."""
+        scenario = msgspec.json.decode(state.scenario, type=Scenario)
+        request = Request(
+            self._url,
+            replace(scenario, teams=tuple(map(str, state.team_ids))),
+            None if self._cache is None else str(self._cache),
+            self._limits.memory_bytes,
+        )
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        with subprocess.Popen(
+            [sys.executable, "-m", "ledger.replay.job"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        ) as process:
+            try:
+                return self._listen(connection, state.simulation_id, process, msgspec.json.encode(request))
+            finally:
+                process.kill()
+
+    def _listen(
+        self, connection: Connection, simulation_id: UUID, process: "subprocess.Popen[bytes]", request: bytes
+    ) -> Report:
+        lines: SimpleQueue[Said | None] = SimpleQueue()
+        reader = Thread(target=_read, args=[process, lines], daemon=True)
+        reader.start()
+        assert process.stdin is not None  # noqa: S101 - it was asked for
+        with suppress(BrokenPipeError):
+            process.stdin.write(request + b"\n")
+            process.stdin.flush()
+        deadline, shown, last = monotonic() + self._limits.time_s, 0.0, Said("Starting")
+        while True:
+            said: Said | None = last
+            with suppress(Empty):
+                said = lines.get(timeout=POLL_S)
+            if said is None:
+                raise Ended(
+                    SimulationFailed("Its process ended unexpectedly, perhaps for want of memory. Ask for less.")
+                )
+            if said.report is not None:
+                return said.report
+            if said.refused:
+                raise Ended(SimulationFailed(said.refused))
+            last = said
+            if self._stop.is_set():
+                raise Ended(SimulationInterrupted("The server was stopped while it ran. Ask again."))
+            if monotonic() > deadline:
+                raise Ended(
+                    SimulationFailed(
+                        f"It took longer than {self._limits.time_s:,.0f} seconds. Ask for a shorter period or fewer policies."
+                    )
+                )
+            if monotonic() - shown >= POLL_S:
+                shown = monotonic()
+                if connection.execute(_MOVE, [said.doing, said.done, said.total, simulation_id]).fetchone() is None:
+                    raise Ended(None)  # cancelled
+
+
+def _read(process: "subprocess.Popen[bytes]", lines: "SimpleQueue[Said | None]") -> None:
+    assert process.stdout is not None  # noqa: S101 - it was asked for
+    with suppress(OSError, ValueError, msgspec.MsgspecError):
+        for line in process.stdout:
+            lines.put(msgspec.json.decode(line, type=Said))
+    lines.put(None)
+
+
+def _lock(connection: Connection, statement: bytes, *keys: int) -> bool:
+    return connection.execute(statement, keys).fetchone() == (True,)
+
+
+def _key(simulation_id: UUID) -> int:
+    """This will give the advisory lock of a job: 64 bits of its id."""
+    return int.from_bytes(simulation_id.bytes[:8], signed=True)
