@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from uuid import uuid4
 
@@ -26,6 +27,8 @@ from ledger.api.traffic import Traffic
 from ledger.api.web import web
 from ledger.app.candidates import ViewCandidates
 from ledger.handlers import Handlers, bootstrap
+from ledger.replay.jobs import Jobs
+from ledger.replay.loading import CACHE
 from ledger.settings import Settings, SettingsError
 from ledger.store.application import Ledger
 from ledger.store.connections import (
@@ -70,7 +73,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with (
-            running(url, settings.pool_size, settings.wait_s, follow=follow) as found,
+            running(url, settings.pool_size, settings.wait_s, settings.data_dir / CACHE, follow=follow) as found,
             found.resources.attempts.recording(found.directory),
             verifier or nullcontext(),
         ):
@@ -102,7 +105,9 @@ def _trusted(settings: Settings) -> TrustedDocuments:
 
 
 @asynccontextmanager
-async def running(url: str, pool_size: int, wait_s: float, *, follow: bool) -> AsyncIterator[Parts]:
+async def running(
+    url: str, pool_size: int, wait_s: float, cache: Path | None = None, *, follow: bool
+) -> AsyncIterator[Parts]:
     """This will bring up what a process needs, and take it down again in the opposite order."""
     async with AsyncExitStack() as stack:
         ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size))
@@ -120,10 +125,14 @@ async def running(url: str, pool_size: int, wait_s: float, *, follow: bool) -> A
         candidates = ViewCandidates(url)
         stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
         handlers = Handlers(ledger, candidates)
+        jobs = Jobs(url, ledger, cache)
+        jobs.start()
+        stack.push_async_callback(anyio.to_thread.run_sync, jobs.stop)
+        handle = jobs.handling(handlers.handle)
         feed = Feed(reads, subscription.read)
         stack.push_async_callback(feed.stop)
         stack.enter_context(_told_of_the_end(feed))
-        yield Parts(Resources(reads, handlers.handle, anyio.CapacityLimiter(pool_size), feed, wait_s), directory)
+        yield Parts(Resources(reads, handle, anyio.CapacityLimiter(pool_size), feed, wait_s), directory)
 
 
 @contextmanager
