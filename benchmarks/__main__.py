@@ -10,6 +10,7 @@ MEASUREMENTS = {
     "rebuild": "benchmarks.rebuild",
     "backlog": "benchmarks.backlog",
     "asof": "benchmarks.asof",
+    "search": "benchmarks.search",
     "verify": "benchmarks.verify",
     "simulation": "benchmarks.simulation",
 }

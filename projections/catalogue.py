@@ -5,8 +5,17 @@ from projections.backlog import projector as backlog
 from projections.outcomes import projector as outcomes
 from projections.projector import View
 from projections.reviews import projector as reviews
+from projections.sources import projector as sources
 from projections.teams import projector as teams
 from projections.transparency import projector as transparency
 
 #: The first is followed first.
-VIEWS: tuple[View, ...] = (teams.VIEW, backlog.VIEW, audit.VIEW, outcomes.VIEW, reviews.VIEW, transparency.VIEW)
+VIEWS: tuple[View, ...] = (
+    teams.VIEW,
+    backlog.VIEW,
+    audit.VIEW,
+    outcomes.VIEW,
+    reviews.VIEW,
+    sources.VIEW,
+    transparency.VIEW,
+)

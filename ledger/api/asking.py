@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from ledger.api.connection import Connection, Edge, Page, PageInfo
-from ledger.api.context import Info
+from ledger.api.context import Context, Info
 from ledger.api.inputs import make
 from ledger.api.shown import Shown
 from ledger.api.standing import Connection as Reading
@@ -79,10 +79,12 @@ async def one(info: Info, shown: Shown, row: Any, connection: Reading) -> Any:
     return shown.show(row, await shown.members_of([row], info.context, connection))
 
 
-async def instant(connection: Reading, at: int | None) -> datetime:
-    """This will give the instant from which ages are reckoned: now, or when a past position was recorded."""
+async def instant(context: Context, connection: Reading, at: int | None) -> datetime:
+    """This will give the instant from which ages are reckoned: now, or when a past position was recorded or its sources knew it."""
     now = datetime.now(UTC)
-    return now if at is None else await instant_of(connection, at, now)
+    if at is None:
+        return now
+    return context.known_by.get(at) or await instant_of(connection, at, now)
 
 
 def tuple_of(values: list[Any] | None) -> tuple[Any, ...] | None:

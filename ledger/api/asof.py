@@ -11,11 +11,23 @@ from ledger.api.scalars import Position
 
 
 @strawberry.input(
+    description="What the sources of imported history knew by an instant, so that nothing is told with hindsight."
+)
+class KnownAt:
+    """An instant, and whose knowledge is meant."""
+
+    at: datetime = strawberry.field(description="The instant. Ages are reckoned from it too.")
+    source: str | None = strawberry.field(
+        default=None, description="Of this source, such as python/peps, alone; left out: of every source."
+    )
+
+
+@strawberry.input(
     one_of=True,
-    description="A past state of the ledger: exactly one of a position, an instant, or a review.",
+    description="A past state of the ledger: exactly one of a position, an instant, a review, or what sources knew.",
 )
 class AsOf:
-    """One of the three; the others stay UNSET."""
+    """One of the four; the others stay UNSET."""
 
     position: Position | None = strawberry.field(
         default=UNSET, description="As it was once this position was recorded. The ledger must have got there."
@@ -25,6 +37,10 @@ class AsOf:
     )
     review_id: UUID | None = strawberry.field(
         default=UNSET, description="What could be known in this review: as it was when the review opened."
+    )
+    known_at: KnownAt | None = strawberry.field(
+        default=UNSET,
+        description="For imported history: the ledger up to before the first fact that a source itself recorded after an instant.",
     )
 
 

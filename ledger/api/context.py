@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ledger.api import roles
-from ledger.api.asof import AsOf
+from ledger.api.asof import AsOf, KnownAt
 from ledger.api.attempts import Attempts, Key
 from ledger.api.errors import bad_input, not_found
 from ledger.api.feed import Feed
@@ -35,6 +35,7 @@ from ledger.directory.access import AccessKind
 from ledger.directory.members import Person, people
 from ledger.store.integrity.logtree import LogTree
 from ledger.values import GLOBAL_ROLES, ORGANISATION, MemberId, Role, TeamId
+from projections.sources.queries import position_known
 
 if TYPE_CHECKING:
     from ledger.api.compiled import Plans  # made of what is shown, which needs the context
@@ -108,6 +109,8 @@ class Context:
     known: Standings | None = None
     #: How the document's selections are completed fast; None: they are not.
     plans: "Plans | None" = None
+    #: By position: the instant whose knowledge of imported history it holds, from which ages are reckoned then.
+    known_by: dict[int, datetime] = field(default_factory=dict)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
@@ -141,6 +144,8 @@ class Context:
         self.viewer = replace(self.viewer, roles=held.roles, roles_at=held.position)
 
     async def _meant(self, as_of: AsOf) -> int:
+        if as_of.known_at:
+            return await self._known(as_of.known_at)
         async with self.read() as connection:
             if as_of.recorded_at:
                 return await position_at(connection, as_of.recorded_at)
@@ -150,6 +155,17 @@ class Context:
         if as_of.position is None or as_of.position > head:
             raise bad_input(f"asOf.position is {as_of.position}, and the ledger ends at {head}.")
         return as_of.position
+
+    async def _known(self, known: KnownAt) -> int:
+        """This will find the position that holds what sources knew, once the view that says so has read the whole ledger."""
+        async with self.read() as connection:
+            head = (await standings(connection)).head
+        await reached(self.resources.reads, "sources", head, self.resources.wait_s)
+        async with self.read() as connection:
+            found = await position_known(connection, known.at, known.source)
+        position = head if found is None else found
+        self.known_by[position] = known.at
+        return position
 
     def visible_teams(self) -> frozenset[TeamId] | None:
         """This will give the teams that the viewer may read; None: all of them."""

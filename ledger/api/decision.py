@@ -99,7 +99,7 @@ async def why_not(
     context = info.context
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(connection, at)
+        now = await instant(context, connection, at)
         found = await story.proposal_story(connection, context.visible_teams(), proposal_id, now, as_of=at)
         if found is None:
             raise not_found("proposal")
@@ -116,7 +116,7 @@ async def decision(
     context = info.context
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(connection, at)
+        now = await instant(context, connection, at)
         found = await story.decision_story(connection, context.visible_teams(), decision_id, now, as_of=at)
         chosen = found and found.of(decision_id)
         if chosen is None:
@@ -128,7 +128,7 @@ async def decision_node(context: Context, decision_id: UUID, as_of: AsOf | None,
     """This will read a decision for `node(id)`; None: it is not there or may not be seen."""
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(connection, at)
+        now = await instant(context, connection, at)
         found = await story.decision_story(connection, context.visible_teams(), decision_id, now, as_of=at)
         chosen = None if found is None else found.of(decision_id)
         if chosen is None:
@@ -192,7 +192,7 @@ async def unanswered_notices(
     context, asked = info.context, Page.of(first, after, "notices", *BY_TIME)
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(connection, at)
+        now = await instant(context, connection, at)
         found = await decisions.unanswered_notices(
             connection,
             context.visible_teams(),
@@ -223,7 +223,7 @@ async def revisits(
     context, asked = info.context, Page.of(first, after, "revisits", datetime | None, UUID)
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(connection, at)
+        now = await instant(context, connection, at)
         rows = await returning.revisits(
             connection,
             context.visible_teams(),

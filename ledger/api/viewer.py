@@ -5,11 +5,12 @@ from uuid import UUID
 
 import strawberry
 
-from ledger.api.asof import AtLeastArgument
+from ledger.api.asof import AsOfArgument, AtLeastArgument
 from ledger.api.context import Authentication, Info
 from ledger.api.enums import describe
 from ledger.api.member import Member
 from ledger.values import ORGANISATION, Role
+from projections.teams.queries import roles_then
 
 describe(
     Authentication,
@@ -47,11 +48,12 @@ class ViewerQuery:
     """The root field `viewer`."""
 
     @strawberry.field(description="Whoever asks, with the roles that decide what may be seen and done.")
-    async def viewer(self, info: Info, at_least: AtLeastArgument = None) -> Viewer:
+    async def viewer(self, info: Info, as_of: AsOfArgument = None, at_least: AtLeastArgument = None) -> Viewer:
         context = info.context
-        await context.position("teams", at_least=at_least)
+        at = await context.position("teams", as_of, at_least)
         found = context.viewer
         async with context.read() as connection:
+            held = found.roles if at is None else await roles_then(connection, found.member_id, at)
             names = await context.members([found.member_id], connection)
         return Viewer(
             member=Member.of(found.member_id, names),
@@ -59,10 +61,10 @@ class ViewerQuery:
             authenticated_by=found.authenticated_by,
             scopes=sorted(found.scopes),
             expires_at=found.expires_at,
-            roles_across_teams=sorted(found.roles.get(ORGANISATION, ())),
+            roles_across_teams=sorted(held.get(ORGANISATION, ())),
             teams=[
-                TeamRoles(team_id=team_id, roles=sorted(held))
-                for team_id, held in sorted(found.roles.items())
+                TeamRoles(team_id=team_id, roles=sorted(in_team))
+                for team_id, in_team in sorted(held.items())
                 if team_id != ORGANISATION
             ],
         )

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from math import fsum, log1p
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -23,9 +24,9 @@ from projections.audit.texts import CASES, LANGUAGE, TEXTS
 from projections.conditions import Conditions, Connection, Teams, rows
 
 #: Words of the question that are looked for: those of the title first, then of the reasons, then the most frequent of the case.
-WORDS_MAX = 24
-#: Declines that share words, the best by PostgreSQL's own rank, and the latest of the same area and code, that are weighed.
-FOUND_MAX = 300
+WORDS_MAX = 20
+#: The latest declines with each of the words, and the latest of the same area and code, that are weighed.
+SAME_WORD_MAX = 50
 SAME_GROUND_MAX = 100
 EXCERPT = 'MaxFragments=2, MaxWords=24, MinWords=8, StartSel="", StopSel=""'
 WORDS_COUNT, CODE_COUNTS, AREA_COUNTS = 0.6, 0.25, 0.15
@@ -50,20 +51,32 @@ class Precedent(Struct, frozen=True):
     """An earlier decline, and what it has in common with the question. `shared_words` are stems, the most telling first."""
 
     decision: AuditedDecision
+    #: Where its reasons and its case say so; empty where no word is shared.
+    excerpt: str
     relevance: float
     shared_words: tuple[str, ...]
     shared_reasons: tuple[str, ...]
     same_area: bool
-    #: Where its reasons and its case say so; empty where no word is shared.
-    excerpt: str = ""
 
 
-class _Found(Struct, frozen=True):
+class _Found(NamedTuple):
     """A decline with the question's words that it has, and those of them that its title or its reasons have."""
 
-    decision: AuditedDecision
-    words: frozenset[str]
-    telling: frozenset[str]
+    decision_id: UUID
+    codes: list[str]
+    area: str | None
+    words: list[str]
+    telling: list[str]
+
+
+class _Weighed(NamedTuple):
+    """A decline with how much of the question's ground it covers, and what it shares."""
+
+    relevance: float
+    found: _Found
+    shared_words: tuple[str, ...]
+    shared_reasons: tuple[str, ...]
+    same_area: bool
 
 
 async def question_of(
@@ -119,12 +132,15 @@ async def precedents(
     team_ids: Sequence[UUID] | None = None,
     as_of: int | None = None,
 ) -> list[Precedent]:
-    """This will give the earlier declines that share most of the question's ground, the most relevant first; ties: the latest."""
+    """This will give the earlier declines that share most of the question's ground, the most relevant first."""
     wanted = await _wanted(connection, question)
     found = await _candidates(connection, teams, question, wanted, dispositions, team_ids, as_of)
-    weighed = sorted(_weighed(question, wanted, found), key=lambda p: (-p.relevance, -p.decision.position))[:limit]
-    excerpts = await _excerpts(connection, weighed, as_of)
-    return [replace(precedent, excerpt=excerpts.get(precedent.decision.decision_id, "")) for precedent in weighed]
+    weighed = _weighed(question, wanted, found)[:limit]
+    told = await _told(connection, weighed, as_of)
+    return [
+        Precedent(*told[one.found.decision_id], one.relevance, one.shared_words, one.shared_reasons, one.same_area)
+        for one in weighed
+    ]
 
 
 async def _wanted(connection: Connection, question: Question) -> dict[str, float]:
@@ -164,41 +180,40 @@ async def _candidates(
         return where.given(f"{alias}.decided_at < %(before)s", before=question.before)
 
     where, same = earlier("x"), earlier("d")
-    same_words = (
-        f"(SELECT x.decision_id FROM views.audit_texts AS x WHERE {where} AND x.words @@ %(any)s::tsquery"
-        f" ORDER BY ts_rank(x.words, %(any)s::tsquery) DESC, x.decision_id LIMIT {FOUND_MAX})"
-    )
-    sources = [same_words]
+    sources = [
+        f"(SELECT x.decision_id FROM views.audit_texts AS x WHERE {where} AND x.words @@ %(word{number})s::tsquery"
+        f" ORDER BY x.decided_at DESC, x.decision_id DESC LIMIT {SAME_WORD_MAX})"
+        for number in range(len(wanted))
+    ]
     if question.codes and question.area is not None:
         same.add("d.disposition <> 'SCHEDULE' AND NOT d.scoped AND d.codes && %(codes)s AND d.area = %(area)s")
         sources.append(
             f"(SELECT d.decision_id FROM views.audit_decisions AS d WHERE {same}"
             f" ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT {SAME_GROUND_MAX})"
         )
-    words = list(map(_quoted, wanted))
-
-    def shared(names: str) -> str:
-        return (
-            f"ARRAY(SELECT name FROM unnest(%(names)s::text[], %({names})s::text[]) AS w(name, word)"
-            " WHERE x.words @@ word::tsquery)"
-        )
-
-    found = await rows(
-        connection,
-        f"WITH found AS ({' UNION '.join(sources)}) SELECT d.doc, {shared('each')}, {shared('telling')}"
-        f" FROM found JOIN views.audit_texts AS x ON x.decision_id = found.decision_id AND {where.stands('x')}"
-        f" JOIN views.audit_decisions AS d ON d.decision_id = found.decision_id AND {where.stands('d')}",
+    if not sources:
+        return []
+    # Planned anew each time: whether a word is rare decides how it is found.
+    cursor = await connection.execute(
+        (
+            f"WITH found AS ({' UNION '.join(sources)}) SELECT d.decision_id, d.codes, d.area, s.words, s.telling FROM found"
+            f" JOIN views.audit_texts AS x ON x.decision_id = found.decision_id AND {where.stands('x')}"
+            f" JOIN views.audit_decisions AS d ON d.decision_id = found.decision_id AND {where.stands('d')}"
+            " CROSS JOIN LATERAL (SELECT COALESCE(array_agg(lexeme), '{}') AS words,"
+            " COALESCE(array_agg(lexeme) FILTER (WHERE weights && '{A,B}'), '{}') AS telling"
+            " FROM unnest(x.words) WHERE lexeme = ANY(%(names)s)) AS s"
+        ).encode(),
         {
             **where.values,
-            "any": " | ".join(words),
-            "each": words,
-            "telling": [f"{word}:AB" for word in words],
+            **{f"word{number}": _quoted(word) for number, word in enumerate(wanted)},
             "names": list(wanted),
             "codes": list(question.codes),
             "area": question.area,
         },
+        binary=True,
+        prepare=False,
     )
-    return [_Found(DECISIONS.decode(doc), frozenset(words), frozenset(telling)) for doc, words, telling in found]
+    return [_Found(*row) for row in await cursor.fetchall()]
 
 
 def _quoted(lexeme: str) -> str:
@@ -206,41 +221,42 @@ def _quoted(lexeme: str) -> str:
     return f"'{escaped}'"
 
 
-def _weighed(question: Question, wanted: dict[str, float], found: list[_Found]) -> list[Precedent]:
+def _weighed(question: Question, wanted: dict[str, float], found: list[_Found]) -> list[_Weighed]:
+    """This will weigh the declines, the most relevant first; of two alike the one with the higher id, so that the order is settled."""
     having = Counter(word for one in found for word in one.words)
     # A word that no decline has is of the question's ground as well.
     weights = {word: weight * log1p(len(found) / max(1, having[word])) for word, weight in wanted.items()}
     whole = fsum(weights.values())
     parts = (WORDS_COUNT * bool(whole), CODE_COUNTS * bool(question.codes), AREA_COUNTS * (question.area is not None))
-    precedents = []
+    weighed = []
     for one in found:
-        decision = one.decision
-        codes = tuple(code for code in decision.codes if code in question.codes)
-        same_area = question.area is not None and decision.area == question.area
+        codes = tuple(code for code in one.codes if code in question.codes)
+        same_area = question.area is not None and one.area == question.area
         counts = {word: weights[word] * (1.0 if word in one.telling else 0.5) for word in one.words}
         shared = sorted(counts, key=lambda word: (-counts[word], word))
         covered = fsum(counts.values()) / whole if whole else 0.0
         relevance = fsum((parts[0] * covered, parts[1] * bool(codes), parts[2] * same_area)) / fsum(parts)
-        precedents.append(Precedent(decision, round(relevance, 6), tuple(shared), codes, same_area))
-    return precedents
+        weighed.append(_Weighed(round(relevance, 6), one, tuple(shared), codes, same_area))
+    return sorted(weighed, key=lambda one: (one.relevance, one.found.decision_id), reverse=True)
 
 
-async def _excerpts(connection: Connection, found: list[Precedent], as_of: int | None) -> dict[UUID, str]:
-    """This will cut the places with the shared words out of each one's reasons and case."""
-    if not found:
-        return {}
+async def _told(
+    connection: Connection, weighed: list[_Weighed], as_of: int | None
+) -> dict[UUID, tuple[AuditedDecision, str]]:
+    """This will read the declines, and cut the places with the shared words out of each one's reasons and case."""
     where = Conditions(as_of)
     text = "concat_ws(E'\\n', x.reasons_text, x.case_text)"
-    cut = await rows(
+    read = await rows(
         connection,
-        f"SELECT x.decision_id, ts_headline('{LANGUAGE}', {text}, q.query, %(how)s) FROM views.audit_texts AS x"
-        " JOIN (SELECT id, query::tsquery FROM unnest(%(ids)s::uuid[], %(queries)s::text[]) AS asked(id, query)) AS q"
-        f" ON q.id = x.decision_id WHERE {where.stands('x')}",
+        f"SELECT d.decision_id, d.doc, CASE WHEN q.query = '' THEN '' ELSE ts_headline('{LANGUAGE}', {text}, q.query::tsquery, %(how)s)"
+        " END FROM unnest(%(ids)s::uuid[], %(queries)s::text[]) AS q(id, query)"
+        f" JOIN views.audit_decisions AS d ON d.decision_id = q.id AND {where.stands('d')}"
+        f" JOIN views.audit_texts AS x ON x.decision_id = q.id AND {where.stands('x')}",
         {
             **where.values,
-            "ids": [precedent.decision.decision_id for precedent in found],
-            "queries": [" | ".join(map(_quoted, precedent.shared_words)) for precedent in found],
+            "ids": [one.found.decision_id for one in weighed],
+            "queries": [" | ".join(map(_quoted, one.shared_words)) for one in weighed],
             "how": EXCERPT,
         },
     )
-    return dict(cut)
+    return {decision_id: (DECISIONS.decode(doc), excerpt) for decision_id, doc, excerpt in read}

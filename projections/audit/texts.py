@@ -64,7 +64,12 @@ TEXTS = Table(
             f" || setweight(to_tsvector('{LANGUAGE}', case_text), 'C')",
         ),
     ),
-    indexes=(Index("words", current=False, method="gin"),),
+    indexes=(
+        Index("words", current=False, method="gin"),
+        # A word that many have is found by going back in time.
+        Index("decided_at, decision_id", current=False),
+        Index("proposal_id, decided_at", current=False),
+    ),
 )
 
 #: As SQL: the words of what is looked for, which is %(search)s: all of them, "phrases", `or` and -not.

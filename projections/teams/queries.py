@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger.ranking import DEFAULT_FORMULA
-from ledger.values import ORGANISATION
+from ledger.values import ORGANISATION, Role, TeamId
 from projections.conditions import Conditions, Connection, Teams, rows
 from projections.table import Table
 from projections.teams.structs import Policy, PolicyInForce, ReasonCode, Team
@@ -88,3 +88,13 @@ async def _docs(
     statement += f" ORDER BY {order}" if order else ""
     statement += " LIMIT %(limit)s" if limit is not None else ""
     return [table.decode(doc) for (doc,) in await rows(connection, statement, {**where.values, "limit": limit})]
+
+
+async def roles_then(connection: Connection, member_id: UUID, position: int) -> dict[TeamId, frozenset[Role]]:
+    """This will give the roles that a member had as of a position, by team. They open nothing: what may be read follows today's roles."""
+    where = Conditions(position)
+    where.add("m.member_id = %(member)s", member=member_id).add(where.stands("m"))
+    found = await rows(
+        connection, f"SELECT m.team_id, m.roles FROM views.team_members AS m WHERE {where}", where.values
+    )
+    return {TeamId(team_id): frozenset(map(Role, held)) for team_id, held in found}

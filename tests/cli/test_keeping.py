@@ -10,7 +10,7 @@ from ledger.store.migrations import migrations
 from tests.cli.conftest import Cli, until
 
 SAMPLE = Path(__file__).parents[1] / "importing/samples/orchard.jsonl"
-VIEWS = ["teams", "backlog", "audit", "outcomes", "reviews", "transparency"]
+VIEWS = ["teams", "backlog", "audit", "outcomes", "reviews", "sources", "transparency"]
 
 
 def test_migrating_again_does_nothing(empty_cli: Cli) -> None:
