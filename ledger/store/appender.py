@@ -11,6 +11,7 @@ from time import monotonic
 import psycopg
 from psycopg import pq
 from psycopg.errors import error_from_result
+from psycopg.generators import execute
 
 from ledger.store.batch import (
     APPEND,
@@ -164,8 +165,8 @@ class Appender:
         try:
             connection.execute(_PLANNING)
             self._is_wall = connection.execute("SELECT clock FROM ledger.identity").fetchone() == ("wall",)
-            _prepare(connection.pgconn, _STATEMENT, APPEND, APPEND_TYPES)
-            _prepare(connection.pgconn, _NEW_STATEMENT, APPEND_NEW, APPEND_NEW_TYPES)
+            _prepare(connection, _STATEMENT, APPEND, APPEND_TYPES)
+            _prepare(connection, _NEW_STATEMENT, APPEND_NEW, APPEND_NEW_TYPES)
         except BaseException:
             connection.close()
             raise
@@ -217,7 +218,14 @@ class Appender:
         return Refused(error, None)
 
 
-def _prepare(pgconn: pq.abc.PGconn, name: bytes, statement: bytes, types: Sequence[int]) -> None:
-    prepared = pgconn.prepare(name, statement, types)
+def _prepare(connection: psycopg.Connection, name: bytes, statement: bytes, types: Sequence[int]) -> None:
+    """This will prepare a statement as long as the connection waits for an answer; libpq's own call would wait for ever."""
+    connection.pgconn.send_prepare(name, statement, types)
+    (prepared,) = connection.wait(execute(connection.pgconn))
     if prepared.status != pq.ExecStatus.COMMAND_OK:
-        raise error_from_result(prepared)
+        error = error_from_result(prepared)
+        if (
+            error.sqlstate is None or error.sqlstate in _GONE
+        ):  # the connection broke, and nothing is wrong with the statement
+            raise psycopg.OperationalError(str(error)) from error
+        raise error
