@@ -4,6 +4,7 @@ Answers are `application/graphql-response+json` where that is asked for, with 4x
 `application/json`, with 200 as soon as the request was well-formed, as the GraphQL-over-HTTP specification has it.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,9 @@ from ledger.api.traffic import Traffic
 from ledger.api.websocket import comes_from_allowed
 
 PATH = "/graphql"
+#: Longest that it may take to find out who asks, in seconds.
+LET_IN_S = 5.0
+TOO_LATE = f"Who asks could not be found out within {LET_IN_S:.0f} s. Nothing was done; try again."
 METHODS = "GET, HEAD, POST, OPTIONS"
 #: What a page of an allowed origin may send and see, and for how long its browser may rely on that, in seconds.
 PREFLIGHT = {
@@ -98,9 +102,12 @@ async def let_in(
 ) -> tuple[Viewer, Snapshot]:
     """This will find who asks, and where everything stands now. Raises RequestRefused."""
     try:
-        found = await traffic.viewers.of(
-            secret_of(request), lambda: traffic.snapshots.now(resources.reads), authenticate
-        )
+        async with asyncio.timeout(LET_IN_S):
+            found = await traffic.viewers.of(
+                secret_of(request), lambda: traffic.snapshots.now(resources.reads), authenticate
+            )
+    except TimeoutError:
+        raise RequestRefused(503, refusal(UNAVAILABLE, TOO_LATE), Retry_After="1") from None
     except Exception as error:
         raise not_knowable(error) from None
     if found is None:

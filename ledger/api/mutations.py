@@ -128,7 +128,7 @@ async def perform(context: Context, found: Verb, given: Any) -> Payload:
     )
     try:
         outcome = await anyio.to_thread.run_sync(
-            partial(context.resources.handle, issued), limiter=context.resources.commands
+            partial(context.resources.handle, issued), limiter=context.resources.commands, abandon_on_cancel=True
         )
     except Rejected as no:
         if no.code is Code.FORBIDDEN:

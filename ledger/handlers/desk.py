@@ -7,7 +7,9 @@ from time import sleep
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from msgspec import Struct
+from psycopg_pool import PoolTimeout
 
 from ledger.commands.issued import Issued
 from ledger.domain.rejected import Code, Rejected
@@ -19,7 +21,8 @@ from ledger.handlers.outcome import Outcome, outcome, stored
 from ledger.handlers.seen import Change, Handler, Seen
 from ledger.handlers.subjects import streams, subject
 from ledger.store.application import Ledger
-from ledger.store.faults import CommandReused, StoryRanBackwards, VersionConflict
+from ledger.store.faults import CommandReused, OutcomeUnknown, StoryRanBackwards, VersionConflict
+from ledger.store.receipt import Receipt
 from ledger.values import Actor, utc
 
 #: The function of every command.
@@ -102,7 +105,7 @@ class Handlers:
                 "at",
             ) from fault
         if receipt.repeated:
-            return outcome(receipt, about, self._facts(receipt.first_position, receipt.last_position))
+            return outcome(receipt, about, self._recorded(receipt, issued.command_id))
         return outcome(receipt, about, stored(receipt, events))
 
     def _first_outcome(self, issued: Issued[Any], request_hash: bytes) -> Outcome | None:
@@ -112,10 +115,15 @@ class Handlers:
             raise _reused(fault) from fault
         if receipt is None:
             return None
-        return outcome(receipt, subject(issued.command), self._facts(receipt.first_position, receipt.last_position))
+        return outcome(receipt, subject(issued.command), self._recorded(receipt, issued.command_id))
 
-    def _facts(self, first_position: int, last_position: int) -> list[Event]:
-        return self._ledger.read(first_position - 1, last_position - first_position + 1)
+    def _recorded(self, receipt: Receipt, command_id: UUID) -> list[Event]:
+        """This will read what was recorded before. Raises OutcomeUnknown where it can't be had: to say that nothing was done were false."""
+        first, last = receipt.first_position, receipt.last_position
+        try:
+            return self._ledger.read(first - 1, last - first + 1)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise OutcomeUnknown(command_id) from error
 
 
 def _events(issued: Issued[Any], change: Change, seen: Seen) -> list[Event]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
+import psycopg
 from eventsourcing.persistence import (
     AggregateRecorder,
     ApplicationRecorder,
@@ -12,11 +13,12 @@ from eventsourcing.persistence import (
     StoredEvent,
     Subscription,
 )
+from psycopg_pool import PoolTimeout
 
 from ledger.store.batch import Repeated, packed
 from ledger.store.codec import PAYLOAD
 from ledger.store.connections import Pool, reader_pool, writer_connection
-from ledger.store.faults import CommandReused
+from ledger.store.faults import CommandReused, OutcomeUnknown
 from ledger.store.group import GroupCommit, Outcome
 from ledger.store.head import Head
 from ledger.store.mapper import RecordedEvent, stored_command
@@ -92,7 +94,13 @@ class StreamRecorder(AggregateRecorder):
         if isinstance(outcome, Receipt):
             return outcome
         if isinstance(outcome, Repeated):
-            first = self.outcome(command_id, request_hash)
+            try:
+                first = self.outcome(command_id, request_hash)
+            except (
+                psycopg.OperationalError,
+                PoolTimeout,
+            ) as error:  # it is recorded: nobody may be told that nothing was
+                raise OutcomeUnknown(command_id) from error
             if first is None:
                 raise LookupError(f"command {command_id} was repeated, yet is not there")
             return first

@@ -14,7 +14,7 @@ from tests.api.conftest import Api, Client
 from tests.faults.oracle import Book
 
 #: What a client may be told when nothing is wrong with what it asks; it then asks again.
-TRANSIENT = {"UNAVAILABLE", "OUTCOME_UNKNOWN"}
+TRANSIENT = {"UNAVAILABLE", "OUTCOME_UNKNOWN", "RATE_LIMITED"}
 FORM_TEAM = (
     "mutation M($input: FormTeamInput!) { formTeam(input: $input) { userErrors { code message }"
     " repeated receipt { facts { position leaf } } } }"

@@ -1,18 +1,23 @@
 """The network between the server and its database: replies that get lost, latency, and a black hole."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from ledger.api import answering
 from ledger.store import connections
 from ledger.store.application import Ledger
+from ledger.store.faults import LedgerUnavailable, OutcomeUnknown
+from ledger.values import Role
 from projections import follower
 from projections.catalogue import VIEWS
 from projections.follower import Follower
-from tests.faults.asking import asking, known
+from tests.api.conftest import Api
+from tests.faults.asking import FORM_TEAM, ask, asking, known, team
 from tests.faults.cluster import until
 from tests.faults.conftest import Clusters
 from tests.faults.figures import Figures
@@ -22,6 +27,7 @@ from tests.faults.outside import Outside
 from tests.faults.serving import serving
 from tests.faults.wire import wired
 from tests.projections.recording import Recorder
+from tests.store.examples import append, command
 
 
 @pytest.mark.parametrize("every", [7, pytest.param(2, marks=pytest.mark.faults)])
@@ -68,6 +74,65 @@ def test_who_reads_through_a_hole_is_told_so_and_the_views_come_back(
         assert remote.head() == 2
         assert all(following.wait_for(view.name, 2, 20) for view in VIEWS)
     assert examine(database_url, views=VIEWS).faults == ()
+
+
+def test_a_command_that_is_known_is_never_said_to_be_not_done(database_url: str) -> None:
+    """The append answers that the command is known; then the reading of its first outcome breaks."""
+    with wired(database_url) as wire, Ledger(wire.url) as remote:
+        sent = command(uuid4(), 1)
+        first = append(remote, sent)
+        assert remote.head() == 1
+        wire.drop_on = 2  # the first connection appends, the second reads
+        with pytest.raises(OutcomeUnknown):
+            append(remote, sent)
+        again = append(remote, sent)
+        assert (again.leaves, again.repeated) == (first.leaves, True)
+
+
+@pytest.mark.parametrize("forget", [False, True], ids=["cut", "swallowed"])
+def test_a_connection_that_breaks_while_it_is_made_ready_is_told_as_what_it_is(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, forget: bool
+) -> None:
+    monkeypatch.setattr(connections, "ON_ITS_WAY_S", 0.2)
+    configure = connections.configured
+
+    def broken(role: str, statement_timeout_ms: int) -> Callable[[connections.Connection], None]:
+        def then_break(connection: connections.Connection) -> None:
+            configure(role, statement_timeout_ms)(connection)
+            if forget:
+                wire.begin_hole(forget=True)
+            else:
+                wire.drop_on = 1
+
+        return then_break
+
+    with wired(database_url) as wire, Ledger(wire.url, statement_timeout_ms=300) as remote:
+        monkeypatch.setattr(connections, "configured", broken)
+        sent = command(uuid4(), 1)
+        with pytest.raises(LedgerUnavailable):
+            append(remote, sent)
+        monkeypatch.setattr(connections, "configured", configure)
+        wire.end_hole()
+        assert append(remote, sent).first_position == 1
+
+
+def test_a_request_ends_in_time_and_says_what_is_known(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    steward, command_id = api.client(Role.STEWARD), uuid4()
+    asked = {"query": FORM_TEAM, "variables": {"input": team(command_id)}}
+    assert ask(steward.http, uuid4())[0] is None
+    monkeypatch.setattr(answering, "REQUEST_S", 0.3)
+    with psycopg.connect(api.database_url) as superuser:
+        superuser.execute("SELECT FROM ledger.head FOR UPDATE")
+        answer = steward.http.post("/graphql", json=asked)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["extensions"]["code"]) == (504, "OUTCOME_UNKNOWN")
+    assert "Send it again with the same commandId" in error["message"]
+    monkeypatch.undo()
+    code, facts = ask(steward.http, command_id)
+    assert code is None
+    assert api.sql("SELECT position FROM ledger.events WHERE command_id = %s", command_id) == [
+        (int(facts[0]["position"]),)
+    ]
 
 
 @pytest.mark.faults

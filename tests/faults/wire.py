@@ -24,12 +24,14 @@ class Wire(Proxy):
         self.latency_s = 0.0
         #: Cut the connection in place of every so-manieth reply; 0: of none.
         self.drop_every = 0
+        #: Cut this connection, counted from 1, in place of its next reply; 0: none.
+        self.drop_on = 0
+        self._numbers: dict[socket.socket, int] = {}
         self.replies = 0
         self.drops = 0
         self._passable = threading.Event()
         self._passable.set()
         self._forgets = False
-        self._born: dict[int, float] = {}
         self._hole_ended = 0.0
         found = conninfo_to_dict(url)
         super().__init__(url)
@@ -51,6 +53,11 @@ class Wire(Proxy):
         self._hole_ended = time.monotonic()
         self._passable.set()
 
+    def _connect(self) -> socket.socket:
+        server = super()._connect()
+        self._numbers[server] = len(self._numbers) + 1
+        return server
+
     def _send(self, client: socket.socket, server: socket.socket) -> None:
         self._carry(client, server, counts=False)
         with suppress(OSError):
@@ -68,19 +75,20 @@ class Wire(Proxy):
         deliverer.start()
         with suppress(OSError):
             while data := source.recv(65536):
-                if counts and self._drops():
+                if counts and self._drops(self._numbers[source]):
                     self.dropped.set()
                     break
                 under_way.put((time.monotonic() + self.latency_s, data))
         under_way.put(None)
         deliverer.join()
 
-    def _drops(self) -> bool:
+    def _drops(self, number: int) -> bool:
         if self.drop_replies > 0:
             self.drop_replies -= 1
             return True
         self.replies += 1
-        if self.drop_every and self.replies % self.drop_every == 0:
+        if number == self.drop_on or (self.drop_every and self.replies % self.drop_every == 0):
+            self.drop_on = 0
             self.drops += 1
             return True
         return False
