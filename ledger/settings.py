@@ -73,6 +73,8 @@ class Settings:
     points_per_minute: int = 120_000
     #: Origins, such as https://portal.example, whose pages may call the API from a browser, besides the API's own.
     origins: frozenset[str] = frozenset()
+    #: May webhooks go to http and into private networks?
+    webhooks_private: bool = False
     #: Whose tokens let people in besides the ledger's own; None: nobody's.
     oidc: Provider | None = None
 
@@ -111,6 +113,7 @@ class Settings:
                 "LEDGER_POINTS_PER_MINUTE", _number(1, POINTS_PER_MINUTE_MAX), cls.points_per_minute
             ),
             origins=read("LEDGER_ORIGINS", _origins, cls.origins),
+            webhooks_private=read("LEDGER_WEBHOOKS_PRIVATE", _yes_or_no, cls.webhooks_private),
             oidc=_provider(
                 read("LEDGER_OIDC_ISSUER", _web_address, ""),
                 read("LEDGER_OIDC_AUDIENCE", str, ""),

@@ -42,6 +42,7 @@ from ledger.store.connections import (
     limits,
 )
 from ledger.store.integrity import guard
+from ledger.webhooks.sender import Sender
 from projections.catalogue import VIEWS
 from projections.follower import Follower
 
@@ -78,7 +79,8 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
             verifier or nullcontext(),
         ):
             parts.append(found)
-            yield
+            with Sender(url, pepper, private=settings.webhooks_private) if follow else nullcontext():
+                yield
             parts.clear()
 
     traffic = Traffic(_trusted(settings), settings.points_per_minute)

@@ -22,6 +22,7 @@ VERBS = {
     "rebuild": ("rebuild", "rebuild"),
     "token": ("token", "token"),
     "member": ("member", "member"),
+    "webhook": ("webhook", "webhook"),
     "seal": ("seal", "seal"),
     "verify": ("verify", "verify"),
     "receipt": ("receipt", "receipt"),
@@ -34,7 +35,7 @@ VERBS = {
 click.rich_click.COMMAND_GROUPS = {
     "decision-ledger": [
         {"name": "Run it", "commands": ["demo", "serve", "project"]},
-        {"name": "Keep it", "commands": ["migrate", "import", "export", "rebuild", "token", "member", "schema"]},
+        {"name": "Keep it", "commands": ["migrate", "import", "export", "rebuild", "token", "member", "webhook", "schema"]},
         {"name": "Look back", "commands": ["simulate"]},
         {"name": "Prove it", "commands": ["seal", "verify", "receipt", "redact"]},
     ]

@@ -1,12 +1,14 @@
 """`decision-ledger project`."""
 
 import time
+from contextlib import nullcontext
 
 import rich_click as click
 
 from ledger.cli.running import Failed, answer, as_json, console, database
 from ledger.settings import Settings
 from ledger.store.application import Ledger
+from ledger.webhooks.sender import Sender
 from projections.catalogue import VIEWS
 from projections.follower import Follower
 
@@ -18,16 +20,18 @@ TOLD_EVERY_S = 10.0
 @click.option("--once", is_flag=True, help="End as soon as the views have caught up, rather than follow on.")
 @as_json
 def project(once: bool, json: bool) -> None:
-    """Follow the facts into the views until Ctrl-C. One process leads; another waits to take over.
+    """Follow the facts into the views, and tell the webhooks, until Ctrl-C. One process leads; another waits to take over.
 
     \b
     decision-ledger project
     decision-ledger project --once --json
     """
+    settings = Settings.from_environment()
     with (
-        database(Settings.from_environment(), migrated=True) as url,
+        database(settings, migrated=True) as url,
         Ledger(url, pool_size=2) as ledger,
         Follower(url, ledger, VIEWS) as follower,
+        nullcontext() if once else Sender(url, settings.pepper(), private=settings.webhooks_private),
     ):
         console.print(f"Following {len(VIEWS)} views. Ctrl-C ends it.")
         head = ledger.head()

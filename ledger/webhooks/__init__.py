@@ -1,0 +1,1 @@
+"""Tells other programs what happened: signed (Standard Webhooks), at least once, and in order."""

@@ -1,0 +1,330 @@
+"""Webhooks: a receiver on a real socket gets every message signed, in order and at least once, and a bad one holds nobody up."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from click.testing import CliRunner
+from cryptography.exceptions import InvalidTag
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from ledger.cli.webhook import webhook
+from ledger.webhooks import endpoints, sender, sending
+from ledger.webhooks.destination import DestinationRefused, checked, is_public
+from ledger.webhooks.endpoints import Endpoint
+from ledger.webhooks.messages import MessageType
+from ledger.webhooks.sending import Meaning, meaning_of
+from tests.api.conftest import PEPPER
+from tests.rules.saying import no
+from tests.rules.town import Team, Town
+
+Answer = Callable[[dict[str, Any]], int]
+
+
+class Receiver:
+    """Remembers what it was sent, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], bytes, int]] = []
+        self.answer: Answer = lambda _: 204
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                status = receiver.answer(json.loads(body))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.got.append((headers, body, status))
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hooks"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def taken(self) -> list[dict[str, Any]]:
+        """The messages that it took, in the order in which they came."""
+        return [json.loads(body) for _, body, status in self.got if status < 300]
+
+    def wait_for(self, count: int) -> list[dict[str, Any]]:
+        until(lambda: len(self.taken()) >= count)
+        return self.taken()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    found = Receiver()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+class Told:
+    """An endpoint of one team."""
+
+    def __init__(self, team: Team, url: str, *types: MessageType) -> None:
+        self.team = team
+        self.secret, made = endpoints.add(team.town.directory, PEPPER, url, types, UUID(team.id))
+        self.id = made.endpoint_id
+
+    def now(self) -> Endpoint:
+        return next(one for one in endpoints.every(self.team.town.directory) if one.endpoint_id == self.id)
+
+    def replay(self, after: int | None) -> None:
+        endpoints.replay(self.team.town.directory, self.id, after)
+
+
+@pytest.fixture
+def told(team: Team, receiver: Receiver) -> Iterator[Told]:
+    found = Told(team, receiver.url, *MessageType)
+    yield found
+    endpoints.remove(team.town.directory, found.id)
+
+
+def test_a_decision_is_told_signed_and_without_its_texts(team: Team, told: Told, receiver: Receiver) -> None:
+    proposal_id, decision_id = team.declined()
+    (message,) = receiver.wait_for(1)
+    headers, body, _ = receiver.got[0]
+    assert Webhook(told.secret).verify(body, headers) == message
+    with pytest.raises(WebhookVerificationError):
+        Webhook(told.secret).verify(body.replace(b"DECLINE", b"POSTPONE"), headers)
+    assert message["type"] == "decision.taken"
+    data = message["data"]
+    assert (data["proposalId"], data["decisionId"], data["teamId"]) == (proposal_id, decision_id, team.id)
+    assert (data["verdict"], data["disposition"], data["reasonCodes"]) == ("NO", "DECLINE", ["NO_COMPELLING_CASE"])
+    assert set(data) == {
+        *("proposalId", "decisionId", "teamId", "verdict", "disposition", "reviewId", "reasonCodes", "position"),
+    }
+
+
+def test_other_teams_and_other_types_are_not_told(team: Team, receiver: Receiver, town: Town) -> None:
+    told = Told(team, receiver.url, MessageType.APPEAL_LODGED)
+    town.team("Search").declined()
+    proposal_id, decision_id = team.declined()
+    team.tell(proposal_id, decision_id, team.engineer)
+    appeal = {
+        "proposalId": proposal_id,
+        "decisionId": decision_id,
+        "grounds": "NEW_INFORMATION",
+        "text": "It broke twice.",
+    }
+    team.engineer.does("lodgeAppeal", **appeal)
+    (message,) = receiver.wait_for(1)
+    assert message["type"] == "appeal.lodged"
+    assert message["data"]["grounds"] == "NEW_INFORMATION"
+    assert "It broke twice" not in json.dumps(message)
+    endpoints.remove(team.town.directory, told.id)
+
+
+def test_an_endpoint_that_is_away_gets_everything_in_order_once_it_is_back(
+    team: Team, told: Told, receiver: Receiver
+) -> None:
+    receiver.answer = lambda _: 503
+    proposals = [team.declined()[0] for _ in range(3)]
+    until(lambda: told.now().failures >= 2)
+    assert (told.now().fault, receiver.taken()) == ("It answered 503.", [])
+    receiver.answer = lambda _: 200
+    found = receiver.wait_for(3)
+    assert [message["data"]["proposalId"] for message in found] == proposals
+    until(lambda: told.now().failures == 0)
+    assert len({headers["webhook-id"] for headers, _, _ in receiver.got}) == 3
+
+
+def test_what_is_refused_for_good_is_kept_aside_and_can_be_sent_again(
+    team: Team, told: Told, receiver: Receiver, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = team.town.ledger.head()
+    poison, fine = team.propose(), team.propose()
+    receiver.answer = lambda body: 422 if body["data"]["proposalId"] == poison else 200
+    for proposal_id in (poison, fine):
+        team.decide(no(team.opened(proposal_id), proposal_id))
+    assert [message["data"]["proposalId"] for message in receiver.wait_for(1)] == [fine]
+    (dead,) = endpoints.dead_letters(team.town.directory, told.id)
+    assert (dead.type, dead.attempts, dead.fault) == ("decision.taken", sender.REFUSED_MAX, "It answered 422.")
+    receiver.answer = lambda _: 200
+    monkeypatch.setenv("LEDGER_DATABASE_URL", team.town.database_url)
+    monkeypatch.setenv("LEDGER_DATA_DIR", str(tmp_path))
+    result = CliRunner().invoke(webhook, ["replay", str(told.id), "--after", str(before), "--json"])
+    assert result.exit_code == 0, result.output
+    assert [message["data"]["proposalId"] for message in receiver.wait_for(3)] == [fine, poison, fine]
+    assert endpoints.dead_letters(team.town.directory, told.id) == []
+
+
+def test_one_that_is_gone_is_paused_and_goes_on_when_asked_to(team: Team, told: Told, receiver: Receiver) -> None:
+    receiver.answer = lambda _: 410
+    proposal_id, _ = team.declined()
+    until(lambda: told.now().paused_at is not None)
+    receiver.answer = lambda _: 200
+    assert receiver.taken() == []
+    told.replay(None)
+    assert receiver.wait_for(1)[0]["data"]["proposalId"] == proposal_id
+
+
+def test_a_slow_endpoint_does_not_hold_up_another(team: Team, told: Told, receiver: Receiver) -> None:
+    hanging, release = Receiver(), threading.Event()
+    hanging.answer = lambda _: (release.wait(15) and 200) or 500
+    other = Told(team, hanging.url, MessageType.DECISION_TAKEN)
+    try:
+        team.declined()
+        receiver.wait_for(1)
+        assert hanging.got == []
+        release.set()
+        hanging.wait_for(1)
+    finally:
+        release.set()
+        endpoints.remove(team.town.directory, other.id)
+        hanging.server.shutdown()
+        hanging.server.server_close()
+
+
+def test_what_the_clock_brings_about_is_told_once(
+    team: Team, told: Told, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "instant", lambda: datetime.now(UTC) + timedelta(hours=2))
+    team.town.steward.does("setServiceLevel", teamId=team.id, daysToDecide=14, hoursToTell=1)
+    proposal_id, decision_id = team.declined()
+    found = receiver.wait_for(2)
+    assert [message["type"] for message in found] == ["decision.taken", "decision.untold"]
+    assert found[1]["data"]["decisionId"] == decision_id
+    team.declined()
+    receiver.wait_for(4)
+    time.sleep(0.5)  # several looks at the clock
+    assert [message["type"] for message in receiver.taken()].count("decision.untold") == 2
+    assert proposal_id in {message["data"]["proposalId"] for message in receiver.taken()}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://portal.example/hooks",
+        "ftp://portal.example",
+        "https://",
+        "https://user:secret@portal.example",
+        "https://portal.example/#x",
+        "https://portal.example:99999/",
+        "https://port al.example/",
+        "https://portal.example/" + "x" * 2_000,
+    ],
+)
+def test_a_url_that_can_not_be_is_refused(url: str) -> None:
+    with pytest.raises(DestinationRefused):
+        checked(url, private=False)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+        ),
+        *(
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::1",
+        ),
+        *("2001:0:53aa:64c:0:fbff:80ff:fffe", "ff02::1"),
+    ],
+)
+def test_private_addresses_are_known_in_every_disguise(address: str) -> None:
+    assert not is_public(ip_address(address))
+
+
+def test_public_addresses_are_public() -> None:
+    assert is_public(ip_address("8.8.8.8"))
+    assert is_public(ip_address("2606:4700::1111"))
+
+
+def test_a_name_that_leads_into_a_private_network_is_never_asked(
+    team: Team, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    genuine = sending.resolved
+    monkeypatch.setattr(
+        sending, "resolved", lambda url, private: genuine(url.replace("http:", "https:"), private=False)
+    )
+    told = Told(team, receiver.url.replace("127.0.0.1", "localhost"), MessageType.DECISION_TAKEN)
+    team.declined()
+    until(lambda: told.now().paused_at is not None)
+    assert "not on the public internet" in (told.now().fault or "")
+    assert receiver.got == []
+    endpoints.remove(team.town.directory, told.id)
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [
+        (200, Meaning.DELIVERED),
+        (204, Meaning.DELIVERED),
+        (301, Meaning.AWAY),
+        (400, Meaning.REFUSED),
+        (404, Meaning.REFUSED),
+        (408, Meaning.AWAY),
+        (410, Meaning.ENDED),
+        (429, Meaning.AWAY),
+        (500, Meaning.AWAY),
+    ],
+)
+def test_what_a_status_means(status: int, meaning: Meaning) -> None:
+    assert meaning_of(status).meaning is meaning
+
+
+def test_a_secret_opens_only_with_the_pepper_and_for_its_endpoint() -> None:
+    one, other = uuid4(), uuid4()
+    kept = endpoints.encrypted("whsec_x", PEPPER, one)
+    assert b"whsec" not in kept
+    assert endpoints.decrypted(kept, PEPPER, one) == "whsec_x"
+    for pepper, endpoint_id in ((bytes(32), one), (PEPPER, other)):
+        with pytest.raises(InvalidTag):
+            endpoints.decrypted(kept, pepper, endpoint_id)
+
+
+def test_the_command_line_adds_lists_and_removes(team: Team, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_DATABASE_URL", team.town.database_url)
+    monkeypatch.setenv("LEDGER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("LEDGER_TOKEN_PEPPER", PEPPER.hex())
+
+    def run(*arguments: str) -> Any:
+        result = CliRunner().invoke(webhook, [*arguments, "--json"])
+        assert result.exit_code == 0, (result.output, result.exception)
+        return json.loads(result.output)
+
+    made = run("add", "https://portal.example/hooks", "--type", "decision.taken", "--team", team.id)
+    assert made["secret"].startswith("whsec_")
+    (listed,) = [one for one in run("list")["endpoints"] if one["endpoint_id"] == made["endpoint"]["endpoint_id"]]
+    assert "secret" not in listed
+    assert listed["types"] == ["decision.taken"]
+    run("remove", listed["endpoint_id"])
+    gone = CliRunner().invoke(webhook, ["remove", listed["endpoint_id"]])
+    assert "There is no endpoint" in str(gone.exception)
+    refused = CliRunner().invoke(webhook, ["add", "http://portal.example"])
+    assert "must begin with https://" in str(refused.exception)
