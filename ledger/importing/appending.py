@@ -14,15 +14,17 @@ from ledger.events.team import TeamFormed
 from ledger.importing.counting import Counting
 from ledger.importing.deciding import SourceTeam
 from ledger.importing.naming import IMPORTER
-from ledger.importing.runs import Placed, Runs
+from ledger.importing.placed import Placed
+from ledger.importing.runs import Runs
 from ledger.importing.staging import Staging
 from ledger.store.application import Ledger, prepared
 from ledger.store.batch import PackedCommand
 from ledger.store.codec import Meta
 from ledger.store.faults import AppendFault, CommandReused, LedgerBusy, VersionConflict
 from ledger.store.group import Series
-from ledger.store.pages import Lost, taken_apart
+from ledger.store.pages import Lost
 from ledger.store.receipt import CommandEvents, Receipt
+from ledger.store.rendering import taken_apart
 from ledger.values import Actor, Dating, Role, Source
 
 #: Pages that are on their way while the next is made ready.

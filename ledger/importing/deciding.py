@@ -12,12 +12,13 @@ from ledger.events import Event
 from ledger.events.team import TeamFormed
 from ledger.importing.counting import Counting
 from ledger.importing.deciding_line import decided
-from ledger.importing.drafting import Draft, Drafts, Teams
+from ledger.importing.draft import Draft, Drafts, Teams
 from ledger.importing.form import read, refused
 from ledger.importing.lines import LINE_BYTES_MAX, Line
 from ledger.importing.naming import Names
+from ledger.importing.placed import Placed
 from ledger.importing.record import Record, ids, record
-from ledger.importing.runs import Placed, Runs
+from ledger.importing.runs import Runs
 from ledger.importing.staging import Staging
 from ledger.store.application import Ledger
 from ledger.values import MemberId

@@ -1,5 +1,6 @@
 """The deciding of one line: its facts by the domain, and the commands that record them."""
 
+from collections import deque
 from uuid import UUID
 
 from msgspec import Struct
@@ -13,10 +14,10 @@ from ledger.events import Event
 from ledger.events.proposal import SourceNoted
 from ledger.importing.form import MICROSECOND, UNIX_EPOCH
 from ledger.importing.naming import IMPORTER, named
+from ledger.importing.placed import Placed
 from ledger.importing.record import Entry, Record, conflicting
-from ledger.importing.runs import Placed
 from ledger.store import codec
-from ledger.store.pages import rendered
+from ledger.store.rendering import rendered
 from ledger.values import Actor, Role
 
 _ACTOR = Actor(IMPORTER, Role.INTEGRATOR)
@@ -25,8 +26,7 @@ _ACTOR = Actor(IMPORTER, Role.INTEGRATOR)
 def decided(one: Record, line: int, team: ImportingTeam, known: dict[UUID, bytes], events: list[Event]) -> list[Placed]:
     """This will decide the facts of a line that the ledger does not have, after those that it has. Raises Rejected."""
     state: ProposalState | None = None
-    for event in events:
-        state = evolve(state, event)
+    told = deque(events)
     version = len(events)
     rows: list[Placed] = []
     for entry in one.entries:
@@ -36,6 +36,8 @@ def decided(one: Record, line: int, team: ImportingTeam, known: dict[UUID, bytes
             if recorded != entry.content_hash:
                 raise conflicting(entry)
             continue
+        while told:  # only what a later fact is decided on
+            state = evolve(state, told.popleft())
         try:
             facts = decide_import(state, entry.fact, team)
         except Rejected as rejected:
@@ -46,9 +48,9 @@ def decided(one: Record, line: int, team: ImportingTeam, known: dict[UUID, bytes
         for index, fact in enumerate(facts):
             version += 1
             event = _event(one, entry, version, fact, index)
-            if type(fact) is not SourceNoted:  # which changes nothing, and is most of what many sources say
-                state = evolve(state, event)
             encoded.append(codec.encode(event))
+            if type(fact) is not SourceNoted:  # which changes nothing, and is most of what many sources say
+                told.append(event)
         known_at = (entry.known - UNIX_EPOCH) // MICROSECOND
         body = rendered(command_id, entry.content_hash, entry.known, encoded)
         rows.append(Placed(known_at, line, len(rows), is_first, len(encoded), body))

@@ -3,35 +3,18 @@
 They have no connection: whoever asks looks up what the ledger has, and decides again where a draft was mistaken.
 """
 
-import gc
 import os
-import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
-from functools import lru_cache
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Self
-from uuid import UUID
+from typing import BinaryIO, Self, cast
 
-import msgspec
-from msgspec import Struct
-
-from ledger.domain.rejected import Rejected
-from ledger.domain.source_fact import ImportingTeam
-from ledger.importing.deciding_line import decided
-from ledger.importing.form import read
+from ledger.importing.draft import Drafts, Teams, decode_drafts, encode, receive, run, send
 from ledger.importing.lines import Line
-from ledger.importing.naming import Names
-from ledger.importing.record import record
-from ledger.importing.runs import Placed
-from ledger.values import MemberId, ProposalId
 
 #: A smaller file is read before other processes are there.
 DRAFTED_BYTES_MIN = 4 * 1024 * 1024
@@ -39,49 +22,7 @@ DRAFTED_BYTES_MIN = 4 * 1024 * 1024
 WORKERS_MAX = 4
 #: Chunks that each process has at most, with the one that it works on.
 CHUNKS_AHEAD = 2
-
-
-class Draft(Struct, frozen=True, array_like=True, gc=False):
-    """A line that was decided as if it were new."""
-
-    external_id: str
-    system: str
-    proposal_id: ProposalId
-    first_command: UUID
-    earliest: datetime
-    people: list[tuple[MemberId, str]]
-    rows: list[Placed]
-    size_bytes: int
-
-
-Drafts = Sequence[Draft | None]
-Teams = Mapping[str, ImportingTeam]
-
-
-def draft(line: Line, teams: Teams) -> Draft | None:
-    """This will decide a line, None if that needs the ledger at hand: it is bad, or of a source that has no team yet."""
-    if line.content is None:
-        return None
-    try:
-        form = read(line.content)
-        team = teams.get(form.source.repo)
-        if team is None:
-            return None
-        one = record(form, _names(form.source.repo))
-        rows = decided(one, line.number, team, {}, [])
-    except (Rejected, RecursionError):
-        return None
-    first = one.entries[0]
-    return Draft(
-        one.external_id,
-        one.names.system,
-        one.proposal_id,
-        first.command_id,
-        first.known,
-        list(one.people.items()),
-        rows,
-        sum([len(row.rendered) for row in rows]),
-    )
+PIPE_BYTES = 1024 * 1024
 
 
 class Drafting:
@@ -129,16 +70,17 @@ class Worker:
     """One process, and the thread that hands it one chunk after the other."""
 
     def __init__(self) -> None:
-        self._connection, theirs = Pipe()
-        with theirs:
-            # Not by multiprocessing, which would run the caller's own script again in the other process.
-            self.process = subprocess.Popen(  # noqa: S603  # our own interpreter
-                [sys.executable, "-c", f"from {__name__} import run; run({theirs.fileno()})"],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+        # Not by multiprocessing, which would run the caller's own script again in the other process.
+        self.process = subprocess.Popen(  # noqa: S603  # our own interpreter
+            [sys.executable, "-c", f"from {run.__module__} import run; run()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pipesize=PIPE_BYTES,
+        )
+        self._lines_out = cast("BinaryIO", self.process.stdin)
+        self._drafts_in = cast("BinaryIO", self.process.stdout)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="import-draft")
-        self.started = self._thread.submit(self._connection.recv_bytes)
+        self.started = self._thread.submit(receive, self._drafts_in)
         self._begun: deque[Future[Drafts]] = deque()
 
     def is_ready(self) -> bool:
@@ -162,11 +104,13 @@ class Worker:
         self.process.kill()
         self.process.wait()
         self._thread.shutdown(cancel_futures=True)
-        self._connection.close()
+        self._drafts_in.close()
+        with suppress(OSError):  # what it was not sent any more
+            self._lines_out.close()
 
     def _drafts(self, lines: Sequence[Line], teams: Teams) -> Drafts:
-        self._connection.send_bytes(_encode((lines, teams)))
-        return _decode_drafts(self._connection.recv_bytes())
+        send(self._lines_out, encode((lines, teams)))
+        return decode_drafts(receive(self._drafts_in))
 
 
 def finished(chunk: Sequence[Line], drafts: Future[Drafts]) -> Drafts:
@@ -175,21 +119,3 @@ def finished(chunk: Sequence[Line], drafts: Future[Drafts]) -> Drafts:
         return drafts.result()
     except (EOFError, OSError, CancelledError):
         return [None] * len(chunk)
-
-
-_encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
-_decode_lines = msgspec.msgpack.Decoder(tuple[list[Line], dict[str, ImportingTeam]]).decode
-_decode_drafts = msgspec.msgpack.Decoder(list[Draft | None]).decode
-_names = lru_cache(maxsize=1_024)(Names)
-
-
-def run(file: int) -> None:
-    """This will draft what comes in on a connection until its other end is closed."""
-    connection = Connection(file)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks decides when to end
-    gc.disable()
-    with suppress(EOFError, OSError):
-        connection.send_bytes(b"")
-        while True:
-            lines, teams = _decode_lines(connection.recv_bytes())
-            connection.send_bytes(_encode([draft(line, teams) for line in lines]))

@@ -1,10 +1,9 @@
 """The ids of what comes from a source: always the same for the same source and its own name, so that nothing is recorded twice."""
 
-from collections.abc import Callable
 from hashlib import sha1
-from typing import cast
-from uuid import UUID, SafeUUID, uuid5
+from uuid import UUID, uuid5
 
+import msgspec
 from msgspec import Struct
 
 from ledger.values import NAMESPACE, DecisionId, MemberId, ProposalId, TeamId
@@ -13,20 +12,18 @@ from ledger.values import NAMESPACE, DecisionId, MemberId, ProposalId, TeamId
 IMPORTER = MemberId(uuid5(NAMESPACE, "importer"))
 IMPORTER_NAME = "Importer"
 
-_UNKNOWN_SAFETY = SafeUUID.unknown
-_new = cast("Callable[[type[UUID]], UUID]", object.__new__)
-_set = object.__setattr__
-_VERSION_CLEARED = ~((0xF000 << 64) | (0xC000 << 48))
-_VERSION_5 = (5 << 76) | (0x8000 << 48)
+#: The bytes of a UUID that say its version and variant, by the byte that a digest has there.
+_VERSION_5 = [bytes([byte & 0x0F | 0x50]) for byte in range(256)]
+_VARIANT = [bytes([byte & 0x3F | 0x80]) for byte in range(256)]
+#: What MessagePack puts before 16 bytes.
+_SIXTEEN_BYTES = b"\xc4\x10"
+_uuid = msgspec.msgpack.Decoder(UUID).decode
 
 
 def named(space: bytes, name: str) -> UUID:
     """This will give `uuid.uuid5(UUID(bytes=space), name)`, at a fifth of its time: an import needs three for each fact."""
     digest = sha1(space + name.encode(), usedforsecurity=False).digest()
-    found = _new(UUID)
-    _set(found, "int", (int.from_bytes(digest[:16], "big") & _VERSION_CLEARED) | _VERSION_5)
-    _set(found, "is_safe", _UNKNOWN_SAFETY)
-    return found
+    return _uuid(_SIXTEEN_BYTES + digest[:6] + _VERSION_5[digest[6]] + digest[7:8] + _VARIANT[digest[8]] + digest[9:16])
 
 
 #: Most people whose ids are kept at hand.
@@ -70,7 +67,7 @@ class Names:
 
     def command(self, external_fact_id: str) -> UUID:
         """This will name the command that records one fact of the source."""
-        return self.of("fact:" + external_fact_id)
+        return named(self._space, "fact:" + external_fact_id)
 
 
 def decision_id(command_id: UUID) -> DecisionId:

@@ -92,7 +92,8 @@ class _Reading:
         times = [times_of(fact) for fact in self.facts]
         known_places = places(times, proposals[0])
         last: datetime | None = next((t.occurred for t in times if t.occurred is not None), None)
-        entries: list[tuple[datetime, int, int, Entry]] = []
+        #: What says the place of an entry is never the same twice, so that entries themselves are not compared.
+        entries: list[tuple[datetime, bool, int, Entry]] = []
         for number, (fact, words, time, known) in enumerate(
             zip(self.facts, self.form.facts, times, known_places, strict=True)
         ):
@@ -103,7 +104,7 @@ class _Reading:
             entries.append((known, number != proposals[0], number, entry))
         if self.form.business_case is not None:
             entries.append(self._case(self.form.business_case, known_places, proposals[0], last))
-        entries.sort(key=lambda placed: placed[:3])
+        entries.sort()
         ordered = tuple([placed[3] for placed in entries])
         return Record(self.form.id, self.names, self.names.proposal(self.form.id), ordered, self.people)
 
@@ -131,14 +132,14 @@ class _Reading:
             None if amount is None else _amount(amount),
             self._submission() if fact.type == "proposed" else None,
             self._decision(number, fact),
-            self._successor(fact),
+            None if fact.superseded_by is None else self._successor(fact.superseded_by),
             time.occurred if time.dating is Dating.NOT_AFTER and fact.at is None else None,
         )
         return Entry(self.commands[number], digest, known, last, source, source_fact)
 
     def _case(
         self, words: dict[str, Any], places: list[datetime], proposed: int, last: datetime | None
-    ) -> tuple[datetime, int, int, Entry]:
+    ) -> tuple[datetime, bool, int, Entry]:
         form: CaseForm = converted(words, CaseForm, BUSINESS_CASE)
         recorded = None if form.recorded_at is None else dated(form.recorded_at, None, "business_case.recorded_at")
         # Without a date it is only sure to have been there in the end: earlier would be hindsight.
@@ -159,7 +160,7 @@ class _Reading:
         command = self.names.command(source.external_id)
         order = proposed if recorded is not None else len(places)
         entry = Entry(command, digest, known, occurred, source, SourceFact(BUSINESS_CASE, rest))
-        return (known, 1, order, entry)
+        return (known, True, order, entry)
 
     def _source(self, fact: FactForm, external_id: str, digest: bytes, time: Times) -> tuple[Source, frozenset[str]]:
         said = _ENVELOPE
@@ -201,9 +202,8 @@ class _Reading:
                 return decision_id(self.commands[earlier])
         return None
 
-    def _successor(self, fact: FactForm) -> ProposalId | None:
+    def _successor(self, raw: object) -> ProposalId | None:
         """This will name the one proposal of the same source that took its place, where the source names exactly one."""
-        raw = fact.superseded_by
         if isinstance(raw, list) and len(raw) == 1:
             raw = raw[0]
         own = _NUMBERED.fullmatch(self.form.id)

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 from tempfile import TemporaryFile
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import msgspec
+
+from ledger.importing.placed import Placed
 
 #: Bytes of commands that are sorted at once, and that are read of each run at once.
 RUN_BYTES = 64 * 1024 * 1024
@@ -19,20 +21,6 @@ PAGE_BYTES = 256 * 1024
 #: Most commands, and bytes of them, that are given at once.
 ORDERED_ROWS = 1_024
 ORDERED_BYTES = 4 * 1024 * 1024
-
-
-class Placed(NamedTuple):
-    """A command that waits for its turn: the first three say where it stands."""
-
-    #: When it was known, in microseconds since the Unix epoch.
-    known: int
-    line: int
-    #: Its number among the commands of its line.
-    number: int
-    is_first: bool
-    event_count: int
-    #: All of it, as `ledger.store.pages` renders it.
-    rendered: bytes
 
 
 _encode_page = msgspec.msgpack.Encoder().encode

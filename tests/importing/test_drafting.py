@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.synthetic_histories import write
 from ledger.importing import ImportReport, drafting, histories, import_histories
+from ledger.importing.draft import Drafts, Teams
 from ledger.importing.lines import Line
 from ledger.store.application import Ledger
 from tests.importing.told import Log
@@ -25,7 +26,7 @@ def drafted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
             super().__init__(size_bytes)
             wait([worker.started for worker in self._workers], READY_TIMEOUT_S)
 
-    def noted(chunk: list[Line], drafts: Future[drafting.Drafts]) -> drafting.Drafts:
+    def noted(chunk: list[Line], drafts: Future[Drafts]) -> Drafts:
         had = finished(chunk, drafts)
         found.append(all(had))
         return had
@@ -102,7 +103,7 @@ def test_processes_that_die_cost_time_only(
 ) -> None:
     begin = drafting.Worker.begin
 
-    def killed(self: drafting.Worker, lines: list[Line], teams: drafting.Teams) -> Future[drafting.Drafts]:
+    def killed(self: drafting.Worker, lines: list[Line], teams: Teams) -> Future[Drafts]:
         self.process.kill()
         self.process.wait()
         return begin(self, lines, teams)

@@ -7,7 +7,8 @@ import pytest
 
 from benchmarks.synthetic_histories import write
 from ledger.importing import import_histories, runs
-from ledger.importing.runs import Placed, Runs
+from ledger.importing.placed import Placed
+from ledger.importing.runs import Runs
 from ledger.store.application import Ledger
 from tests.importing.told import Log
 

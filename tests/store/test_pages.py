@@ -8,8 +8,9 @@ import pytest
 
 from ledger.store.application import Ledger, prepared
 from ledger.store.codec import encode, leaf
-from ledger.store.pages import Lost, Pages, rendered, taken_apart
+from ledger.store.pages import Lost, Pages
 from ledger.store.receipt import CommandEvents
+from ledger.store.rendering import rendered, taken_apart
 from tests.store.examples import OTHER_REQUEST, append, command, days
 
 
