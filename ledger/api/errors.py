@@ -1,6 +1,7 @@
 """What goes wrong, as a client sees it: every error has `extensions.code`, and the unexpected ones are masked."""
 
 import logging
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -31,6 +32,11 @@ INTERNAL = "INTERNAL"
 
 #: Most errors in one answer.
 ERRORS_MAX = 5
+#: Characters of a value that an error may repeat, and of a whole message about a request.
+ECHO_LENGTH_MAX = 60
+MESSAGE_LENGTH_MAX = 400
+#: Before the value that graphql-core found.
+_FOUND = re.compile(r"([,;.] [fF]ound: )")
 
 
 def refusal(code: str, message: str, **more: object) -> GraphQLError:
@@ -56,11 +62,23 @@ def forbidden(message: str) -> GraphQLError:
 def presented(error: GraphQLError) -> dict[str, Any]:
     """This will give an error of the execution as the client gets it; an unexpected one is logged once and masked."""
     found: dict[str, Any] = {**error.formatted}
+    if error.path is None:
+        found["message"] = _without_echo(found["message"])
     code, message, more = _named(error)
     if message is not None:
         found["message"] = message
     found["extensions"] = {**(error.extensions or {}), "code": code, **more}
     return found
+
+
+def _without_echo(message: str) -> str:
+    """This will leave out the value that a request error repeats, unless it is a short one, and what is too long to be read."""
+    said, word, value = _FOUND.split(message, maxsplit=1) if _FOUND.search(message) else (message, "", "")
+    if value and len(value) <= ECHO_LENGTH_MAX and value[0] not in "{[":
+        said += word + value
+    else:
+        said = said.rstrip(".") + "." if word else said
+    return said if len(said) <= MESSAGE_LENGTH_MAX else said[:MESSAGE_LENGTH_MAX] + "…"
 
 
 def _named(error: GraphQLError) -> tuple[str, str | None, dict[str, object]]:

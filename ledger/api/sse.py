@@ -51,7 +51,7 @@ def sse_routes(
         try:
             viewer = await viewer_of(request, authenticate)
             asked = await from_body(request) if request.method == "POST" else from_query(request)
-            admitted(schema, asked)
+            asked = admitted(schema, asked, viewer, places.documents)
             context = Context(viewer, resources(), resume_after=_resume_after(request))
         except RequestRefused as refused:
             return _refusal(refused.status, [presented(refused.error)], refused.headers)

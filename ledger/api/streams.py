@@ -7,10 +7,13 @@ from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 
 from graphql import GraphQLError, OperationType
+from msgspec.structs import replace
 
 from ledger.api.context import Context, Viewer
+from ledger.api.cost import refuse_long_lists
 from ledger.api.documents import prepare
 from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, presented, refusal
+from ledger.api.persisted import TrustedDocuments
 from ledger.api.requests import Asked
 from ledger.api.schema import LedgerSchema
 
@@ -34,18 +37,24 @@ class StreamRefused(Exception):  # noqa: N818 - named for what happened
         self.errors = errors
 
 
-def admitted(schema: LedgerSchema, asked: Asked) -> None:
-    """This will raise StreamRefused for a document that can't run, or is no subscription."""
-    prepared = prepare(schema, asked.query or "")
-    if prepared.errors:
-        raise StreamRefused([presented(error) for error in prepared.errors])
+def admitted(schema: LedgerSchema, asked: Asked, viewer: Viewer, documents: TrustedDocuments) -> Asked:
+    """This will give the request with its document, which may be a trusted one that it names.
+
+    Raises StreamRefused for a document that can't run or may not, or is no subscription.
+    """
     try:
+        text = documents.chosen(asked.query, asked.documentId, asked.extensions, viewer)
+        prepared = prepare(schema, text)
+        if prepared.errors:
+            raise StreamRefused([presented(error) for error in prepared.errors])
         operation = prepared.operation(asked.operationName)
+        refuse_long_lists(asked.variables)
     except GraphQLError as error:
         raise StreamRefused([presented(error)]) from None
     if operation.operation is not OperationType.SUBSCRIPTION:
         message = "Only subscriptions are streamed. Send queries and mutations to /graphql by POST."
         raise StreamRefused([presented(refusal(BAD_USER_INPUT, message))])
+    return replace(asked, query=text)
 
 
 async def answers(schema: LedgerSchema, context: Context, asked: Asked) -> AsyncGenerator[Shown, None]:
@@ -64,7 +73,9 @@ async def answers(schema: LedgerSchema, context: Context, asked: Asked) -> Async
 class Places:
     """Counts the streams of a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, documents: TrustedDocuments | None = None) -> None:
+        #: What a token without free form may follow.
+        self.documents = documents or TrustedDocuments()
         self.held: Counter[tuple[str, str]] = Counter()
 
     @contextmanager

@@ -47,7 +47,8 @@ def web(
     `resources` are those that the lifespan brings up, `sealed` the folder that the sealer keeps, `origins` those whose pages may connect,
     `traffic` what is kept and allowed for all requests.
     """
-    places, traffic = Places(), traffic or Traffic()
+    traffic = traffic or Traffic()
+    places = Places(traffic.documents)
     return Litestar(
         route_handlers=[
             *graphql_routes(schema, resources, authenticate, traffic, origins),
