@@ -225,3 +225,13 @@ def score_total(formula: Formula, item: Item, days: float | None) -> float:
         drag, risk = float(item.drag or 0), weekly_risk(item)
         return float(delay_per_duration(item.confidence, drag, risk, days or inf, formula.engineers))
     return _FORMULAS[method](formula, item, days).total
+
+
+def readable(score: Score) -> Score:
+    """This will give a score as it is shown: each figure to 12 significant digits, since sums of floats carry noise behind those."""
+    terms = (Term(term.name, _readable(term.value), _readable(term.contribution)) for term in score.terms)
+    return Score(_readable(score.total), tuple(terms), score.missing)
+
+
+def _readable(figure: float) -> float:
+    return float(f"{figure:.12g}")

@@ -14,6 +14,7 @@ from ledger.api.context import Context, Info
 from ledger.api.enums import describe
 from ledger.api.errors import bad_input, not_found
 from ledger.api.proposal_types import AREA, PROPOSAL
+from ledger.api.sources import ProposalArgument, SourceArgument, proposal_meant
 from ledger.values import ProposalStatus, Role
 from projections.backlog import queries
 from projections.backlog.queries import Filter, Order
@@ -132,13 +133,15 @@ async def _read(context: Context, ids: list[UUID], as_of: AsOf | None, at_least:
 
 async def proposal(
     info: Info,
-    proposal_id: Annotated[UUID, strawberry.argument(description="The proposal.")],
+    proposal_id: ProposalArgument = None,
+    source: SourceArgument = None,
     as_of: AsOfArgument = None,
     at_least: AtLeastArgument = None,
 ) -> Any:
     """This will show one proposal. Raises the error NOT_FOUND."""
+    wanted_id = proposal_meant(proposal_id, source)
     more = {"ranked": selects(info, "rank"), "explained": selects(info, "why")}
-    found = await _read(info.context, [proposal_id], as_of, at_least, **more)
+    found = await _read(info.context, [wanted_id], as_of, at_least, **more)
     if not found:
         raise not_found("proposal")
     return found[0]
@@ -211,7 +214,7 @@ class BacklogQuery:
         "The proposals that wait for an answer, in the order of the policy in force.",
         backlog,
     )
-    proposal: Any = field(PROPOSAL.type, "One proposal.", proposal)
+    proposal: Any = field(PROPOSAL.type, "One proposal, by its id or by its source's own.", proposal)
     proposals: Any = field(listed(PROPOSAL), "Several proposals by their ids, in the order of the ids.", proposals)
     inbox: Any = field(
         listed(PROPOSAL),

@@ -23,6 +23,7 @@ from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, sele
 from ledger.api.context import Context, Info
 from ledger.api.decision_types import DECISION, DECISION_STORY, FACETS, NOTICE, REVISIT, WHY_NOT
 from ledger.api.errors import bad_input, not_found
+from ledger.api.sources import ProposalArgument, SourceArgument, proposal_meant
 from ledger.api.standing import Connection
 from ledger.values import Disposition
 from projections.audit import decisions, returning, story
@@ -91,16 +92,18 @@ DECLINED = connection_with(
 
 async def why_not(
     info: Info,
-    proposal_id: Annotated[UUID, strawberry.argument(description="The proposal.")],
+    proposal_id: ProposalArgument = None,
+    source: SourceArgument = None,
     as_of: AsOfArgument = None,
     at_least: AtLeastArgument = None,
 ) -> Any:
     """This will tell a proposal's whole story."""
+    wanted_id = proposal_meant(proposal_id, source)
     context = info.context
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
         now = await instant(context, connection, at)
-        found = await story.proposal_story(connection, context.visible_teams(), proposal_id, now, as_of=at)
+        found = await story.proposal_story(connection, context.visible_teams(), wanted_id, now, as_of=at)
         if found is None:
             raise not_found("proposal")
         return await one(info, WHY_NOT, found, connection)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.ranking import DEFAULT_FORMULA, Item, Score, score
+from ledger.ranking import DEFAULT_FORMULA, Item, Score, readable, score
 from ledger.values import Disposition, PolicyId, ProposalId, ReviewId
 from projections.audit.returning import ConditionStanding, Known, standings
 from projections.audit.structs import (
@@ -181,7 +181,7 @@ def _decision(decision: AuditedDecision, proposal: AuditedProposal, material: _M
         estimate,
         impact,
         basis is None,
-        score(policy.formula if policy else DEFAULT_FORMULA, item(case, estimate, impact)),
+        readable(score(policy.formula if policy else DEFAULT_FORMULA, item(case, estimate, impact))),
         tuple(
             compare(kind, versions.get((kind, then[kind])), versions.get((kind, now[kind])))
             for kind in VersionKind

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from ledger.ranking import DEFAULT_FORMULA, Formula, Score, score
+from ledger.ranking import DEFAULT_FORMULA, Formula, Score, readable, score
 from ledger.values import MemberId, ProposalStatus
 from projections.backlog.structs import Card, Ranking
 from projections.conditions import Conditions, Connection, Teams, rows
@@ -61,7 +61,7 @@ class Listed(Card, frozen=True, array_like=True, gc=False):
     @property
     def why(self) -> Score | None:
         """This will say why it stands where it does: the terms of its score, and what is missing. None: it is not pending."""
-        return score(self.formula, self.item) if self.formula is not None and self.is_pending else None
+        return readable(score(self.formula, self.item)) if self.formula is not None and self.is_pending else None
 
     @property
     def is_imported(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.events import proposal
+from ledger.importing.naming import Names
 from ledger.values import (
     DecisionId,
     Disposition,
@@ -99,3 +100,25 @@ def test_every_source_together_shows_no_more_than_all_of_them_knew(auditor: Clie
 def test_exactly_one_past_state_is_asked_for(auditor: Client) -> None:
     error = auditor.error(PROPOSED, asOf={**as_of(year(2004)), "position": "1"})
     assert error["extensions"]["code"] in {"BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED"}
+
+
+BY_SOURCE = """query ($source: SourceItem, $id: UUID) { proposal(source: $source, proposalId: $id) { proposalId title }
+  whyNot(source: $source, proposalId: $id) { latestNo { decision { reasons { text } } } } }"""
+
+
+def test_an_imported_proposal_is_found_by_its_sources_own_id(api: Api) -> None:
+    names = Names("python/peps")
+    r = Recorder(api.ledger)
+    own = names.proposal("pep-0315")
+    whence = Source("python/peps", "pep-0315", None, None, year(2003))
+    r.record((own, proposal.ProposalSubmitted(names.team_id, "Enhanced While Loop", None)), source=whence)
+    client = known(api, api.client(Role.AUDITOR))
+    client.ask(
+        "query ($at: Position) { proposals(proposalIds: [], atLeast: $at) { title } }", at=str(api.ledger.head())
+    )
+    found = client.ask(BY_SOURCE, source={"name": "python/peps", "externalId": "pep-0315"})
+    assert found["proposal"] == {"proposalId": str(own), "title": "Enhanced While Loop"}
+    nobody = client.answer(BY_SOURCE, source={"name": "python/peps", "externalId": "pep-9999"})
+    assert nobody["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+    for given in ({}, {"id": str(own), "source": {"name": "python/peps", "externalId": "pep-0315"}}):
+        assert "either proposalId or source" in client.answer(BY_SOURCE, **given)["errors"][0]["message"]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.ranking import Formula, Item, expected_days, score, score_total
+from ledger.ranking import Formula, Item, expected_days, readable, score, score_total
 from ledger.values import MomentumLevel, PolicyMethod, Risk
 
 figures = st.decimals(min_value=0, max_value=10**6, places=4)
@@ -46,3 +46,13 @@ def test_a_total_alone_is_the_score_s_total(formula: Formula, item: Item) -> Non
 @given(figures | long_figures, figures | long_figures, figures | long_figures)
 def test_expected_days_are_the_decimal_quotient_as_a_float(low: Decimal, likely: Decimal, high: Decimal) -> None:
     assert expected_days(Item(low, likely, high)) == float((low + 4 * likely + high) / 6)
+
+
+def test_a_shown_score_has_no_noise_of_floats_and_the_ranking_one_is_untouched() -> None:
+    item = Item(likely=Decimal("2.5"), drag=Decimal("0.3"), confidence=0.7)
+    exact = score(Formula(PolicyMethod.MOMENTUM), item)
+    assert str(exact.total) == "0.08399999999999999"
+    shown = readable(exact)
+    assert (shown.total, shown.terms[0].contribution) == (0.084, 0.084)
+    assert shown.missing == exact.missing
+    assert [term.name for term in shown.terms] == [term.name for term in exact.terms]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ledger.events.registry import FACT_TYPES
-from ledger.ranking import Item, score
+from ledger.ranking import Item, readable, score
 from ledger.values import Disposition, ProposalStatus, ReopenCause, RevisitKind
 from projections.audit import decisions, matters, returning, story, timeline, versions
 from projections.audit.following_structs import PlaybackState
@@ -68,7 +68,7 @@ def test_the_score_is_that_of_the_versions_decided_on_term_by_term(url: str) -> 
     found = why_not(url, told.DECLINED)
     figures = story.item(found.case, found.estimate, found.impact)
     assert found.policy is not None
-    assert found.score == score(found.policy.formula, figures)
+    assert found.score == readable(score(found.policy.formula, figures))
     assert found.score.total == pytest.approx(0.96)
     assert figures != Item()
 

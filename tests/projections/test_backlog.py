@@ -28,7 +28,7 @@ from ledger.events.proposal import (
     SourceNoted,
     WorkStarted,
 )
-from ledger.ranking import Formula, score
+from ledger.ranking import Formula, readable, score
 from ledger.values import (
     Acknowledgement,
     Benefit,
@@ -129,7 +129,7 @@ def test_the_highest_score_comes_first_and_says_why(database_url: str, recorder:
     ]
     for row in found:
         assert row.why is not None
-        assert row.why.total == row.score
+        assert row.why.total == pytest.approx(row.score, rel=1e-11)
     last = found[-1].why
     assert last is not None
     assert last.missing == ("estimate", "drag")
@@ -161,7 +161,7 @@ def test_a_policy_that_is_activated_or_revised_ranks_its_teams_anew(
     assert titles(page(database_url, mine, as_of=before)) == ["cheap", "dear"]
     then = page(database_url, mine, as_of=activated)
     assert [(row.title, row.score, row.policy_version) for row in then] == [("dear", 1.0, 1), ("cheap", 0.1, 1)]
-    assert [row.why for row in then] == [score(by_drag, row.item) for row in then]
+    assert [row.why for row in then] == [readable(score(by_drag, row.item)) for row in then]
     assert titles(page(database_url, mine, as_of=revised)) == ["cheap", "dear"]
     assert [(row.title, row.policy_version) for row in page(database_url, mine)] == [
         ("cheap", 2),

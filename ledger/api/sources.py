@@ -1,0 +1,35 @@
+"""What comes from an outside source, by the source's own name for it."""
+
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from ledger.api.errors import bad_input
+from ledger.importing.naming import Names
+
+ProposalArgument = Annotated[
+    UUID | None, strawberry.argument(description="The proposal; left out where `source` says which.")
+]
+
+
+@strawberry.input(description="Something imported, by the source's own id for it.")
+class SourceItem:
+    """As a fact's `source` has it."""
+
+    name: str = strawberry.field(description="The source, such as python/peps.")
+    external_id: str = strawberry.field(description="The source's own id, such as pep-0315.")
+
+
+SourceArgument = Annotated[
+    SourceItem | None, strawberry.argument(description="An imported proposal, by its source's own id, instead of ours.")
+]
+
+
+def proposal_meant(proposal_id: UUID | None, source: SourceItem | None) -> UUID:
+    """This will give the id of the proposal that one of the two names. Raises the error BAD_USER_INPUT for both and for neither."""
+    if source is not None and proposal_id is None:
+        return Names(source.name).proposal(source.external_id)
+    if proposal_id is not None and source is None:
+        return proposal_id
+    raise bad_input("Give either proposalId or source.")
