@@ -10,6 +10,7 @@ from ledger.cli.running import Failed, answer, as_json, database, progress
 from ledger.domain.rejected import Rejected
 from ledger.handlers.redaction import RedactionAsked
 from ledger.handlers.redaction import redact as run
+from ledger.replay.loading import CACHE, forget
 from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.values import MemberId
@@ -34,12 +35,14 @@ def redact(position: int, by: str, reason: str, legal_basis: str, json: bool) ->
     \b
     decision-ledger redact 4711 --by Robin --reason "a customer's number was in it" --legal-basis "GDPR Article 17(1)(d)"
     """
-    with database(Settings.from_environment(), migrated=True) as url, Ledger(url, pool_size=2) as ledger:
+    settings = Settings.from_environment()
+    with database(settings, migrated=True) as url, Ledger(url, pool_size=2) as ledger:
         asked = RedactionAsked(position, _member(url, by), reason, legal_basis)
         try:
             done = run(ledger, url, asked, command_id=uuid4(), at=datetime.now(UTC))
         except Rejected as rejected:
             raise Failed(rejected.message) from rejected
+        forget(settings.data_dir / CACHE)
         with progress("Building the views again", json=json) as moved:
             rebuild(url, ledger, VIEWS, progress=lambda at: moved(at.done, at.total))
     answer(

@@ -1,5 +1,6 @@
 """Where the work of a replay is done: here, in processes of this machine, or on a Dask cluster, through one interface."""
 
+import signal
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -18,8 +19,18 @@ def executor(processes: int | None = None, scheduler: str | None = None) -> Iter
     """
     if scheduler is None:
         # Forked workers would share the parent's connections and threads.
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_leave_it_to_the_parent)
+        try:
             yield pool
+        except BaseException:
+            # What was asked for is not wanted any more: neither what waits nor what runs.
+            workers = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.terminate()
+            raise
+        finally:
+            pool.shutdown()
         return
     try:
         from distributed import Client  # noqa: PLC0415 - an extra
@@ -31,5 +42,14 @@ def executor(processes: int | None = None, scheduler: str | None = None) -> Iter
         raise SchedulerError(
             f"No Dask scheduler answers at {scheduler}: {error}. Start one, or leave --scheduler out."
         ) from error
-    with client, client.get_executor(pure=False) as pool:  # type: ignore[no-untyped-call]
-        yield pool
+    with client, client.get_executor(pure=False) as cluster:  # type: ignore[no-untyped-call]
+        try:
+            yield cluster
+        except BaseException:
+            cluster.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _leave_it_to_the_parent() -> None:
+    """This will let a Ctrl-C, which reaches every process of the terminal, end the parent alone: it ends the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

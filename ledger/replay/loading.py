@@ -17,8 +17,9 @@ import numpy as np
 import psycopg
 from msgspec import Struct
 
-from ledger.events import FACT_TYPES
+from ledger.events import FACT_TYPES, TOPICS
 from ledger.events.proposal import ProposalSubmitted
+from ledger.events.redaction import FactRedacted
 from ledger.events.team import TeamFormed
 from ledger.ranking import Formula
 from ledger.replay.history import COLUMNS, EPOCH, UNSAID, History, Names, micros, ordered
@@ -50,6 +51,8 @@ class _Provenance(Struct, frozen=True):
     source: Source | None = None
 
 
+_SUBMITTED, _FORMED = TOPICS[ProposalSubmitted], TOPICS[TeamFormed]
+_TOPICS = [*TOPICS_READ, TOPICS[FactRedacted]]
 _meta = msgspec.json.Decoder(_Provenance).decode
 
 
@@ -82,6 +85,15 @@ class _Named:
     def formula(self, formula: Formula) -> int:
         self.formulas.append(formula)
         return len(self.formulas) - 1
+
+    def redact(self, fact: FactRedacted) -> None:
+        """This will put what remains of a name in the place of the name: the file may have been written before it was redacted."""
+        key = fact.stream_id.bytes
+        if fact.topic == _SUBMITTED and key in self.proposals:
+            self.titles[self.proposals[key]] = fact.remains.get("title", "")
+            self.areas[self.proposals[key]] = fact.remains.get("area") or ""
+        elif fact.topic == _FORMED and key in self.teams:
+            self.team_names[self.teams[key]] = fact.remains.get("name", "")
 
     def blocking(self, concern_id: UUID, *, raised: bool) -> bool:
         if raised:
@@ -134,8 +146,16 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def load(database_url: str, cache: Path | None = None, progress: Progress = lambda done, total: None) -> History:
-    """This will give the whole log as columns. With a folder, what was read before comes from a file there, and the file is extended.
+def load(
+    database_url: str,
+    cache: Path | None = None,
+    progress: Progress = lambda done, total: None,
+    *,
+    upto: int | None = None,
+) -> History:
+    """This will give the log as columns. With a folder, what was read before comes from a file there, and the file is extended.
+
+    `upto`: only the facts up to this position, so that a report can be made again on a ledger that has grown; the file is left alone then.
 
     A file that is damaged, of another ledger, or of a log that has since been restored to something else is read anew. The database is
     read in one snapshot. Raises psycopg.OperationalError when it can't be reached.
@@ -145,7 +165,8 @@ def load(database_url: str, cache: Path | None = None, progress: Progress = lamb
         connection.read_only = True
         connection.execute("SET ROLE ledger_reader") if _may_be_reader(connection) else None
         ledger_id, head = connection.execute(_HEAD).fetchone()  # type: ignore[misc]
-        path = None if cache is None else cache / f"history-{ledger_id}.npz"
+        path = None if cache is None or upto is not None else cache / f"history-{ledger_id}.npz"
+        head = head if upto is None else min(head, upto)
         kept = None if path is None else _open(path, ledger_id, head, connection)
         named, columns, after = (_Named(), _EMPTY, 0) if kept is None else kept
         if after < head:
@@ -154,6 +175,12 @@ def load(database_url: str, cache: Path | None = None, progress: Progress = lamb
                 _keep(path, ledger_id, head, _leaf(connection, head), named, columns)
     progress(head, head)
     return ordered(ledger_id, head, names=named.names(), **columns)
+
+
+def forget(cache: Path) -> None:
+    """This will remove the files of a folder: what is redacted must not stay in them until somebody replays again."""
+    for path in [*cache.glob("history-*.npz"), *cache.glob(".history-*.npz.*")]:
+        path.unlink(missing_ok=True)
 
 
 def _may_be_reader(connection: psycopg.Connection) -> bool:
@@ -172,7 +199,7 @@ def _rows(connection: psycopg.Connection, after: int, head: int, progress: Progr
     with connection.cursor(binary=True) as cursor:
         while after < head:
             upto = min(after + PAGE, head)
-            yield cursor.execute(_PAGE, [after, upto, list(TOPICS_READ)], prepare=True).fetchall()
+            yield cursor.execute(_PAGE, [after, upto, _TOPICS], prepare=True).fetchall()
             after = upto
             progress(after, head)
 
@@ -190,6 +217,9 @@ def _columns(page: list[tuple[Any, ...]], named: _Named) -> dict[str, Any]:
     for position, stream, topic, recorded_at, occurred_at, meta, payload in page:
         provenance = _meta(meta)
         fact = _fact(topic, provenance, meta, payload)
+        if isinstance(fact, FactRedacted):
+            named.redact(fact)
+            continue
         reading = READINGS[type(fact)]
         own = getattr(named, reading.stream)(UUID(bytes=stream))
         found = reading.figures(fact, named)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
+from uuid import uuid4
 
 import msgspec
 import numpy as np
@@ -12,11 +13,13 @@ from msgspec.structs import replace
 from ledger.ranking import FEATURES
 from ledger.replay.backtest import Run, lay_out, run
 from ledger.replay.history import History, micros
+from ledger.replay.kinds import Kind
 from ledger.replay.outcomes import Outcomes
 from ledger.replay.quick import Quick
 from ledger.replay.report import rounded
 from ledger.replay.scenario import Method, PolicyChoice, Scenario, ScenarioError, checked
 from ledger.replay.scoring import waits
+from ledger.values import MomentumLevel
 
 TRIED_MAX = 100_000
 #: Policies that one task takes: the same split on any number of processes, so that the answer is too.
@@ -66,6 +69,18 @@ def weights(
             )
         )
     return tuple(found)
+
+
+def scales(history: History, known_by: datetime) -> dict[str, float]:
+    """This will give a full scale for each feature of WEIGHTED: the 95th percentile of what was known at an instant."""
+    known = history.until(history.known_by(micros(known_by)))
+    figures = {"drag": (Kind.IMPACT, 1), "growth": (Kind.IMPACT, 2), "risk": (Kind.CASE, 1), "benefits": (Kind.CASE, 2)}
+    found = {"level": float(len(MomentumLevel) - 1), "smallness": 1.0, "confidence": 1.0}
+    for name, (kind, column) in figures.items():
+        values = known.figures[known.of(kind), column]
+        values = values[np.isfinite(values) & (values > 0)]
+        found[name] = rounded(np.quantile(values, 0.95, method="inverted_cdf")) if len(values) else 1.0
+    return found
 
 
 def sweep(
@@ -127,7 +142,8 @@ def _each(
         trial = _Trial(history, scenario)
         parts = (trial.tried(chunk) for chunk in chunks)
     else:
-        jobs = [executor.submit(_tried, history, scenario, chunk) for chunk in chunks]
+        key = uuid4().hex
+        jobs = [executor.submit(_tried, key, history, scenario, chunk) for chunk in chunks]
         parts = (job.result() for job in jobs)
     for part in parts:
         found += part
@@ -135,9 +151,16 @@ def _each(
     return found
 
 
-def _tried(history: History, scenario: Scenario, policies: Sequence[PolicyChoice]) -> list[Tried]:
-    """This will try some policies, in whatever process it is asked to."""
-    return _Trial(history, scenario).tried(policies)
+def _tried(key: str, history: History, scenario: Scenario, policies: Sequence[PolicyChoice]) -> list[Tried]:
+    """This will try some policies, in whatever process it is asked to; what it laid out for the same key serves again."""
+    if key not in _LAID_OUT:
+        _LAID_OUT.clear()
+        _LAID_OUT[key] = _Trial(history, scenario)
+    return _LAID_OUT[key].tried(policies)
+
+
+#: In each process, the last history that it laid out.
+_LAID_OUT: "dict[str, _Trial]" = {}
 
 
 class _Trial:

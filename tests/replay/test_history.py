@@ -1,5 +1,6 @@
 """The columns hold what the log says, are extended rather than read anew, and know only what was known."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -7,14 +8,18 @@ import numpy as np
 import psycopg
 import pytest
 
+from ledger.demo.showing import show
 from ledger.events.proposal import DecisionTaken, EstimateChanged, EstimateGiven, ProposalSubmitted
+from ledger.handlers.redaction import RedactionAsked, redact
 from ledger.ranking import Item, expected_days
 from ledger.replay import loading
 from ledger.replay.history import History, micros
 from ledger.replay.kinds import Kind
-from ledger.replay.loading import load
+from ledger.replay.loading import forget, load
 from ledger.store.application import Ledger
-from ledger.values import Verdict
+from ledger.values import SYSTEM, Verdict
+from tests import databases
+from tests.databases import Server
 from tests.replay.tale import Tale
 
 
@@ -155,3 +160,34 @@ def test_an_undated_fact_is_known_no_earlier_than_what_came_before_it() -> None:
     )
     assert laid.known[-1] == told.known[-2]
     assert laid.kind[-1] == Kind.DECIDED
+
+
+def test_a_title_that_was_redacted_is_in_no_file_of_the_replay(server: Server, tmp_path: Path) -> None:
+    with server.admin() as admin, databases.database(server, admin) as url:
+        show(url, b"x" * 32, lambda done, total: None)
+        before = load(url, tmp_path)
+        (path,) = tmp_path.glob("history-*.npz")
+        title, number = before.names.titles[3], 3
+        assert title.encode() in path.read_bytes()
+        row = int(before.of_subject(number)[0])
+        with Ledger(url) as ledger:
+            asked = RedactionAsked(
+                int(before.positions[row]), SYSTEM, "a customer's name was in it", "GDPR Article 17(1)(d)"
+            )
+            redact(ledger, url, asked, command_id=uuid4(), at=datetime.now(UTC))
+        after = load(url, tmp_path)
+        assert after.names.titles[number] == "Redacted"
+        assert after.names.titles[:number] == before.names.titles[:number]
+        assert np.array_equal(after.figures, before.figures, equal_nan=True)
+        assert after.names.titles == load(url).names.titles  # read anew, it is the same
+        assert title.encode() not in path.read_bytes()
+        forget(tmp_path)  # as the command line does at once
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_log_that_has_grown_is_read_up_to_where_it_was(story_url: str, story: History, tmp_path: Path) -> None:
+    load(story_url, tmp_path)
+    half = load(story_url, tmp_path, upto=story.position // 2)
+    assert half.position == story.position // 2
+    assert set(half.positions) == {position for position in story.positions if position <= half.position}
+    assert load(story_url, tmp_path).position == story.position

@@ -152,6 +152,7 @@ def test_calibration_is_the_ratio_of_actual_to_expected() -> None:
         tale.submit(1, item, days=4)
         tale.done(10 + item, item, actual)
     (group,) = calibration(tale.history())
+    assert (group.area, group.basis) == (None, None)
     assert (group.team, group.items, group.median) == ("Team 0", 5, 1.5)
     assert (group.coverage, group.intervals) == (0.2, 5)
     assert calibration(tale.history(), instant(START_US + 12 * DAY_US))[0].items == 3
