@@ -36,7 +36,7 @@ ERRORS_MAX = 5
 ECHO_LENGTH_MAX = 60
 MESSAGE_LENGTH_MAX = 400
 #: Before the value that graphql-core found.
-_FOUND = re.compile(r"([,;.] [fF]ound: )")
+_FOUND = re.compile(r"([,;.?] [fF]ound: | value: (?!Expected ))")
 
 
 def refusal(code: str, message: str, **more: object) -> GraphQLError:
@@ -73,11 +73,12 @@ def presented(error: GraphQLError) -> dict[str, Any]:
 
 def _without_echo(message: str) -> str:
     """This will leave out the value that a request error repeats, unless it is a short one, and what is too long to be read."""
-    said, word, value = _FOUND.split(message, maxsplit=1) if _FOUND.search(message) else (message, "", "")
-    if value and len(value) <= ECHO_LENGTH_MAX and value[0] not in "{[":
-        said += word + value
+    if (found := _FOUND.search(message)) is None or (
+        len(value := message[found.end() :]) <= ECHO_LENGTH_MAX and value[:1] not in ("{", "[")
+    ):
+        said = message
     else:
-        said = said.rstrip(".") + "." if word else said
+        said = message[: found.start()] + ("?" if found[1].startswith("?") else ".")
     return said if len(said) <= MESSAGE_LENGTH_MAX else said[:MESSAGE_LENGTH_MAX] + "…"
 
 
