@@ -95,12 +95,13 @@ async def backlog(
     at_least: AtLeastArgument = None,
 ) -> Any:
     """This will list proposals in order."""
-    context, given, teams = info.context, wanted(filter), info.context.visible_teams()
+    context, given = info.context, wanted(filter)
     order = order_by.field if order_by else Order.SCORE
     descending = order_by is None or order_by.direction is Direction.DESC
     asked = Page.of(first, after, f"backlog {order} {descending}", KEYS[order], int, UUID)
     ranked, explained = _selected(info, "nodes", "edges", "node")
     at = await context.position(VIEW, as_of, at_least)
+    teams = context.visible_teams()
     async with context.read() as connection:
         rows = await queries.backlog(
             connection,

@@ -4,13 +4,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 
+from projections.catalogue import VIEWS
 from tests.api.conftest import Api, Client
+from tests.faults.cluster import until
 from tests.faults.oracle import Book
 
 #: What a client may be told when nothing is wrong with what it asks; it then asks again.
@@ -21,6 +24,7 @@ FORM_TEAM = (
 )
 #: All that was asked for must be answered within this, in seconds.
 ANSWERED_S = 60
+_THERE = "SELECT count(*) FROM views.positions, ledger.head WHERE positions.position = head.position"
 PAUSE_S = 0.05
 #: Longer than any answer may take: 30 s for a request.
 PATIENCE_S = 35.0
@@ -141,3 +145,14 @@ def known(api: Api, book: Book) -> Book:
     for (command,) in api.sql("SELECT command_id FROM ledger.commands"):
         book.ask(command)
     return book
+
+
+def caught_up(api: Api) -> None:
+    """This will wait until every view is where the ledger is."""
+
+    def is_there() -> bool:
+        with suppress(psycopg.errors.UndefinedTable):  # the follower has yet to make them
+            return api.sql(_THERE) == [(len(VIEWS),)]
+        return False
+
+    until(is_there, what="catching up")

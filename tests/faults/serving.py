@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
+from ledger.handlers import bootstrap
 from ledger.store.application import Ledger
 from ledger.values import Role
-from projections.catalogue import VIEWS
 from tests.api.conftest import Api, Client
 from tests.cli.conftest import Cli, Process
+from tests.faults.asking import caught_up
 from tests.faults.cluster import until
 
 
@@ -34,18 +37,12 @@ class Served:
 
     def catch_up(self) -> None:
         """This will wait until every view is where the ledger is."""
-        at = "SELECT count(*) FROM views.positions, ledger.head WHERE positions.position = head.position"
-        until(lambda: self.api.sql(at) == [(len(VIEWS),)], what="catching up")
+        caught_up(self.api)
 
 
 @contextmanager
 def serving(url: str, folder: Path, *, behind: str | None = None, **settings: str) -> Iterator[Served]:
     """This will have a process serving inside the block. `behind`: the URL by which it reaches the database, if it is another."""
-    from datetime import UTC, datetime
-    from uuid import uuid4
-
-    from ledger.handlers import bootstrap
-
     with Ledger(url) as ledger:
         bootstrap(ledger, datetime.now(UTC), uuid4())
         api = Api(url, "", ledger)
