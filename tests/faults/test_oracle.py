@@ -45,6 +45,13 @@ def book(ledger: Ledger) -> Book:
     return found
 
 
+def begun(url: str, statement_timeout_ms: int) -> Connection:
+    """A writer's connection in a transaction that nobody commits."""
+    connection = writer_connection(url, statement_timeout_ms)
+    connection.execute("BEGIN")
+    return connection
+
+
 def remember(book: Book, ledger: Ledger) -> Receipt:
     """This will append one command of two facts and note it."""
     sent = command(uuid4(), 1, 2)
@@ -68,12 +75,6 @@ def test_it_sees_a_command_that_was_acknowledged_before_its_commit(
     database_url: str, book: Book, figures: Figures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The appender's own call, in a transaction that is open when the sender is answered, and that then never is committed."""
-
-    def begun(url: str, statement_timeout_ms: int) -> Connection:
-        connection = writer_connection(url, statement_timeout_ms)
-        connection.execute("BEGIN")
-        return connection
-
     monkeypatch.setattr(recorder, "writer_connection", begun)
     with Ledger(database_url) as eager:
         remember(book, eager)
