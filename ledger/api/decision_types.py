@@ -300,6 +300,15 @@ CONDITION_STANDING = shown(
     unit="Days, reviews, incidents or hours/week.",
     summary="The same in words.",
 )
+SOURCE_NOTE = shown(
+    versions.SourceNote,
+    "What an imported source says besides, word for word.",
+    external_id="The source's own id of what it belongs to.",
+    kind="What it is about.",
+    text="The words.",
+    at="When it was true.",
+    position=WHERE_IN_LEDGER,
+)
 DECISION_STORY = shown(
     DecisionStory,
     "One decision with what was known then, and what has changed since.",
@@ -315,6 +324,7 @@ DECISION_STORY = shown(
     chosen_instead="The proposals preferred.",
     conditions="What would bring it back, and how near that is.",
     appeals="The appeals against it.",
+    source_notes="Of an imported one: what its source says besides in the same place, such as a link to the resolution.",
 )
 WHY_NOT = shown(
     ProposalStory,

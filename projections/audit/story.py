@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from itertools import starmap
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -27,7 +28,16 @@ from projections.audit.tables import (
     REVIEWS,
     TEAMS,
 )
-from projections.audit.version_structs import KINDS, RECORDED, Version, VersionKind, version_of
+from projections.audit.version_structs import (
+    KINDS,
+    NOTED,
+    RECORDED,
+    SourceNote,
+    Version,
+    VersionKind,
+    note_of,
+    version_of,
+)
 from projections.audit.versions import Comparison, compare
 from projections.conditions import Conditions, Connection, Teams, rows
 from projections.table import R, Table
@@ -51,6 +61,8 @@ class DecisionStory(Struct, frozen=True):
     chosen_instead: tuple[AuditedProposal, ...]
     conditions: tuple[ConditionStanding, ...]
     appeals: tuple[AppealRecord, ...]
+    #: Of an imported one: what its source says besides in the same place.
+    source_notes: tuple[SourceNote, ...] = ()
 
 
 class ProposalStory(Struct, frozen=True):
@@ -80,6 +92,7 @@ class _Material(Struct, frozen=True):
     reviews: dict[ReviewId, AuditedReview]
     policies: dict[tuple[PolicyId, int], PolicyVersion]
     appeals: tuple[AppealRecord, ...]
+    notes: tuple[SourceNote, ...]
 
 
 async def proposal_story(
@@ -112,7 +125,7 @@ async def _story(
             f" WHERE {condition} AND {where.stands('x')})"
         )
 
-    where.values["topics"] = list(KINDS)
+    where.values["topics"] = [*KINDS, NOTED]
     known = "" if as_of is None else " AND e.position <= %(as_of)s"
     seen = "" if teams is None else " AND x.team_id = ANY(%(visible)s)"
     found = await rows(
@@ -148,12 +161,15 @@ def _told(now: datetime, proposal_doc: bytes, *docs: list[bytes] | None) -> Prop
     proposal = PROPOSALS.decode(proposal_doc)
     decisions, teams = _all(DECISIONS, docs[0]), _all(TEAMS, docs[1])
     team = teams[0] if teams else None
+    recorded: Any = docs[2] or ()
+    versions = [row for row in recorded if row[2] != NOTED]
     material = _Material(
         Known(now, team, {other.proposal_id: other for other in _all(PROPOSALS, docs[7])}),
-        {(version.kind, version.version): version for version in starmap(version_of, docs[2] or ())},
+        {(version.kind, version.version): version for version in starmap(version_of, versions)},
         {review.review_id: review for review in _all(REVIEWS, docs[5])},
         {(policy.policy_id, policy.version): policy for policy in _all(POLICIES, docs[6])},
         _all(APPEALS, docs[4]),
+        tuple(note_of(*row) for row in recorded if row[2] == NOTED),
     )
     stories = tuple(_decision(decision, proposal, material) for decision in decisions)
     return ProposalStory(proposal, team, stories, _all(CONCERNS, docs[3]))
@@ -190,6 +206,11 @@ def _decision(decision: AuditedDecision, proposal: AuditedProposal, material: _M
         tuple(_mentioned(decision.chosen_instead, material.known.others)),
         standings(decision, proposal, material.known),
         tuple(appeal for appeal in material.appeals if appeal.decision_id == decision.decision_id),
+        tuple(
+            note
+            for note in material.notes
+            if decision.provenance and note.external_id == decision.provenance.external_id
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from ledger.events.envelope import Event
-from ledger.events.proposal import BusinessCaseRevised, EstimateChanged, EstimateGiven, ImpactAssessed
+from ledger.events.proposal import BusinessCaseRevised, EstimateChanged, EstimateGiven, ImpactAssessed, SourceNoted
 from ledger.events.registry import TOPICS
 from ledger.store.codec import PAYLOAD, decode
 from ledger.values import (
@@ -98,6 +98,18 @@ class Version(Struct, frozen=True, omit_defaults=True):
     provenance: Provenance | None = None
 
 
+class SourceNote(Struct, frozen=True):
+    """What an imported source says besides, word for word: a link to a resolution, say. `external_id`: the source's id of the fact."""
+
+    external_id: str
+    kind: str
+    text: str
+    at: datetime
+    position: int
+
+
+#: The topic of what a source says besides.
+NOTED = TOPICS[SourceNoted]
 #: The topics of the facts that are versions.
 KINDS: dict[str, VersionKind] = {
     TOPICS[BusinessCaseRevised]: VersionKind.CASE,
@@ -108,6 +120,14 @@ KINDS: dict[str, VersionKind] = {
 
 #: The columns of `ledger.events AS e` that `version_of` reads, as SQL.
 RECORDED: LiteralString = f"e.position, e.recorded_at, e.topic, e.meta, {PAYLOAD}"
+
+
+def note_of(*recorded: Any) -> SourceNote:
+    """This will read what a source says besides from the columns RECORDED of its fact."""
+    event: Event = decode(*recorded)
+    fact: SourceNoted = event.fact  # type: ignore[assignment]
+    external_id = event.source.external_id if event.source else ""
+    return SourceNote(external_id, fact.kind, fact.text, event.occurred_at, event.position)
 
 
 def version_of(*recorded: Any) -> Version:
