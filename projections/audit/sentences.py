@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ledger.events import catalogue, policy, proposal, redaction, review, team
+from ledger.events import catalogue, policy, proposal, redaction, review, simulation, team
 from ledger.values import Acknowledgement, Disposition, EffortUnit, Reason, Verdict
 
 #: Longest part of a text that a sentence quotes.
@@ -174,5 +174,15 @@ _SENTENCES: dict[type[Struct], Callable[[Any], str]] = {
     policy.PolicyActivated: lambda f: "A team is ranked by this policy.",
     catalogue.ReasonCodeAdded: lambda f: f"The reason {f.code} was added{_said(f.meaning)}.",
     catalogue.ReasonCodeRetired: lambda f: f"The reason {f.code} was retired{_said(f.reason)}.",
+    simulation.SimulationRequested: lambda f: (
+        f"It was asked what another prioritisation would have done for {len(f.team_ids)}"
+        f" {'team' if len(f.team_ids) == 1 else 'teams'}."
+    ),
+    simulation.SimulationCompleted: lambda f: (
+        f"{f.reviews} reviews were replayed under {f.policies} policies, up to position {f.last_position}."
+    ),
+    simulation.SimulationFailed: lambda f: f"The replay could not be run{_said(f.reason)}.",
+    simulation.SimulationCancelled: lambda f: f"The replay was called off{_said(f.reason)}.",
+    simulation.SimulationInterrupted: lambda f: f"The replay was broken off{_said(f.reason)}.",
     redaction.FactRedacted: lambda f: f"The words of position {f.position} were taken out{_said(f.reason)}.",
 }
