@@ -6,6 +6,7 @@ from importlib import import_module
 #: The module of each measurement; its `main(arguments)` gives the exit code.
 MEASUREMENTS = {
     "append": "benchmarks.append",
+    "mutation": "benchmarks.mutation",
     "import": "benchmarks.imports",
     "rebuild": "benchmarks.rebuild",
     "backlog": "benchmarks.backlog",

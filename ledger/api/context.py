@@ -1,6 +1,6 @@
 """What a resolver may reach: who asks, connections to read with, and the state of the ledger that is shown."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,6 +80,8 @@ class Resources(Struct, frozen=True):
 
     #: Connections that may only read, with time limits of their own.
     reads: Pool
+    #: Runs a command on the event loop; None, and nothing done, for one that `handle` must run.
+    handle_at_once: Callable[[Issued[Struct]], Awaitable[Any]]
     #: Runs a command. It blocks, so it is called in a worker thread, of which there are as many as the limiter allows.
     handle: Callable[[Issued[Struct]], Any]
     commands: anyio.CapacityLimiter

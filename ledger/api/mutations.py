@@ -109,7 +109,7 @@ def mutation(found: Verb) -> Any:
 
 
 async def perform(context: Context, found: Verb, given: Any) -> Payload:
-    """This will hand the command to the handlers in a worker thread, and answer with what was recorded or why not."""
+    """This will hand the command to the handlers, in a worker thread if it needs one, and answer with what was recorded or why not."""
     if Scope.MUTATE not in context.viewer.scopes:
         raise forbidden(f"This token is not for mutations. Make one with the scope {Scope.MUTATE}.")
     command_id = given.command_id or uuid4()
@@ -127,9 +127,11 @@ async def perform(context: Context, found: Verb, given: Any) -> Payload:
         expected_version=None if given.expected_version is UNSET else given.expected_version,
     )
     try:
-        outcome = await anyio.to_thread.run_sync(
-            partial(context.resources.handle, issued), limiter=context.resources.commands, abandon_on_cancel=True
-        )
+        outcome = await context.resources.handle_at_once(issued)
+        if outcome is None:
+            outcome = await anyio.to_thread.run_sync(
+                partial(context.resources.handle, issued), limiter=context.resources.commands, abandon_on_cancel=True
+            )
     except Rejected as no:
         if no.code is Code.FORBIDDEN:
             context.note_forbidden(_field_name(found.command))

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import anyio
 from litestar import Litestar
+from msgspec import Struct
 from psycopg import OperationalError
 from psycopg_pool import AsyncConnectionPool
 
@@ -26,8 +27,10 @@ from ledger.api.standing import Connection, Pool
 from ledger.api.traffic import Traffic
 from ledger.api.web import web
 from ledger.app.candidates import ViewCandidates
+from ledger.commands.issued import Issued
 from ledger.handlers import Handlers, bootstrap
-from ledger.replay.jobs import Jobs
+from ledger.handlers.outcome import Outcome
+from ledger.replay.jobs import JOBS, Jobs
 from ledger.replay.loading import CACHE
 from ledger.settings import Settings, SettingsError
 from ledger.store.application import Ledger
@@ -42,6 +45,7 @@ from ledger.store.connections import (
     limits,
 )
 from ledger.store.integrity import guard
+from ledger.store.streams import StreamReader
 from ledger.webhooks.sender import Sender
 from projections.catalogue import VIEWS
 from projections.follower import Follower
@@ -131,10 +135,16 @@ async def running(
         jobs.start()
         stack.push_async_callback(anyio.to_thread.run_sync, jobs.stop)
         handle = jobs.handling(handlers.handle)
+        streams = StreamReader(url)
+        stack.push_async_callback(streams.close)
+
+        async def handle_at_once(issued: Issued[Struct]) -> Outcome | None:
+            return None if isinstance(issued.command, JOBS) else await handlers.handle_at_once(issued, streams)
+
         feed = Feed(reads, subscription.read)
         stack.push_async_callback(feed.stop)
         stack.enter_context(_told_of_the_end(feed))
-        yield Parts(Resources(reads, handle, anyio.CapacityLimiter(pool_size), feed, wait_s), directory)
+        yield Parts(Resources(reads, handle_at_once, handle, anyio.CapacityLimiter(pool_size), feed, wait_s), directory)
 
 
 @contextmanager

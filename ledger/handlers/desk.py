@@ -18,11 +18,13 @@ from ledger.handlers import catalogue, policy, proposal, review, simulation, tea
 from ledger.handlers.candidates import AgendaCandidates
 from ledger.handlers.checking import check
 from ledger.handlers.outcome import Outcome, outcome, stored
+from ledger.handlers.remembering import InThread, Memory, Remembering, Unseen
 from ledger.handlers.seen import Change, Handler, Seen
 from ledger.handlers.subjects import streams, subject
 from ledger.store.application import Ledger
 from ledger.store.faults import CommandReused, OutcomeUnknown, StoryRanBackwards, VersionConflict
 from ledger.store.receipt import Receipt
+from ledger.store.streams import StreamReader
 from ledger.values import Actor, utc
 
 #: The function of every command.
@@ -51,6 +53,7 @@ class Handlers:
         self._ledger = ledger
         self._candidates = candidates
         self._turns = tuple(Lock() for _ in range(TURNS))
+        self._memory = Memory()
 
     def handle(self, issued: Issued[Any]) -> Outcome:
         """This will do what was asked and give what was recorded; a known command id gives its first outcome (rule 16).
@@ -67,6 +70,32 @@ class Handlers:
             if first is None:
                 raise
             return first
+
+    async def handle_at_once(self, issued: Issued[Any], reader: StreamReader) -> Outcome | None:
+        """This will do the same for a task, without a thread; None, and nothing done, for what must go through `handle` all the same.
+
+        That is what was refused or overtaken, and what needs more than streams. To be called from one event loop only.
+        """
+        try:
+            request_hash = check(issued)
+            handler, about = HANDLERS[type(issued.command)], subject(issued.command)
+            wanted = self._memory.beside(about).union(streams(issued.command), [about])
+            seen = Remembering(self._ledger, self._memory)
+            while True:
+                await seen.read(reader, wanted)
+                try:
+                    _expect(issued.expected_version, seen.version(about))
+                    events = _events(issued, handler(seen, issued), seen)
+                    break
+                except Unseen as unseen:
+                    wanted = unseen.stream_ids
+            self._memory.looked(about, seen.streams)
+            receipt = await self._ledger.append_async(
+                events, command_id=issued.command_id, request_hash=request_hash, at=utc(issued.at)
+            )
+        except (Rejected, InThread, VersionConflict, CommandReused, StoryRanBackwards, psycopg.OperationalError):
+            return None
+        return None if receipt.repeated else outcome(receipt, about, stored(receipt, events))
 
     def _handle(self, issued: Issued[Any], request_hash: bytes) -> Outcome:
         handler = HANDLERS[type(issued.command)]

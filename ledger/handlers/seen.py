@@ -40,6 +40,14 @@ class Change(Struct, frozen=True):
     facts: Sequence[tuple[UUID, Sequence[Struct]]]
 
 
+class Known(Struct, frozen=True):
+    """A stream as it was when it was last folded: its state at a version, and the types of fact that it is made of."""
+
+    state: object
+    version: int
+    kind: tuple[type[Struct], ...]
+
+
 class Seen:
     """The streams as of when they were first looked at; those that are asked for together are of one moment.
 
@@ -51,6 +59,8 @@ class Seen:
         self._ledger = ledger
         self._events: dict[UUID, list[Event]] = {}
         self._states: dict[UUID, object] = {}
+        #: What was known of a stream before the events that were looked at.
+        self._before: dict[UUID, Known] = {}
 
     def look(self, stream_ids: Iterable[UUID]) -> None:
         """This will load the streams that were not looked at yet, in one round trip for every 1,000 of them."""
@@ -65,8 +75,10 @@ class Seen:
     def version(self, stream_id: UUID) -> int:
         """This will give the version at which a stream was seen, 0 if there is none."""
         self.look([stream_id])
-        events = self._events[stream_id]
-        return events[-1].version if events else 0
+        events, before = self._events[stream_id], self._before.get(stream_id)
+        if events:
+            return events[-1].version
+        return 0 if before is None else before.version
 
     def proposal(self, proposal_id: ProposalId) -> ProposalState | None:
         """This will give a proposal as it was seen."""
@@ -100,15 +112,22 @@ class Seen:
         self, stream_id: UUID, evolve: Callable[[S | None, Event], S], kind: tuple[type[Struct], ...]
     ) -> S | None:
         self.look([stream_id])
-        events = self._events[stream_id]
-        if not events or not isinstance(events[0].fact, kind):
+        events, before = self._events[stream_id], self._before.get(stream_id)
+        if before is None and (not events or not isinstance(events[0].fact, kind)):
+            return None
+        if before is not None and before.kind is not kind:
             return None
         found: S | None = self._states.get(stream_id)  # type: ignore[assignment]  # a stream is of one kind
         if found is None:
+            found = None if before is None else before.state  # type: ignore[assignment]
             for event in events:
                 found = evolve(found, event)
             self._states[stream_id] = found
+            self._folded(stream_id, found, kind)
         return found
+
+    def _folded(self, stream_id: UUID, state: object, kind: tuple[type[Struct], ...]) -> None:
+        """This will be told of each state that was made."""
 
     def free(self, stream_id: UUID, state: object | None, path: str) -> None:
         """This will refuse an id for something new that something of another kind has. What has it of its own kind, the domain says."""

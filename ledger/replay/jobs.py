@@ -45,6 +45,8 @@ from ledger.values import SimulationId
 
 log = logging.getLogger(__name__)
 
+#: The commands that `Jobs.handling` has to see.
+JOBS = (Simulate, CancelSimulation)
 #: Jobs that run at once on one database, and how long and how large each may be.
 RUNNING_MAX = 2
 TIME_S_MAX = 600.0
