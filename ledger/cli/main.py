@@ -29,14 +29,20 @@ VERBS = {
     "export": ("export", "export"),
     "redact": ("redact", "redact"),
     "simulate": ("simulate", "simulate_"),
+    "sweep": ("sweep", "sweep_"),
+    "forecast": ("forecast", "forecast_"),
+    "calibrate": ("forecast", "calibrate"),
     "schema": ("schema", "schema"),
 }
 
 click.rich_click.COMMAND_GROUPS = {
     "decision-ledger": [
         {"name": "Run it", "commands": ["demo", "serve", "project"]},
-        {"name": "Keep it", "commands": ["migrate", "import", "export", "rebuild", "token", "member", "webhook", "schema"]},
-        {"name": "Look back", "commands": ["simulate"]},
+        {
+            "name": "Keep it",
+            "commands": ["migrate", "import", "export", "rebuild", "token", "member", "webhook", "schema"],
+        },
+        {"name": "Look back", "commands": ["simulate", "sweep", "forecast", "calibrate"]},
         {"name": "Prove it", "commands": ["seal", "verify", "receipt", "redact"]},
     ]
 }

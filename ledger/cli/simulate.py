@@ -1,30 +1,16 @@
 """`decision-ledger simulate`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import rich_click as click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ledger.cli.running import USAGE, Failed, as_json, console, database
-from ledger.replay import (
-    Check,
-    PolicyChoice,
-    Report,
-    Result,
-    Scenario,
-    ScenarioError,
-    SchedulerError,
-    executor,
-    load,
-    read,
-    simulate,
-)
-from ledger.replay.plotting import PlotError, plot
-from ledger.settings import Settings
+from ledger.cli.running import as_json
+from ledger.cli.simulating import pool, replaying, sentences, upto, workers
+from ledger.replay import Check, PolicyChoice, Report, Result, Scenario, read, simulate
+from ledger.replay.plotting import plot
+from ledger.replay.scenario import checked
 
 #: Tried where no scenario and no policy is named.
 TRIED = ("MOMENTUM", "CD3", "WSJF", "RICE", "KNAPSACK", "FIFO", "RANDOM", "NOTHING")
@@ -36,6 +22,7 @@ TITLE_WIDTH = 44
 @click.argument("scenario", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--policy", "policies", multiple=True, help="A policy, or module:function; instead of the scenario's.")
 @click.option("--team", "teams", multiple=True, help="A team's name or id; instead of the scenario's.")
+@click.option("--area", "areas", multiple=True, help="An area; the others get what they got.")
 @click.option("--every-days", type=int, help="A review every so many days, instead of those that were.")
 @click.option("--runs", type=int, help="Draws that say how sure each flip is.")
 @click.option(
@@ -46,17 +33,19 @@ TITLE_WIDTH = 44
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the whole report: JSON, the same bytes for the same inputs.",
 )
-@click.option("--processes", type=click.IntRange(1, 256), help="Processes for the draws; default: this one alone.")
-@click.option("--scheduler", help="A Dask scheduler's address for the draws, such as tcp://host:8786.")
+@upto
+@workers
 @as_json
 def simulate_(
     scenario: Path | None,
     policies: tuple[str, ...],
     teams: tuple[str, ...],
+    areas: tuple[str, ...],
     every_days: int | None,
     runs: int | None,
     picture: Path | None,
     out: Path | None,
+    position: int | None,
     processes: int | None,
     scheduler: str | None,
     json: bool,
@@ -70,19 +59,12 @@ def simulate_(
     decision-ledger simulate scenario.toml --plot out.svg
     decision-ledger simulate --policy CD3 --policy my.module:policy --team Checkout --json
     """
-    try:
-        wanted = _wanted(scenario, policies, teams, every_days, runs)
-        settings = Settings.from_environment()
-        workers = executor(processes, scheduler) if processes or scheduler else nullcontext()
-        with database(settings, migrated=True) as url, _bars(json) as moved, workers as pool:
-            history = load(url, settings.data_dir / "replay", lambda done, total: moved("Reading the log", done, total))
-            report = simulate(history, wanted, executor=pool, progress=moved)
+    with sentences(picture):
+        wanted = checked(_wanted(scenario, policies, teams, areas, every_days, runs))
+    with replaying(position, json) as (history, moved), pool(processes, scheduler) as executor:
+        report = simulate(history, wanted, executor=executor, progress=moved)
         if picture is not None:
             plot(report, picture)
-    except ScenarioError as error:
-        raise Failed(f"The scenario can't be run. {error}", USAGE) from error
-    except (SchedulerError, PlotError) as error:
-        raise Failed(str(error), USAGE) from error
     if out is not None:
         out.write_bytes(report.encoded())
     if json:
@@ -94,7 +76,12 @@ def simulate_(
 
 
 def _wanted(
-    path: Path | None, policies: tuple[str, ...], teams: tuple[str, ...], every_days: int | None, runs: int | None
+    path: Path | None,
+    policies: tuple[str, ...],
+    teams: tuple[str, ...],
+    areas: tuple[str, ...],
+    every_days: int | None,
+    runs: int | None,
 ) -> Scenario:
     from msgspec.structs import replace  # noqa: PLC0415
 
@@ -103,24 +90,11 @@ def _wanted(
         scenario = replace(scenario, policies=tuple(PolicyChoice(name) for name in policies))
     if teams:
         scenario = replace(scenario, teams=teams)
+    if areas:
+        scenario = replace(scenario, areas=areas)
     if every_days is not None:
         scenario = replace(scenario, every_days=every_days)
     return scenario if runs is None else replace(scenario, runs=runs)
-
-
-@contextmanager
-def _bars(json: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """This will show a bar for each thing that is being done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=json or not console.is_terminal) as bar:
-        tasks: dict[str, object] = {}
-
-        def move(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
-
-        yield move
 
 
 def _show(report: Report) -> None:

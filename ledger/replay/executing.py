@@ -1,6 +1,8 @@
 """Where the work of a replay is done: here, in processes of this machine, or on a Dask cluster, through one interface."""
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +21,11 @@ def executor(processes: int | None = None, scheduler: str | None = None) -> Iter
     """
     if scheduler is None:
         # Forked workers would share the parent's connections and threads.
-        pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_leave_it_to_the_parent)
+        count = processes or os.cpu_count() or 1
+        pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+        with _uninterrupted():
+            for _ in range(count):  # each brings up one worker, which leaves a Ctrl-C to its parent for good
+                pool.submit(os.getpid)
         try:
             yield pool
         except BaseException:
@@ -50,6 +56,14 @@ def executor(processes: int | None = None, scheduler: str | None = None) -> Iter
             raise
 
 
-def _leave_it_to_the_parent() -> None:
-    """This will let a Ctrl-C, which reaches every process of the terminal, end the parent alone: it ends the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """This will ignore a Ctrl-C, which reaches every process of a terminal, in the block and in all that is started there."""
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be set
+        yield
+        return
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)

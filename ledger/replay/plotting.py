@@ -1,5 +1,7 @@
 """Curves and flips as a picture, for people who would rather look. Needs Matplotlib (the extra `plot`)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +22,7 @@ def plot(report: Report, path: Path, shown_max: int = SHOWN_MAX) -> None:
 
     What was done is drawn black, the first policies of the report in colours. The same report gives the same SVG. Raises PlotError.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise PlotError(f"{path.name} is neither .svg nor .png. Name it so.")
-    try:
-        from matplotlib import rc_context  # noqa: PLC0415 - an extra, and slow to come up
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError as error:
-        raise PlotError("Matplotlib is not installed. Run: pip install 'decision-ledger[plot]'") from error
-    with rc_context({"svg.hashsalt": report.digest, "svg.fonttype": "path"}):
-        figure = Figure((WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+    with saved(path, report.digest, (WIDTH_INCHES, HEIGHT_INCHES)) as figure:
         upper, middle, lower = figure.subplots(3, 1, sharex=True, height_ratios=[3, 3, 2])
         shown = [r for r in report.results if r.policy.method != "AS_DECIDED"][:shown_max]
         colours = {result.policy.name: f"C{index}" for index, result in enumerate(shown)}
@@ -37,6 +31,29 @@ def plot(report: Report, path: Path, shown_max: int = SHOWN_MAX) -> None:
         _flips(lower, report, shown, colours)
         title = report.scenario.name or "What another prioritisation would have done"
         figure.suptitle(f"{title}\n{', '.join(report.teams)}: {report.reviews} reviews")
+
+
+def check(path: Path) -> None:
+    """This will refuse a name that no picture can have. Raises PlotError."""
+    if path.suffix.lower() not in FORMATS:
+        raise PlotError(f"{path.name} is neither .svg nor .png. Name it so.")
+
+
+@contextmanager
+def saved(path: Path, salt: str, inches: tuple[float, float]) -> Iterator[Any]:
+    """This will give a figure to draw on and save it as .svg or .png; the same drawing with the same salt gives the same SVG.
+
+    Raises PlotError.
+    """
+    check(path)
+    try:
+        from matplotlib import rc_context  # noqa: PLC0415 - an extra, and slow to come up
+        from matplotlib.figure import Figure  # noqa: PLC0415
+    except ImportError as error:
+        raise PlotError("Matplotlib is not installed. Run: pip install 'decision-ledger[plot]'") from error
+    with rc_context({"svg.hashsalt": salt, "svg.fonttype": "path"}):
+        figure = Figure(inches, layout="constrained")
+        yield figure
         metadata: dict[str, Any] = {"Date": None} if path.suffix.lower() == ".svg" else {}
         figure.savefig(path, dpi=120, metadata=metadata)
 
