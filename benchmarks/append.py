@@ -6,11 +6,14 @@ the table shows the medians. All wait for the disk (fsync and synchronous_commit
 pgbench     a single-row INSERT into a table with one index, by a C client: what the server can do with one row a transaction
 library     eventsourcing's `save` with its default recorder and mapper, a thread a writer, a connection for each
 threads     `Ledger.append`, a thread a writer: leaf hash, contiguity, command ids, and a receipt
-tasks       `Ledger.append_async`, an asyncio task a writer, all in one thread
+tasks       `Ledger.append_async`, an asyncio task a writer, all in one thread, on the event loop that serves the API
+
+Ids are drawn before the clock starts, for the library too: real ones come with a request.
 """
 
 import argparse
 import asyncio
+import gc
 import os
 import re
 import subprocess
@@ -30,6 +33,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import psycopg
+import uvloop
 from eventsourcing.application import Application
 from psycopg import sql
 
@@ -54,6 +58,7 @@ TABLE = """CREATE TABLE pgbench_events (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream_id uuid, version int, topic text, state bytea)"""
 STATE_BYTES = 400
 TEXT = "Checkout pays interest on its retry logic: every change touches four services. " * 2
+IDS_PER_S = 120_000
 REQUEST = b"\x00" * 32
 ACTOR = Actor(MemberId(UUID(int=1)), Role.ENGINEER)
 
@@ -89,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "pgbench": lambda writers, seconds: pgbench(own, writers, seconds),
                 "library": lambda writers, seconds: library(own, writers, seconds),
                 "threads": lambda writers, seconds: threads(ledger, writers, seconds),
-                "tasks": lambda writers, seconds: asyncio.run(tasks(ledger, writers, seconds)),
+                "tasks": lambda writers, seconds: uvloop.run(tasks(ledger, writers, seconds)),
             }
             chosen = {name: path for name, path in paths.items() if not given.only or name in given.only}
             rates = measured(chosen, given.writers, given.seconds, given.rounds)
@@ -169,7 +174,7 @@ def library(url: str, writers: int, seconds: float) -> float:
     )
 
     def save() -> None:
-        stream = UUID(int=getrandbits(128))
+        stream = ids.pop()
         app.save(
             Estimated(
                 originator_id=stream,
@@ -185,7 +190,8 @@ def library(url: str, writers: int, seconds: float) -> float:
         )
 
     try:
-        return in_threads(save, writers, seconds)
+        with drawn(seconds) as ids:
+            return in_threads(save, writers, seconds)
     finally:
         app.close()
 
@@ -194,35 +200,49 @@ def threads(ledger: Ledger, writers: int, seconds: float) -> float:
     """This will let threads append to the ledger."""
 
     def append() -> None:
-        event = noted()
+        event = noted(ids)
         ledger.append([event], command_id=event.command_id, request_hash=REQUEST, at=event.occurred_at)
 
-    return counted(ledger, lambda: in_threads(append, writers, seconds), seconds)
+    with drawn(seconds) as ids:
+        return counted(ledger, lambda: in_threads(append, writers, seconds), seconds)
 
 
 async def tasks(ledger: Ledger, writers: int, seconds: float) -> float:
     """This will let tasks append to the ledger, all in this thread."""
     count = 0
     before = ledger.head()
-    began = perf_counter()
 
     async def write() -> None:
         nonlocal count
         while perf_counter() - began < seconds:
-            event = noted()
+            event = noted(ids)
             await ledger.append_async([event], command_id=event.command_id, request_hash=REQUEST, at=event.occurred_at)
             count += 1
 
-    await asyncio.gather(*(write() for _ in range(writers)))
-    rate = count / (perf_counter() - began)
+    with drawn(seconds) as ids:
+        began = perf_counter()
+        await asyncio.gather(*(write() for _ in range(writers)))
+        rate = count / (perf_counter() - began)
     if ledger.head() - before != count:
         raise RuntimeError(f"{count} appends were acknowledged, {ledger.head() - before} recorded")
     return rate
 
 
-def noted() -> Event:
-    """This will make an event of a stream of its own: ids at random, as those of real commands are."""
-    command_id, stream_id = UUID(int=getrandbits(128)), UUID(int=getrandbits(128))
+@contextmanager
+def drawn(seconds: float) -> Iterator[list[UUID]]:
+    """This will draw more ids than can be used up in so many seconds: at random, as those of real commands are."""
+    ids = [UUID(int=getrandbits(128)) for _ in range(int(IDS_PER_S * (seconds + 1)))]
+    gc.collect()
+    gc.freeze()  # the collector need not go through them over and over
+    try:
+        yield ids
+    finally:
+        gc.unfreeze()
+
+
+def noted(ids: list[UUID]) -> Event:
+    """This will make an event of a stream of its own."""
+    command_id, stream_id = ids.pop(), ids.pop()
     fact = SourceNoted("comment", TEXT)
     return Event(command_id, stream_id, 1, datetime.now(UTC), ACTOR, command_id, command_id, fact)
 
