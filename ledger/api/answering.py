@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 #: Longest run of an operation, in seconds. With the time to find out who asks it is 30 s, after which nobody is kept waiting.
 REQUEST_S = 25.0
 NOT_MODIFIED = 304
+#: What auditors see of a document that was refused for want of a scope.
+UNTRUSTED = "a document that the token has no scope for"
 
 
 class Reply(NamedTuple):
@@ -87,6 +89,10 @@ async def answered(
     except NotRun as refused:
         points_left(traffic, credential, REFUSED_POINTS)
         return Reply(wish.not_run, _encoded({"errors": refused.errors}), wish.media_type, {})
+    except RequestRefused as refused:
+        if (refused.error.extensions or {}).get("code") == FORBIDDEN:
+            Context(viewer, resources).note_forbidden(UNTRUSTED)
+        raise
     key = None
     if run.operation.operation is OperationType.QUERY and run.prepared.roots(run.operation) <= PURE:
         key = key_of(run.prepared.sha256, asked.operationName, asked.variables, viewer, snapshot.fingerprint)

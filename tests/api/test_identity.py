@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from ledger.api import keys as jwks
+from ledger.api.answering import UNTRUSTED
 from ledger.api.attempts import KEYS_MAX, OTHERS, Attempts, Key
 from ledger.app import create_app
 from ledger.directory import identities, members, tokens
@@ -172,22 +173,23 @@ def test_a_token_says_what_it_may_be_used_for(api: Api) -> None:
     assert api.sql("SELECT count(*) FROM ledger.events WHERE topic = 'TeamFormed'") == [(1,)]
     team_id = ada.ask('mutation { formTeam(input: {name: "Search"}) { teamId } }')["formTeam"]["teamId"]
     assert team_id is not None
+    refused = asked(api, secret, "{ __schema { queryType { name } } }")
+    assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
     reader.http.close()
     auditor = the_auditor(api)
-    (node,) = log(auditor, bool, kinds=["FORBIDDEN"])
-    assert (node["subject"], node["client"], node["member"]) == (
-        "formTeam",
-        "reader",
-        {"memberId": str(ada.member_id)},
-    )
+    nodes = log(auditor, lambda nodes: len(nodes) == 2, kinds=["FORBIDDEN"])
+    assert {node["subject"] for node in nodes} == {"formTeam", UNTRUSTED}
+    for node in nodes:
+        assert (node["client"], node["member"]) == ("reader", {"memberId": str(ada.member_id)})
 
 
 def test_a_service_gets_trusted_documents_and_mutations_unless_it_is_given_more(api: Api) -> None:
     robot = MemberId(uuid4())
     with directory(api) as connection:
         members.put(connection, [Person(robot, "Build robot", kind=MemberKind.SERVICE)])
-        _, made = tokens.create(connection, PEPPER, robot, "ci")
+        usual, made = tokens.create(connection, PEPPER, robot, "ci")
         assert made.scopes == [Scope.MUTATE]
+        assert asked(api, usual).status_code == 403
         secret, made = tokens.create(connection, PEPPER, robot, "ci", granted=[Scope.FREE_FORM])
     client = Client(api.base_url, secret, robot)
     assert client.ask(VIEWER)["viewer"]["member"]["kind"] == "SERVICE"
