@@ -58,6 +58,10 @@ class Settings:
     workers: int = 1
     #: Connections per process.
     pool_size: int = 4
+    #: A folder on the disk that the database lies on, by which it is seen how full that is; None: nobody looks.
+    disk_folder: Path | None = None
+    #: From how much of that disk on nothing new is taken, in percent.
+    disk_percent_max: int = 90
     #: Longest that a query waits for its view to get to the position that it asks for, in seconds.
     wait_s: int = 2
     #: Does `serve` follow the facts itself? Not where a follower runs beside it.
@@ -96,12 +100,16 @@ class Settings:
                 faults.append(f"{name} {error}.")
                 return default
 
+        database_url = read("LEDGER_DATABASE_URL", _database_url, None)
+        data_dir = read("LEDGER_DATA_DIR", _folder, default_data_dir(environment))
         found = cls(
-            database_url=read("LEDGER_DATABASE_URL", _database_url, None),
-            data_dir=read("LEDGER_DATA_DIR", _folder, default_data_dir(environment)),
+            database_url=database_url,
+            data_dir=data_dir,
             host=read("LEDGER_HOST", _host, cls.host),
             port=read("LEDGER_PORT", _number(0, PORT_MAX), cls.port),
             workers=read("LEDGER_WORKERS", _number(1, WORKERS_MAX), cls.workers),
+            disk_folder=read("LEDGER_DISK_FOLDER", _folder, None if database_url else data_dir),
+            disk_percent_max=read("LEDGER_DISK_PERCENT", _number(1, 100), cls.disk_percent_max),
             pool_size=read("LEDGER_POOL_SIZE", _number(1, POOL_SIZE_MAX), cls.pool_size),
             wait_s=read("LEDGER_WAIT_S", _number(1, WAIT_S_MAX), cls.wait_s),
             follow=read("LEDGER_FOLLOW", _yes_or_no, cls.follow),

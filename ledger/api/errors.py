@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from ledger.domain.rejected import Rejected
-from ledger.store.faults import CommandReused, LedgerBusy, LedgerUnavailable, OutcomeUnknown
+from ledger.store.faults import CommandReused, LedgerBusy, LedgerFull, LedgerUnavailable, OutcomeUnknown
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,8 @@ def _named(error: GraphQLError) -> tuple[str, str | None, dict[str, object]]:
         case OutcomeUnknown():
             text = "Whether this was recorded is not known. Send it again with the same commandId: it is recorded at most once."
             return OUTCOME_UNKNOWN, text, {"commandId": str(cause.command_id)}
+        case LedgerFull():
+            return UNAVAILABLE, str(cause), {}
         case LedgerBusy() | LedgerUnavailable() | PoolTimeout() | PoolClosed() | TooManyRequests():
             return (
                 UNAVAILABLE,

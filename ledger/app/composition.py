@@ -44,6 +44,7 @@ from ledger.store.connections import (
     is_quiet,
     limits,
 )
+from ledger.store.disk import Disk
 from ledger.store.integrity import guard
 from ledger.store.streams import StreamReader
 from ledger.webhooks.sender import Sender
@@ -72,13 +73,14 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
     if settings.database_url is None:
         raise ValueError("the application needs a database's URL; `serve` starts one of its own")
     url, pepper = settings.database_url, settings.pepper()
+    disk = None if settings.disk_folder is None else Disk(settings.disk_folder, settings.disk_percent_max)
     parts: list[Parts] = []
     verifier = None if settings.oidc is None else Verifier(settings.oidc)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with (
-            running(url, settings.pool_size, settings.wait_s, settings.data_dir / CACHE, follow=follow) as found,
+            running(url, settings.pool_size, settings.wait_s, settings.data_dir / CACHE, disk, follow=follow) as found,
             found.resources.attempts.recording(found.directory),
             verifier or nullcontext(),
         ):
@@ -112,11 +114,11 @@ def _trusted(settings: Settings) -> TrustedDocuments:
 
 @asynccontextmanager
 async def running(
-    url: str, pool_size: int, wait_s: float, cache: Path | None = None, *, follow: bool
+    url: str, pool_size: int, wait_s: float, cache: Path | None = None, disk: Disk | None = None, *, follow: bool
 ) -> AsyncIterator[Parts]:
     """This will bring up what a process needs, and take it down again in the opposite order."""
     async with AsyncExitStack() as stack:
-        ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size))
+        ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size, disk=disk))
         stack.push_async_callback(anyio.to_thread.run_sync, ledger.close)
         watch = guard.Watch(url)
         await anyio.to_thread.run_sync(watch.start)

@@ -130,6 +130,8 @@ def _environment(settings: Settings, follow: bool) -> dict[str, str]:
     return {
         "LEDGER_DATABASE_URL": settings.database_url or "",
         "LEDGER_DATA_DIR": str(settings.data_dir),
+        "LEDGER_DISK_FOLDER": str(settings.disk_folder or ""),
+        "LEDGER_DISK_PERCENT": str(settings.disk_percent_max),
         "LEDGER_POOL_SIZE": str(settings.pool_size),
         "LEDGER_TOKEN_PEPPER": settings.pepper().hex(),
         "LEDGER_WAIT_S": str(settings.wait_s),

@@ -8,6 +8,7 @@ from ledger.cli.running import USAGE, Failed, answer, as_json, console, database
 from ledger.importing import BadLine, ImportReport, Progress, import_histories
 from ledger.settings import Settings
 from ledger.store.application import Ledger
+from ledger.store.disk import Disk
 from ledger.store.integrity.export import Unfit
 from ledger.store.integrity.restoring import NotEmpty, restore
 
@@ -36,9 +37,11 @@ def import_(files: tuple[Path, ...], format_: str, strict: bool, json: bool) -> 
     if format_ == "facts":
         _restore(files, json)
         return
+    settings = Settings.from_environment()
+    disk = None if settings.disk_folder is None else Disk(settings.disk_folder, settings.disk_percent_max)
     with (
-        database(Settings.from_environment(), migrated=True) as url,
-        Ledger(url, pool_size=2, statement_timeout_ms=60_000) as ledger,
+        database(settings, migrated=True) as url,
+        Ledger(url, pool_size=2, statement_timeout_ms=60_000, disk=disk) as ledger,
         progress("Importing", json=json) as moved,
     ):
         report = import_histories(

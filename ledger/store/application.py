@@ -24,7 +24,8 @@ from ledger.events.envelope import Event
 from ledger.store.batch import PackedCommand, packed
 from ledger.store.codec import Placed, decode, encode, placed
 from ledger.store.connections import STATEMENT_TIMEOUT_MS
-from ledger.store.faults import AppendFault
+from ledger.store.disk import Disk
+from ledger.store.faults import AppendFault, LedgerFull
 from ledger.store.group import Series, Waiting
 from ledger.store.mapper import LedgerMapper
 from ledger.store.pages import Pages
@@ -88,10 +89,20 @@ class Ledger(Application[UUID]):
     env: ClassVar[dict[str, str]] = {}
 
     def __init__(
-        self, database_url: str, *, pool_size: int = 4, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS
+        self,
+        database_url: str,
+        *,
+        pool_size: int = 4,
+        statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+        disk: Disk | None = None,
     ) -> None:
-        """Connects when first used: `pool_size` is the most connections that read at once, besides the one that appends."""
-        self._log = LedgerRecorder(database_url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms)
+        """Connects when first used: `pool_size` is the most connections that read at once, besides the one that appends.
+
+        `disk`: where the database lies, whose fullness ends writing; None: nobody looks.
+        """
+        self._log = LedgerRecorder(
+            database_url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, disk=disk
+        )
         super().__init__()
 
     def append(self, events: Sequence[Event], *, command_id: UUID, request_hash: bytes, at: datetime) -> Receipt:
@@ -102,7 +113,12 @@ class Ledger(Application[UUID]):
         command's own or that count from 0.
         """
         command = prepared(CommandEvents(events, command_id, request_hash, at))
-        (outcome,) = self._log.writes.append([command])
+        try:
+            (outcome,) = self._log.writes.append([command])
+        except LedgerFull:
+            if (first := self.outcome(command_id, request_hash)) is not None:  # it may be asked for again
+                return first
+            raise
         return self._log.receipt(outcome, command_id, request_hash)
 
     async def append_async(

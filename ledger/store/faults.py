@@ -51,6 +51,16 @@ class LedgerUnavailable(AppendFault):
     """Nothing was recorded because the database could not be reached. Trying again with the same command id is safe."""
 
 
+class LedgerFull(LedgerUnavailable):
+    """Nothing was recorded because the disk is nearly full; what is there can be read."""
+
+    def __init__(self, percent: float, percent_max: int) -> None:
+        super().__init__(
+            f"The ledger's disk is {percent:.0f} % full, and from {percent_max} % on it takes nothing new, so that it can still be read."
+            " Nothing was done. Tell its operator to make room, then try again."
+        )
+
+
 class OutcomeUnknown(StoreFault):
     """The command may or may not be recorded. Sending it again with the same id and request tells, and records it at most once."""
 

@@ -19,6 +19,7 @@ import psycopg
 
 from ledger.store.appender import Appender, Lost, NotNew, Refused
 from ledger.store.batch import Answer, PackedCommand
+from ledger.store.disk import Disk
 from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,10 @@ class Waiting:
 class GroupCommit:
     """The queue of commands and the thread that appends them. `appended` is called with the new head after each batch."""
 
-    def __init__(self, connect: Callable[[], psycopg.Connection], appended: Callable[[int], None]) -> None:
+    def __init__(
+        self, connect: Callable[[], psycopg.Connection], appended: Callable[[int], None], disk: Disk | None = None
+    ) -> None:
+        self._disk = disk
         self._appender = Appender(connect)
         self._appended = appended
         self._queue: deque[Waiting] = deque()
@@ -148,6 +152,8 @@ class GroupCommit:
         self._waker.close()
 
     def _enqueue(self, waiting: list[Waiting]) -> None:
+        if self._disk is not None and (full := self._disk.fault()) is not None:
+            raise full
         if len(self._queue) + len(waiting) > WAITING_COMMANDS and self._queue:
             raise LedgerBusy(f"{len(self._queue)} commands are waiting already")
         if self._thread is None:

@@ -18,6 +18,7 @@ from psycopg_pool import PoolTimeout
 from ledger.store.batch import Repeated, packed
 from ledger.store.codec import PAYLOAD
 from ledger.store.connections import Pool, reader_pool, writer_connection
+from ledger.store.disk import Disk
 from ledger.store.faults import CommandReused, OutcomeUnknown
 from ledger.store.group import GroupCommit, Outcome
 from ledger.store.head import Head
@@ -147,11 +148,14 @@ class StreamRecorder(AggregateRecorder):
 class LedgerRecorder(StreamRecorder, ApplicationRecorder):
     """The same, with the log as a whole: positions are notification ids, without gaps and in commit order."""
 
-    def __init__(self, database_url: str, *, pool_size: int, statement_timeout_ms: int) -> None:
+    def __init__(
+        self, database_url: str, *, pool_size: int, statement_timeout_ms: int, disk: Disk | None = None
+    ) -> None:
         self.head = Head()
         self.writer = lambda: writer_connection(database_url, statement_timeout_ms)
         super().__init__(
-            reader_pool(database_url, pool_size, statement_timeout_ms), GroupCommit(self.writer, self.head.advance)
+            reader_pool(database_url, pool_size, statement_timeout_ms),
+            GroupCommit(self.writer, self.head.advance, disk),
         )
 
     def close(self) -> None:
