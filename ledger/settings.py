@@ -69,6 +69,8 @@ class Settings:
     #: 32 secret bytes; None: kept in a file under `data_dir`.
     token_pepper: bytes | None = None
     log_level: str = "INFO"
+    #: Is the log JSON, an object a line, rather than lines for people?
+    log_json: bool = False
     #: Where the sealer keeps checkpoints and tiles, for `serve` to compare the ledger with and to serve; None: nowhere.
     seal_folder: Path | None = None
     #: Where the trusted documents are: a folder of .graphql files; None: there are none.
@@ -115,6 +117,7 @@ class Settings:
             follow=read("LEDGER_FOLLOW", _yes_or_no, cls.follow),
             token_pepper=read("LEDGER_TOKEN_PEPPER", _pepper, None),
             log_level=read("LEDGER_LOG_LEVEL", _log_level, cls.log_level),
+            log_json=read("LEDGER_LOG_FORMAT", _log_format, cls.log_json),
             seal_folder=read("LEDGER_SEAL_FOLDER", _folder, None),
             documents=read("LEDGER_DOCUMENTS", _folder, None),
             points_per_minute=read(
@@ -258,6 +261,12 @@ def _log_level(text: str) -> str:
     if text.upper() not in LOG_LEVELS:
         raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}, and is {text!r}")
     return text.upper()
+
+
+def _log_format(text: str) -> bool:
+    if text.lower() not in ("text", "json"):
+        raise ValueError(f"must be text or json, and is {text!r}")
+    return text.lower() == "json"
 
 
 def _kept_pepper(path: Path) -> bytes:

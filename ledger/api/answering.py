@@ -23,6 +23,7 @@ from ledger.api.errors import (
     presented,
     refusal,
 )
+from ledger.api.observing import asked_by, named
 from ledger.api.rate import RateExceeded
 from ledger.api.requests import GRAPHQL_JSON, Asked, RequestRefused
 from ledger.api.response_cache import PURE, Kept, key_of
@@ -84,6 +85,7 @@ async def answered(
 ) -> Reply:
     """This will answer a request. Raises RequestRefused for one that is not run."""
     credential = viewer.credential
+    asked_by(viewer.client, viewer.member_id)
     try:
         run = chosen(schema, traffic, viewer, asked, is_get=wish.is_get)
     except NotRun as refused:
@@ -161,6 +163,7 @@ def chosen(schema: LedgerSchema, traffic: Traffic, viewer: Viewer, asked: Asked,
         raise RequestRefused(403, refusal(FORBIDDEN, message))
     try:
         operation = prepared.operation(asked.operationName)
+        named(operation)
         if is_get and operation.operation is not OperationType.QUERY:
             raise RequestRefused(405, refusal(BAD_USER_INPUT, "A mutation is sent by POST."), Allow="POST")
         if operation.operation is OperationType.SUBSCRIPTION:

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from ledger.api.answering import NOT_MODIFIED, Reply, Wish, answered
 from ledger.api.context import Resources, Viewer
 from ledger.api.errors import FORBIDDEN, UNAVAILABLE, presented, refusal
+from ledger.api.observing import observed
 from ledger.api.rate import Overloaded
 from ledger.api.requests import (
     HEADERS,
@@ -86,7 +87,10 @@ def graphql_routes(
     @route(PATH, http_method=[HttpMethod.GET, HttpMethod.HEAD, HttpMethod.POST, HttpMethod.OPTIONS])
     async def graphql(request: Request[Any, Any, Any]) -> ASGIApp:
         """Run an operation by POST, or a query by GET."""
-        return _sent(await reply(request), request, origins)
+        with observed(request.headers) as seen:
+            found = await reply(request)
+            seen.status = found.status
+        return _sent(found, request, origins)
 
     return [graphql]
 

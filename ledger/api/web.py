@@ -15,6 +15,7 @@ from ledger.api.context import Resources
 from ledger.api.errors import BAD_USER_INPUT, INTERNAL, NOT_FOUND, logged
 from ledger.api.health import health_routes
 from ledger.api.http import graphql_routes
+from ledger.api.metrics_route import looking, metrics_route
 from ledger.api.requests import BODY_MAX, HEADERS, JSON, Authenticate
 from ledger.api.schema import LedgerSchema
 from ledger.api.sse import sse_routes
@@ -55,9 +56,10 @@ def web(
             *sse_routes(schema, resources, authenticate, places),
             websocket_route(schema, resources, authenticate, places, origins),
             *health_routes(resources),
+            metrics_route(resources, authenticate, traffic, places),
             *(tile_routes(sealed) if sealed else ()),
         ],
-        lifespan=[lifespan],
+        lifespan=[lifespan, lambda _: looking(resources, traffic, places)],
         openapi_config=None,
         logging_config=None,
         request_max_body_size=BODY_MAX,

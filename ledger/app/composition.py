@@ -17,7 +17,7 @@ from msgspec import Struct
 from psycopg import OperationalError
 from psycopg_pool import AsyncConnectionPool
 
-from ledger.api import schema, subscription
+from ledger.api import metrics, schema, subscription
 from ledger.api.authentication import by_token
 from ledger.api.context import Resources
 from ledger.api.feed import Feed
@@ -136,10 +136,11 @@ async def running(
         jobs = Jobs(url, ledger, cache)
         jobs.start()
         stack.push_async_callback(anyio.to_thread.run_sync, jobs.stop)
-        handle = jobs.handling(handlers.handle)
+        handle = metrics.counted(jobs.handling(handlers.handle))
         streams = StreamReader(url)
         stack.push_async_callback(streams.close)
 
+        @metrics.counted_at_once
         async def handle_at_once(issued: Issued[Struct]) -> Outcome | None:
             return None if isinstance(issued.command, JOBS) else await handlers.handle_at_once(issued, streams)
 

@@ -1,16 +1,17 @@
 """From settings to a server that listens: one process or several, on the operator's database or an embedded one."""
 
-import logging
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from litestar import Litestar
 from uvicorn.supervisors import Multiprocess
 
+from ledger import logs
 from ledger.api.requests import BODY_MAX
 from ledger.app.composition import GRACE_S, create_app
 from ledger.settings import Settings
@@ -81,7 +82,9 @@ def _serve(settings: Settings, follow: bool, ready: Callable[[str], None] | None
             os.environ.update(_environment(settings, follow))
             if ready:
                 ready(address(listening))
-            Multiprocess(config, sockets=[listening]).run()
+            with TemporaryDirectory(prefix="ledger-metrics-") as folder:  # where the workers add up their numbers
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+                Multiprocess(config, sockets=[listening]).run()
             return
         server = Server(config)
         server.ready = ready
@@ -136,6 +139,7 @@ def _environment(settings: Settings, follow: bool) -> dict[str, str]:
         "LEDGER_TOKEN_PEPPER": settings.pepper().hex(),
         "LEDGER_WAIT_S": str(settings.wait_s),
         "LEDGER_LOG_LEVEL": settings.log_level,
+        "LEDGER_LOG_FORMAT": "json" if settings.log_json else "text",
         "LEDGER_SEAL_FOLDER": str(settings.seal_folder or ""),
         "LEDGER_ORIGINS": " ".join(sorted(settings.origins)),
         "LEDGER_WEBHOOKS_PRIVATE": "yes" if settings.webhooks_private else "no",
@@ -146,5 +150,5 @@ def _environment(settings: Settings, follow: bool) -> dict[str, str]:
 def worker() -> Litestar:
     """This will make the application of one of several workers, from the environment that `serve` gave it."""
     settings = Settings.from_environment()
-    logging.basicConfig(level=settings.log_level_number, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin(settings.log_level_number, json=settings.log_json)
     return create_app(settings, follow=os.environ.get(FOLLOW) != "no")

@@ -1,6 +1,5 @@
 """What the verbs share: a database to work on, signals that end a command in order, and answers for people or machines."""
 
-import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ledger import logs
 from ledger.settings import Settings
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.migrations import migrate, pending
@@ -51,7 +51,7 @@ def database(settings: Settings, *, migrated: bool = False) -> Iterator[str]:
     """
     # A plain kill ends a command like Ctrl-C does, so that what it started ends with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    logging.basicConfig(level=settings.log_level_number, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin(settings.log_level_number, json=settings.log_json)
     if settings.database_url is not None:
         if migrated and (lacking := pending(settings.database_url)):
             raise Failed(f"The database lacks {', '.join(lacking)}. Run: decision-ledger migrate")

@@ -13,11 +13,13 @@ class Scope(StrEnum):
     INTROSPECT = "graphql:introspect"
     #: Run mutations.
     MUTATE = "graphql:mutate"
+    #: Read the metrics of the process.
+    METRICS = "metrics:read"
 
 
 ALL: frozenset[str] = frozenset(Scope)
 #: What a token of a person is made for unless said otherwise, and one of a portal or a robot.
-OF_PERSON: frozenset[str] = ALL
+OF_PERSON: frozenset[str] = ALL - {Scope.METRICS}
 OF_SERVICE: frozenset[str] = frozenset({Scope.MUTATE})
 
 
