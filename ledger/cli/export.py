@@ -3,9 +3,12 @@
 import sys
 from pathlib import Path
 
+import psycopg
 import rich_click as click
 
 from ledger.cli.running import Failed, answer, as_json, console, database, progress
+from ledger.directory import access
+from ledger.directory.access import AccessKind, Entry
 from ledger.settings import Settings
 from ledger.store.integrity import reading
 from ledger.store.integrity.export import Unfit
@@ -33,9 +36,11 @@ def export(file: Path, json: bool) -> None:
             with progress("Exporting", json=json) as moved:
                 if to_stdout:
                     found = run(connection, sys.stdout.buffer, moved)
+                    _record(url, found.facts)
                 else:
                     with part.open("wb") as out:
                         found = run(connection, out, moved)
+                    _record(url, found.facts)
                     part.rename(file)
         except Unfit as unfit:
             raise Failed(f"The ledger does not hold, so it was not exported. {unfit}.") from unfit
@@ -47,3 +52,9 @@ def export(file: Path, json: bool) -> None:
         console.print(sentence, highlight=False)
     else:
         answer({"facts": found.facts, "root": found.root.hex(), "seconds": found.seconds}, sentence, json=json)
+
+
+def _record(url: str, facts: int) -> None:
+    """This will have auditors see that the operator took a copy out."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        access.record(connection, [Entry(AccessKind.EXPORTED, f"{facts} facts, all there are, as JSON Lines")])
