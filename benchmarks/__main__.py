@@ -12,6 +12,7 @@ MEASUREMENTS = {
     "backlog": "benchmarks.backlog",
     "asof": "benchmarks.asof",
     "search": "benchmarks.search",
+    "graphql": "benchmarks.graphql",
     "verify": "benchmarks.verify",
     "simulation": "benchmarks.simulation",
 }

@@ -88,6 +88,11 @@ class LedgerExecutor(StrawberryGraphQLCoreExecutionContext):
     Only for a context that has `plans`: the data then holds UUIDs and instants, which the encoder of the answer must know how to write.
     """
 
+    def __init__(self, *values: Any, **more: Any) -> None:
+        super().__init__(*values, **more)
+        if self.middleware_manager is not None and not self.middleware_manager.middlewares:
+            self.middleware_manager = None  # strawberry gives one that does nothing
+
     @classmethod
     def build(
         cls, schema: Any, document: Any, root_value: Any = None, context_value: Any = None, *values: Any, **more: Any

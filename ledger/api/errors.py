@@ -73,12 +73,11 @@ def presented(error: GraphQLError) -> dict[str, Any]:
 
 def _without_echo(message: str) -> str:
     """This will leave out the value that a request error repeats, unless it is a short one, and what is too long to be read."""
-    if (found := _FOUND.search(message)) is None or (
-        len(value := message[found.end() :]) <= ECHO_LENGTH_MAX and value[:1] not in ("{", "[")
-    ):
-        said = message
-    else:
-        said = message[: found.start()] + ("?" if found[1].startswith("?") else ".")
+    said, found = message, _FOUND.search(message)
+    if found is not None:
+        value = message[found.end() :]
+        if len(value) > ECHO_LENGTH_MAX or value[:1] in ("{", "["):
+            said = message[: found.start()] + ("?" if found[1].startswith("?") else ".")
     return said if len(said) <= MESSAGE_LENGTH_MAX else said[:MESSAGE_LENGTH_MAX] + "…"
 
 

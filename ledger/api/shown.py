@@ -79,6 +79,11 @@ class Shown:
         if node is not None:
             self._parts["id"] = attrgetter(node), Part(strawberry.ID, lambda uuid, _: global_id(type_.__name__, uuid))
 
+    @property
+    def names_members(self) -> bool:
+        """This will say whether any row can name a member at all."""
+        return bool(self._naming)
+
     def show(self, row: Any, people: People) -> Any:
         """This will turn a row into its GraphQL type."""
         found = _new(self.type)
@@ -163,7 +168,7 @@ def _part(field: str, hint: Any) -> Part:
         return Part(Position)
     if bare in SHOWN:
         inside = SHOWN[bare]
-        return Part(inside.type, inside.show, inside.members, inside)
+        return Part(inside.type, inside.show, inside.members if inside.names_members else None, inside)
     if isinstance(bare, type) and (issubclass(bare, Enum) or bare in PLAIN):
         return Part(bare)
     raise TypeError(f"{field}: no GraphQL type for {hint}; show its struct first")

@@ -75,6 +75,18 @@ def test_a_kept_answer_is_given_again_and_is_what_it_was(api: Api) -> None:
     assert [ada.answer(wide)["extensions"]["cost"]["points"] for _ in range(2)] == [5, 1]
 
 
+def test_a_page_takes_the_fast_way_through_the_whole_api(api: Api) -> None:
+    team = api.team()
+    ada = api.client(Role.ENGINEER, team)
+    at_least(ada, proposed(ada, team, "Pay the first debt"))
+    ada.ask("query Fast { backlog { nodes { title submittedAt teamId proposers { name } } pageInfo { endCursor } } }")
+    plans = prepare(
+        schema.build(),
+        "query Fast { backlog { nodes { title submittedAt teamId proposers { name } } pageInfo { endCursor } } }",
+    ).plans
+    assert (plans.completed, plans.fell_back) == (1, 0)
+
+
 def test_a_changed_name_is_in_the_next_answer(api: Api) -> None:
     team = api.team()
     ada = api.client(Role.ENGINEER, team, name="Ada")
