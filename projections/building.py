@@ -50,16 +50,27 @@ Work = Callable[[Build, Sequence[View]], None]
 
 
 def fold_apart(build: Build, views: Sequence[View], processes: int, work: Work) -> None:
-    """This will do the work for the views in several processes, each with a log of its own: `type(build.log)(build.url)`.
+    """This will do the work for the views in several processes, this one among them.
 
-    Raises BuildFailed for what one of them raises, and Cancelled; either way all of them have ended.
+    Each of the others has a log of its own: `type(build.log)(build.url)`. Raises what the work raises here, BuildFailed for what it
+    raises in another process, and Cancelled; either way all the others have ended.
     """
     context = multiprocessing.get_context("spawn")
     opened: list[Connection[Any, Any]] = []
     running = []
     done: dict[Any, int] = {}
+    mine, *others = shares(views, processes)
+
+    def cancelled() -> bool:
+        _hear_all(opened, done, 0.0)
+        return build.cancelled()
+
+    def progress(found: Progress) -> None:
+        done[None] = found.done
+        build.progress(Progress("fold", min(done.values()), build.total))
+
     try:
-        for group in shares(views, processes):
+        for group in others:
             ours, theirs = context.Pipe(duplex=False)
             names = [view.name for view in group]
             arguments = (theirs, work, type(build.log), build.url, build.schema, build.total, names)
@@ -69,10 +80,10 @@ def fold_apart(build: Build, views: Sequence[View], processes: int, work: Work) 
             running.append(process)
             opened.append(ours)
             done[ours] = 0
+        work(build._replace(progress=progress, cancelled=cancelled), mine)
         while opened:
             build.check()
-            for pipe in wait(opened, timeout=0.2):
-                _hear(pipe, opened, done)  # type: ignore[arg-type]
+            _hear_all(opened, done, 0.2)
             build.progress(Progress("fold", min(done.values()), build.total))
     finally:
         for process in running:
@@ -86,6 +97,11 @@ def shares(views: Sequence[View], processes: int) -> list[list[View]]:
     for view in sorted(views, key=lambda view: -view.weight):
         min(groups, key=lambda group: sum(other.weight for other in group)).append(view)
     return groups
+
+
+def _hear_all(opened: "list[Connection[Any, Any]]", done: dict[Any, int], timeout_s: float) -> None:
+    for pipe in wait(opened, timeout=timeout_s):
+        _hear(pipe, opened, done)  # type: ignore[arg-type]
 
 
 def _hear(pipe: "Connection[Any, Any]", opened: "list[Connection[Any, Any]]", done: dict[Any, int]) -> None:

@@ -170,12 +170,12 @@ def copy_statement(table: Table[Any], schema: str, *, freeze: bool = False) -> b
     return composed.as_bytes()
 
 
-def whole(body: bytes) -> bytes:
+def whole(body: Iterable[bytes]) -> Iterable[bytes]:
     """This will put what a binary COPY begins and ends with round the packed versions."""
-    return _HEADER + body + _TRAILER
+    return chain([_HEADER], body, [_TRAILER])
 
 
 def copy(connection: Connection[Any], table: Table[Any], schema: str, body: bytes) -> None:
     """This will store packed versions in one COPY."""
     with connection.cursor() as cursor, cursor.copy(copy_statement(table, schema)) as target:
-        target.write(whole(body))
+        target.write(b"".join(whole([body])))

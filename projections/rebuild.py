@@ -18,19 +18,20 @@ from psycopg import Connection, sql
 from ledger.events.envelope import Event
 from projections import schema
 from projections.building import Build, Cancelled, Progress, Report, fold_apart
-from projections.copying import copy_statement, packer, whole
+from projections.copying import Pack, copy_statement, packer, whole
 from projections.log import Log, commands
 from projections.projector import Fold, View
-from projections.rows import Rows
+from projections.rows import Rows, Version
 from projections.storing import Storing
 from projections.table import Table
 
 __all__ = ["Cancelled", "Progress", "rebuild"]
 
-#: Facts read and folded at once.
-PAGE = 5_000
-#: Versions packed and copied at once.
+#: Facts read and folded at once: few enough that what is decoded is still in the processor's cache when it is folded.
+PAGE = 1_000
+#: Versions copied at once, and packed at once: few enough that their rows stay in the processor's cache.
 CHUNK = 5_000
+PACKED = 200
 #: What may be left to follow while the live view is held still.
 LAST_FACTS = 2_000
 SWITCH_TRIES = 10
@@ -75,14 +76,18 @@ def fold(build: Build, views: Sequence[View]) -> None:
             fold_page(events)
             for table, kept in changed:
                 if len(kept.versions) >= CHUNK:
-                    copier.put(table, packers[table](kept.versions))
+                    copier.put(table, _packed(packers[table], kept.versions))
                     kept.versions.clear()
             build.progress(Progress("fold", events[-1].position, build.total))
         for table, kept in changed:
             left = kept.versions + kept.fresh()
             for start in range(0, len(left), CHUNK):
-                copier.put(table, packers[table](left[start : start + CHUNK]))
+                copier.put(table, _packed(packers[table], left[start : start + CHUNK]))
         build.progress(Progress("index", build.total, build.total))
+
+
+def _packed(pack: Pack, versions: Sequence[Version]) -> list[bytes]:
+    return [pack(versions[start : start + PACKED]) for start in range(0, len(versions), PACKED)]
 
 
 def _pages(log: Log, total: int) -> Iterator[list[Event]]:
@@ -126,12 +131,12 @@ class _Copier:
         self._url = url
         self._views = views
         self._build = build
-        self._bodies: queue.Queue[tuple[Table[Any], bytes] | None] = queue.Queue(maxsize=64)
+        self._bodies: queue.Queue[tuple[Table[Any], list[bytes]] | None] = queue.Queue(maxsize=64)
         self._thread = threading.Thread(target=self._run, name="rebuild-copier", daemon=True)
         self._error: BaseException | None = None
         self._abandoned = False
 
-    def put(self, table: Table[Any], body: bytes) -> None:
+    def put(self, table: Table[Any], body: list[bytes]) -> None:
         """This will hand packed versions over; raises what copying earlier ones raised."""
         self._check()
         self._bodies.put((table, body))
@@ -171,7 +176,8 @@ class _Copier:
         while (body := self._bodies.get()) is not None:
             if not self._abandoned:
                 with connection.cursor() as cursor, cursor.copy(statements[body[0]]) as target:
-                    target.write(whole(body[1]))
+                    for part in whole(body[1]):
+                        target.write(part)
         if self._abandoned:
             return
         for view in self._views:

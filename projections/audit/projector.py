@@ -74,7 +74,7 @@ def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
 
 def _becomes(status: ProposalStatus) -> Projector:
     def change(rows: Rows, event: Event, fact: Struct) -> None:
-        rows.put(PROPOSALS, replace(rows.need(PROPOSALS, event.stream_id), status=status))
+        rows.change(PROPOSALS, rows.need(PROPOSALS, event.stream_id), status=status)
 
     return change
 
@@ -82,26 +82,26 @@ def _becomes(status: ProposalStatus) -> Projector:
 def case_revised(rows: Rows, event: Event, fact: BusinessCaseRevised) -> None:
     """This will note which version of the business case is the latest, and its words for a search; the version itself stays in the log."""
     proposal = rows.need(PROPOSALS, event.stream_id)
-    rows.put(PROPOSALS, replace(proposal, case_version=fact.case_version))
     rows.put(CASES, CaseWords(proposal.proposal_id, case_words(fact)))
+    rows.change(PROPOSALS, proposal, case_version=fact.case_version)
 
 
 def estimated(rows: Rows, event: Event, fact: EstimateGiven | EstimateChanged) -> None:
     """This will note the latest estimate."""
     proposal = rows.need(PROPOSALS, event.stream_id)
-    rows.put(PROPOSALS, replace(proposal, estimate_version=fact.estimate_version, likely_days=fact.likely))
+    rows.change(PROPOSALS, proposal, estimate_version=fact.estimate_version, likely_days=fact.likely)
 
 
 def impact_assessed(rows: Rows, event: Event, fact: ImpactAssessed) -> None:
     """This will note the latest impact."""
     proposal = rows.need(PROPOSALS, event.stream_id)
-    rows.put(PROPOSALS, replace(proposal, impact_version=fact.impact_version, drag=fact.drag))
+    rows.change(PROPOSALS, proposal, impact_version=fact.impact_version, drag=fact.drag)
 
 
 def risk_materialised(rows: Rows, event: Event, fact: RiskMaterialised) -> None:
     """This will count an incident, for which a revisit condition may wait."""
     proposal = rows.need(PROPOSALS, event.stream_id)
-    rows.put(PROPOSALS, replace(proposal, incidents=proposal.incidents + 1))
+    rows.change(PROPOSALS, proposal, incidents=proposal.incidents + 1)
 
 
 def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
@@ -204,5 +204,5 @@ VIEW = View(
         **AROUND,
         **FOLLOWED,
     },
-    weight=5,
+    weight=9,
 )

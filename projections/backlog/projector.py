@@ -171,4 +171,4 @@ ON: dict[type[Struct], Projector] = {
     ProposalReopened: reopened,
 }
 
-VIEW = View("backlog", TABLES, ON | ANSWERS, weight=12)
+VIEW = View("backlog", TABLES, ON | ANSWERS, weight=19)

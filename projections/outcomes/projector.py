@@ -1,7 +1,5 @@
 """From facts to what was expected and what came."""
 
-from msgspec.structs import replace
-
 from ledger.events.envelope import Event
 from ledger.events.proposal import (
     BenefitMeasured,
@@ -33,16 +31,14 @@ def estimated(rows: Rows, event: Event, fact: EstimateGiven | EstimateChanged) -
     """This will take the latest estimate; one given after the work was complete is no expectation any more."""
     proposal = rows.need(EXPECTATIONS, event.stream_id)
     if proposal.completed_at is None:
-        rows.put(
+        rows.change(
             EXPECTATIONS,
-            replace(
-                proposal,
-                optimistic=fact.optimistic,
-                likely=fact.likely,
-                pessimistic=fact.pessimistic,
-                basis=fact.basis,
-                estimate_version=fact.estimate_version,
-            ),
+            proposal,
+            optimistic=fact.optimistic,
+            likely=fact.likely,
+            pessimistic=fact.pessimistic,
+            basis=fact.basis,
+            estimate_version=fact.estimate_version,
         )
 
 
@@ -50,27 +46,25 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
     """This will note the answer that stands, so that a later loss can be laid to it."""
     if fact.scope is None:
         codes = tuple(dict.fromkeys(reason.code for reason in fact.reasons))
-        rows.put(
+        rows.change(
             EXPECTATIONS,
-            replace(
-                rows.need(EXPECTATIONS, event.stream_id),
-                decision_id=fact.decision_id,
-                disposition=fact.disposition,
-                codes=codes,
-            ),
+            rows.need(EXPECTATIONS, event.stream_id),
+            decision_id=fact.decision_id,
+            disposition=fact.disposition,
+            codes=codes,
         )
 
 
 def reopened(rows: Rows, event: Event, fact: ProposalReopened) -> None:
     """This will note that no answer stands."""
     proposal = rows.need(EXPECTATIONS, event.stream_id)
-    rows.put(EXPECTATIONS, replace(proposal, decision_id=None, disposition=None, codes=()))
+    rows.change(EXPECTATIONS, proposal, decision_id=None, disposition=None, codes=())
 
 
 def completed(rows: Rows, event: Event, fact: WorkCompleted) -> None:
     """This will set what the work took beside what was expected."""
     proposal = rows.need(EXPECTATIONS, event.stream_id)
-    rows.put(EXPECTATIONS, replace(proposal, completed_at=event.occurred_at, actual_days=fact.actual_days))
+    rows.change(EXPECTATIONS, proposal, completed_at=event.occurred_at, actual_days=fact.actual_days)
 
 
 def benefit_measured(rows: Rows, event: Event, fact: BenefitMeasured) -> None:

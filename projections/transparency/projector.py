@@ -326,5 +326,5 @@ VIEW = View(
         CadenceSet: cadence_set,
         ServiceLevelSet: service_level_set,
     },
-    weight=7,
+    weight=9,
 )

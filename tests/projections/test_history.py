@@ -1,15 +1,17 @@
 """All views over a seeded history of many teams: built again as followed, and each past state as a ledger that ended there."""
 
+import multiprocessing
 import random
 
 import psycopg
 import pytest
 
 from benchmarks.facts import History
+from ledger.events.proposal import ProposalSubmitted
 from projections.building import BuildFailed
 from projections.catalogue import VIEWS
 from projections.follower import Follower
-from projections.projector import View
+from projections.projector import PoisonFact, View
 from projections.rebuild import rebuild
 from projections.rows import Rows
 from tests.projections.recording import Recorder, append_all, contents
@@ -44,14 +46,29 @@ def test_a_rebuild_equals_following_and_the_past_equals_a_shorter_ledger(
                 assert docs == sorted(map(table.encode, standing)), f"{table} as of {end}"
 
 
-def test_a_process_of_a_rebuild_that_fails_ends_it_and_leaves_nothing(database_url: str, recorder: Recorder) -> None:
+def _refuse(rows: Rows, event: object, fact: ProposalSubmitted) -> None:
+    raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    ("views", "error"),
+    [
+        # The heaviest view is this process's own, the other one another's, which looks for its module.
+        ([VIEWS[0], View("unknown", (), {})], "BuildFailed: ModuleNotFoundError"),
+        ([View("broken", (), {ProposalSubmitted: _refuse}, weight=99), *VIEWS], "PoisonFact: view broken"),
+    ],
+)
+def test_a_process_of_a_rebuild_that_fails_ends_it_and_leaves_nothing(
+    database_url: str, recorder: Recorder, views: list[View], error: str
+) -> None:
     append_all(recorder.ledger, list(History(3, teams=1, together=5).events(facts=50)))
     with Follower(database_url, recorder.ledger, VIEWS) as follower:
         assert all(follower.wait_for(view.name, recorder.ledger.head(), 60) for view in VIEWS)
     before = contents(database_url, VIEWS)
-    unknown = View("unknown", (), {})
-    with pytest.raises(BuildFailed, match="ModuleNotFoundError"):
-        rebuild(database_url, recorder.ledger, [*VIEWS, unknown], processes=2)
+    with pytest.raises((BuildFailed, PoisonFact)) as raised:
+        rebuild(database_url, recorder.ledger, views, processes=2)
+    assert f"{type(raised.value).__name__}: {raised.value}".startswith(error)
     assert contents(database_url, VIEWS) == before
+    assert not multiprocessing.active_children()
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^views_b'").fetchone() == (0,)

@@ -50,6 +50,35 @@ def test_a_lookup_follows_what_is_put_and_removed() -> None:
     assert rows.get(TITLES, one) is None
 
 
+def test_changing_a_row_leaves_the_version_before_it_as_it_was() -> None:
+    one, rows = uuid4(), Rows((TITLES,))
+    rows.put(TITLES, Title(one, TEAM, "x"))
+    rows.change(TITLES, rows.need(TITLES, one), notes=1)
+    rows.settle(1)
+    rows.change(TITLES, rows.need(TITLES, one), notes=2)
+    rows.change(TITLES, rows.need(TITLES, one), title="y")
+    rows.settle(2)
+    rows.put(TITLES, rows.need(TITLES, one))  # the very row that stands
+    rows.change(TITLES, rows.need(TITLES, one), notes=3)
+    rows.settle(3)
+    assert rows.tables[TITLES].versions == [(1, 2, Title(one, TEAM, "x", 1)), (2, 3, Title(one, TEAM, "y", 2))]
+    assert rows.get(TITLES, one) == Title(one, TEAM, "y", 3)
+
+
+def test_a_lookup_sees_the_command_s_own_changes_however_often_it_is_asked() -> None:
+    one, other, rows = uuid4(), TeamId(uuid4()), Rows((TITLES,))
+    rows.put(TITLES, Title(one, TEAM, "x"))
+    assert [row.id for row in rows.where(TITLES, "team_id", TEAM)] == [one]
+    rows.change(TITLES, rows.need(TITLES, one), team_id=other)
+    assert rows.where(TITLES, "team_id", TEAM) == []
+    assert [row.id for row in rows.where(TITLES, "team_id", other)] == [one]
+    rows.remove(TITLES, one)
+    assert rows.where(TITLES, "team_id", other) == []
+    rows.settle(1)
+    assert rows.where(TITLES, "team_id", other) == []
+    assert rows.tables[TITLES].versions == rows.tables[TITLES].fresh() == []
+
+
 def test_a_fact_about_an_unknown_row_raises() -> None:
     with pytest.raises(PoisonFact, match="view titles, position 1, SourceNoted: LookupError: table titles has no row"):
         titles().fold(Rows(titles().tables), [event(1, uuid4(), SourceNoted("k", "t"))])
