@@ -41,6 +41,10 @@ class Figures:
         self._record(CAUGHT, json.dumps({"part": part, "mutation": mutation, "said": said}))
         assert said, f"the mutation {mutation!r} was not seen by {part}: {found}"
 
+    def seen_by_model(self, mutation: str, said: str) -> None:
+        """This will note what the model of the rules caught."""
+        self._record(CAUGHT, json.dumps({"part": "model", "mutation": mutation, "said": f"model: {said[:160]}"}))
+
 
 def reported(terminalreporter: Any, name: str) -> Iterator[dict[str, Any]]:
     """This will give what the passed tests recorded under a name, each once."""
