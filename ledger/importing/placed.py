@@ -1,9 +1,9 @@
 """A command that waits for its turn."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 
-class Placed(NamedTuple):
+class Placed(Struct, frozen=True, order=True, array_like=True, gc=False):
     """The first three say where it stands among the others."""
 
     #: When it was known, in microseconds since the Unix epoch.

@@ -1,13 +1,14 @@
 """When a fact of a source was true, when it was known, and where it therefore stands among the others."""
 
 from datetime import datetime
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from ledger.importing.form import FactForm, Instant, dated, refused
 from ledger.values import Dating
 
 
-class Times(NamedTuple):
+class Times(Struct, frozen=True, gc=False):
     """When a fact was true and known. `known` None: no date at all."""
 
     occurred: datetime | None
@@ -19,9 +20,8 @@ class Times(NamedTuple):
 
 def times_of(fact: FactForm) -> Times:
     """This will read a fact's times: known when it was recorded, else at its own time, else by its bound. Raises Rejected for a bad one."""
-    at = recorded = bound = None
-    if fact.at is not None:
-        at = dated(fact.at, fact.seq, "at")
+    at = None if fact.at is None else dated(fact.at, fact.seq, "at")
+    recorded = bound = None
     if fact.recorded_at is not None:
         recorded = at if fact.recorded_at == fact.at else dated(fact.recorded_at, fact.seq, "recorded_at")
     if fact.not_after is not None:
@@ -30,11 +30,10 @@ def times_of(fact: FactForm) -> Times:
         bound = dated(fact.known_by, fact.seq, "known_by")
     known = recorded or at or bound
     if known is None:
-        return Times(None, Dating.UNDATED, None, is_recorded=False)
-    is_recorded = recorded is not None
+        return Times(None, Dating.UNDATED, None, False)
     if at is not None:
-        return Times(at.at, _dating(fact, at), known.at, is_recorded)
-    return Times((bound or known).at, Dating.NOT_AFTER, known.at, is_recorded)
+        return Times(at.at, _dating(fact, at), known.at, recorded is not None)
+    return Times((bound or known).at, Dating.NOT_AFTER, known.at, recorded is not None)
 
 
 def _dating(fact: FactForm, at: Instant) -> Dating | None:

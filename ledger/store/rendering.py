@@ -30,6 +30,7 @@ _FIRST = Packing(">i 12s 16s 8s 32s 8s q 8s 16s 8s i 8s q 8s 16s")
 _OTHER = Packing(">i 12s 16s 8s 8s q 8s 16s 8s i 8s q 8s 16s")
 _FIELDS_AND_ID = (10).to_bytes(4) + _ID
 _SIZE = 4
+_FIRST_SIZE, _OTHER_SIZE = _FIRST.size - _SIZE, _OTHER.size - _SIZE
 _first, _other, _text = _FIRST.pack, _OTHER.pack, _BYTES.pack
 _BYTEA, _TEXT = 17, 25
 
@@ -38,23 +39,23 @@ def rendered(command_id: UUID, request_hash: bytes, at: datetime, events: Sequen
     """This will render a command for a page. Raises ValueError for a hash that has not 32 bytes, as the salts have 16."""
     if len(request_hash) != HASH_BYTES:
         raise ValueError(f"the hash of a request has {len(request_hash)} bytes, not {HASH_BYTES}")
-    told = (at - _EPOCH) // _MICROSECOND
+    command, told = command_id.bytes, (at - _EPOCH) // _MICROSECOND
     pieces: list[bytes] = []
     for event in events:
         occurred = told if event.occurred_at is at else (event.occurred_at - _EPOCH) // _MICROSECOND
         meta, payload, topic = event.meta, event.payload, _topic(event.topic)
-        rest = len(topic) + len(meta) + len(payload) + 16
-        stream = event.stream_id.bytes
+        rest = len(topic) + len(meta) + len(payload) + 2 * _BYTES.size
+        stream, version, salt = event.stream_id.bytes, event.version, event.salt
         # fmt: off
         if not pieces:
             head = _first(
-                _FIRST.size - _SIZE + rest, _FIELDS_AND_ID, command_id.bytes, _HASH, request_hash, _TIME, told, _ID, stream,
-                _NUMBER, event.version, _TIME, occurred, _SALT, event.salt,
+                _FIRST_SIZE + rest, _FIELDS_AND_ID, command, _HASH, request_hash, _TIME, told, _ID, stream,
+                _NUMBER, version, _TIME, occurred, _SALT, salt,
             )
         else:
             head = _other(
-                _OTHER.size - _SIZE + rest, _FIELDS_AND_ID, command_id.bytes, _NO_HASH, _TIME, told, _ID, stream,
-                _NUMBER, event.version, _TIME, occurred, _SALT, event.salt,
+                _OTHER_SIZE + rest, _FIELDS_AND_ID, command, _NO_HASH, _TIME, told, _ID, stream,
+                _NUMBER, version, _TIME, occurred, _SALT, salt,
             )
         # fmt: on
         pieces += (head, topic, _text(_BYTEA, len(meta)), meta, _text(_BYTEA, len(payload)), payload)
