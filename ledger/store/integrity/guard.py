@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from threading import Event, Thread
+from time import time
 from typing import Any
 
 import psycopg
@@ -20,6 +21,8 @@ from ledger.store.migrations import Migration, migrations
 log = logging.getLogger(__name__)
 
 EVERY_S = 60.0
+#: Further apart than this the clocks of this machine and the database may not be, in seconds.
+CLOCK_APART_S_MAX = 60.0
 
 #: Table and trigger → function.
 TRIGGERS = {
@@ -57,6 +60,7 @@ SELECT c.relname, t.tgname, p.proname, t.tgenabled::text
   FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_proc AS p ON p.oid = t.tgfoid
  WHERE c.relnamespace = 'ledger'::regnamespace AND NOT t.tgisinternal ORDER BY 1, 2"""
 _EVENT_TRIGGERS = "SELECT evtname, evtenabled::text FROM pg_event_trigger ORDER BY 1"
+_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _RULES = "SELECT tablename, rulename FROM pg_rules WHERE schemaname = 'ledger' ORDER BY 1, 2"
 _FUNCTIONS = """
 SELECT n.nspname || '.' || p.proname, p.prosrc, p.prosecdef, pg_get_userbyid(p.proowner),
@@ -105,6 +109,13 @@ def members(connection: Connection) -> list[str]:
     return [f"{member} is a member of {role}" for role, member in _all(connection, _MEMBERS)]
 
 
+def clock_apart_s(connection: Connection) -> float:
+    """This will say how far this machine's clock is ahead of the database's, in seconds; below 0: behind it."""
+    before = time()
+    ((there,),) = _all(connection, _CLOCK)
+    return (before + time()) / 2 - float(there)
+
+
 class Watch:
     """Looks at start and every minute, in a thread of its own, and tells the log whatever is new."""
 
@@ -121,6 +132,7 @@ class Watch:
         self._thread = Thread(target=self._run, name="ledger-guard", daemon=True)
         #: What was wrong when it last looked.
         self.faults: list[Fault] = []
+        self._is_apart = False
 
     def start(self) -> None:
         """This will look once before it returns, and then go on by itself."""
@@ -136,6 +148,14 @@ class Watch:
         """This will look now, and tell what was not wrong before."""
         with reading.reader(self._url) as connection:
             found = faults(connection, event_triggers=self._event_triggers)
+            apart_s = clock_apart_s(connection)
+        if abs(apart_s) > CLOCK_APART_S_MAX and not self._is_apart:
+            log.critical(
+                "this machine's clock is %s s %s the database's: what is asked here gets a false occurred_at",
+                f"{abs(apart_s):,.0f}",
+                "ahead of" if apart_s > 0 else "behind",
+            )
+        self._is_apart = abs(apart_s) > CLOCK_APART_S_MAX
         for fault in found:
             if fault not in self.faults:
                 self._tell(fault)
