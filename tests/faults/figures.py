@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator
+from textwrap import shorten
 from typing import Any
 
 import pytest
 
 from tests.faults.oracle import Found
 
+#: Of what else there is to say, in characters.
+SHOWN = 110
 FAULT, CAUGHT = "ledger-fault", "ledger-caught"
 
 
@@ -78,7 +81,7 @@ def table(faults: list[dict[str, Any]]) -> Iterator[str]:
         counts = [f"{found[name]:,}" if name in found else "" for name in ("acknowledged", "lost", "repeated", "gaps")]
         back = "" if found["recovered_s"] is None else f"{found['recovered_s']:.2f} s"
         line = f"{found['fault']:<{width}} {counts[0]:>12} {counts[1]:>5} {counts[2]:>8} {counts[3]:>5} {back:>11}"
-        yield f"{line}  {found['more']}".rstrip()
+        yield f"{line}  {shorten(found['more'], SHOWN, placeholder=' …')}".rstrip()
 
 
 @pytest.fixture
