@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from ledger.handlers import Handlers, bootstrap
 from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.values import GLOBAL_ROLES, ORGANISATION, SYSTEM, MemberId, Role, TeamId
+from tests import databases
+from tests.databases import Server
 
 PEPPER = bytes(range(32))
 START_S = 30
@@ -146,6 +148,23 @@ def api(settings: Settings) -> Iterator[Api]:
         for client in found.clients:
             client.http.close()
     ledger.close()
+
+
+@pytest.fixture(scope="module")
+def served_api(
+    server: Server, _admin: psycopg.Connection, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """One served ledger for all tests of a file, whose first client has no role, and whose clients may ask for as much as they like."""
+    folder = tmp_path_factory.mktemp("served")
+    with databases.database(server, _admin, template) as url, closing(Ledger(url)) as ledger:
+        bootstrap(ledger, datetime.now(UTC), uuid4())
+        settings = Settings(url, folder, token_pepper=PEPPER, points_per_minute=10**8)
+        with served(create_app(settings), settings) as base_url:
+            found = Api(url, base_url, ledger)
+            found.client()
+            yield found
+            for client in found.clients:
+                client.http.close()
 
 
 def case(**more: Any) -> dict[str, Any]:

@@ -5,13 +5,10 @@ import gzip
 import json
 import random
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import httpx
 import psycopg
@@ -25,13 +22,9 @@ from ledger.api.schema import build
 from ledger.app import create_app
 from ledger.directory import tokens
 from ledger.directory.scopes import Scope
-from ledger.handlers import bootstrap
 from ledger.settings import Settings
-from ledger.store.application import Ledger
-from tests import databases
 from tests.api.conftest import PEPPER, Api, served
 from tests.api.test_doors import GRAPHQL_JSON, VIEWER, refused, spread
-from tests.databases import Server
 
 ANSWER = {"viewer": {"client": "tests"}}
 JSON = "application/json"
@@ -157,23 +150,6 @@ def test_what_nobody_should_send_is_refused_and_the_next_request_answered(served
     assert (found.status_code, error["extensions"]["code"]) == (hostile.status, hostile.code), found.text
     assert len(found.content) < 4_000
     assert ada.ask(VIEWER) == ANSWER
-
-
-@pytest.fixture(scope="module")
-def served_api(
-    server: Server, _admin: psycopg.Connection, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Api]:
-    """One served ledger for all of this file, whose client may ask for as much as it likes."""
-    folder = tmp_path_factory.mktemp("hostile")
-    with databases.database(server, _admin, template) as url, closing(Ledger(url)) as ledger:
-        bootstrap(ledger, datetime.now(UTC), uuid4())
-        settings = Settings(url, folder, token_pepper=PEPPER, points_per_minute=10**8)
-        with served(create_app(settings), settings) as base_url:
-            found = Api(url, base_url, ledger)
-            found.client()
-            yield found
-            for client in found.clients:
-                client.http.close()
 
 
 def soak(http: httpx.Client, count: int, seed: int) -> None:

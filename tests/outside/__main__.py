@@ -1,0 +1,10 @@
+"""Runs the outside suites at length: `python -m tests.outside`. Needs node and npm for two of them, and says so where they are missing."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+if __name__ == "__main__":
+    os.environ.setdefault("OUTSIDE_CASES", "1000")
+    raise SystemExit(pytest.main(["-n", "0", "-q", "-rs", str(Path(__file__).parent)]))
