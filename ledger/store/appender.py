@@ -147,8 +147,11 @@ class Appender:
         return -1 if self._connection is None else self._connection.fileno()
 
     def deadline(self) -> float:
-        """This will give the monotonic time by which the oldest batch is taken for lost."""
-        return self._sent[0][1]
+        """This will give the monotonic time by which the oldest batch is taken for lost; 0 if all that was sent is lost already."""
+        try:
+            return self._sent[0][1]
+        except IndexError:  # a sender may have lost the connection this moment
+            return 0.0
 
     def close(self) -> None:
         """This will close the connection and forget what was sent; the next batch opens another."""

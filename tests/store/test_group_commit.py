@@ -1,7 +1,9 @@
 """The writer that groups: every command gets the answer that is true of it, also when the database does not give one."""
 
+import os
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from time import sleep
@@ -217,3 +219,29 @@ def test_two_batches_that_were_on_their_way_are_each_recorded_once(
     assert proxy.dropped.is_set()
     assert sorted(receipt.first_position for receipt in done) == list(range(2, 42, 2))
     assert remote.head() == 41
+
+
+def test_a_connection_that_breaks_under_a_sender_costs_nobody_their_answer(
+    ledger: Ledger, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(ledger, command(uuid4(), 1))
+    cut: list[str] = []
+    send = appender.Appender.send
+
+    def send_after_a_cut(self: appender.Appender, commands: Sequence[PackedCommand], *, new: bool = False) -> None:
+        if threading.current_thread().name != "ledger-append" and len(cut) < 20:
+            cut.append(threading.current_thread().name)
+            with socket.socket(fileno=os.dup(self.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
+        send(self, commands, new=new)
+
+    monkeypatch.setattr(appender.Appender, "send", send_after_a_cut)
+    sent = [command(uuid4(), 1) for _ in range(400)]
+    with ThreadPoolExecutor(16) as threads:
+        receipts = list(threads.map(lambda one: append(ledger, one), sent))
+    assert len(cut) == 20
+    assert sorted(receipt.first_position for receipt in receipts) == list(range(2, 402))
+    kept = superuser.execute(
+        "SELECT command_id, first_position FROM ledger.commands WHERE first_position > 1"
+    ).fetchall()
+    assert dict(kept) == {one.command_id: receipt.first_position for one, receipt in zip(sent, receipts, strict=True)}
