@@ -1,114 +1,106 @@
-"""Sends HTTP requests over so many connections as fast as they are answered, and says how fast that was."""
+"""Requests over HTTP from a process of its own: connections that stay open, each with its next request as soon as the last is answered.
+
+It reads of an answer no more than its length and whether it is good, so that it takes a fraction of what any server does.
+"""
 
 import asyncio
+import multiprocessing
 import os
+import re
+from collections.abc import Iterator, Sequence
 from itertools import cycle
-from pathlib import Path
-from statistics import quantiles
+from multiprocessing.connection import Connection
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any
 
 import uvloop
 
-TICKS = os.sysconf("SC_CLK_TCK")
-OK = (b"200", b"304")
+#: Stands in a request where its command's id goes; of the same length.
+FRESH = "00000000-0000-4000-8000-000000000000"
+WARM_UP_S = 0.5
+LAST_ANSWERS_S = 0.3
+END_S = 30.0
 
 
-class Figures(NamedTuple):
-    """Requests a second, milliseconds that half and 99 of 100 took at most, CPU milliseconds of the server for each, bytes of an answer."""
-
-    rate: float
-    p50_ms: float
-    p99_ms: float
-    cpu_ms: float
-    size: float
-
-
-def load(port: int, requests: list[bytes], connections: int, seconds: float, pid: int) -> Figures:
-    """This will load a server. Raises AssertionError for an answer that is not 200 or 304, or holds errors."""
-    return uvloop.run(_load(port, requests, connections, seconds, pid))
+def loaded(port: int, requests: Sequence[bytes], connections: int, seconds: float) -> float:
+    """This will let a process of its own send requests, and give the answers a second."""
+    spawning = multiprocessing.get_context("spawn")
+    found, told = spawning.Pipe(duplex=False)
+    process = spawning.Process(target=load, args=(port, list(requests), connections, seconds, told))
+    process.start()
+    rate, fault = found.recv()
+    process.join(END_S)
+    if fault:
+        raise RuntimeError(f"a request failed: {fault}")
+    return float(rate)
 
 
-async def _load(port: int, requests: list[bytes], connections: int, seconds: float, pid: int) -> Figures:
-    loop = asyncio.get_running_loop()
-    sent = cycle(requests)
-    clients = [(await loop.create_connection(lambda: Client(sent), "127.0.0.1", port))[1] for _ in range(connections)]
-    for client in clients:
-        client.send()
-    await asyncio.sleep(min(1.0, seconds / 3))  # until it has warmed up
-    before, began = cpu_s(pid), perf_counter()
-    for client in clients:
-        client.times.clear()
-    await asyncio.sleep(seconds)
-    took, used = perf_counter() - began, cpu_s(pid) - before
-    for client in clients:
-        client.is_over = True
-    await asyncio.gather(*(client.closed for client in clients))
-    times = [each for client in clients for each in client.times]
-    cuts = quantiles(times, n=100)
-    return Figures(len(times) / took, 1e3 * cuts[49], 1e3 * cuts[98], 1e3 * used / len(times), clients[0].size)
-
-
-def cpu_s(pid: int) -> float:
-    """This will give the processor time that a process has taken, in seconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def load(port: int, requests: list[bytes], connections: int, seconds: float, told: Connection) -> None:
+    """This will send requests and tell the rate, or the first answer that is not as it should be."""
+    try:
+        told.send((uvloop.run(_load(port, requests, connections, seconds)), ""))
+    except Exception as error:
+        told.send((0.0, repr(error)))
 
 
 class Client(asyncio.Protocol):
-    """One connection: one request at a time."""
+    """One connection. It sends a request as soon as the last is answered; the answer's end is where its length says."""
 
-    def __init__(self, requests: "cycle[bytes]") -> None:
-        self.requests = requests
-        self.times: list[float] = []
-        self.size = 0
-        self.is_over = False
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._began = 0.0
+    def __init__(self, requests: Iterator[bytes], ended: asyncio.Future[None]) -> None:
+        self.answered = 0
+        self.is_done = False
+        self._requests, self._ended = requests, ended
         self._buffer = b""
-        self._wanted = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """This will keep the way to send."""
-        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
+        """This will send the first request."""
+        self._transport: Any = transport  # uvloop's own, which is no asyncio.Transport
+        self._ask()
 
-    def send(self) -> None:
-        """This will send the next request."""
-        self._began = perf_counter()
-        self._transport.write(next(self.requests))
+    def connection_lost(self, exc: Exception | None) -> None:
+        """This will end the measurement if the server ended the connection."""
+        if not self.is_done and not self._ended.done():
+            self._ended.set_exception(ConnectionError("the server closed the connection"))
 
     def data_received(self, data: bytes) -> None:
-        """This will take a piece of an answer, and go on after its last."""
-        self._buffer = self._buffer + data if self._buffer else data
-        if not self._wanted:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            head = self._buffer[:end].lower()
-            if head[9:12] not in OK:
-                self._fail()
-                return
-            at = head.find(b"content-length:")
-            length = int(head[at + 15 : head.find(b"\r\n", at) if b"\r\n" in head[at:] else None]) if at >= 0 else 0
-            self._wanted = end + 4 + length
-        if len(self._buffer) < self._wanted:
+        """This will count an answer that is whole and good, and send the next request."""
+        self._buffer += data
+        head, found, body = self._buffer.partition(b"\r\n\r\n")
+        if not found:
             return
-        if b'"errors"' in self._buffer[:400]:
-            self._fail()
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        if length is None or len(body) < int(length[1]):
             return
-        self.times.append(perf_counter() - self._began)
-        self.size, self._buffer, self._wanted = self._wanted, b"", 0
-        if self.is_over:
+        if b'"position":' not in body or b'"userErrors":[{' in body or b'"errors":' in body:
+            if not self._ended.done():
+                self._ended.set_exception(AssertionError(self._buffer.decode()))
+            return
+        self.answered += 1
+        self._buffer = b""
+        if self.is_done:
             self._transport.close()
         else:
-            self.send()
+            self._ask()
 
-    def _fail(self) -> None:
-        if not self.closed.done():
-            self.closed.set_exception(AssertionError(self._buffer[:500]))
-        self._transport.close()
+    def _ask(self) -> None:
+        fresh = os.urandom(16).hex()
+        id_ = f"{fresh[:8]}-{fresh[8:12]}-{fresh[12:16]}-{fresh[16:20]}-{fresh[20:]}"
+        self._transport.write(next(self._requests).replace(FRESH.encode(), id_.encode()))
 
-    def connection_lost(self, _: Exception | None) -> None:
-        """This will say that it is over."""
-        if not self.closed.done():
-            self.closed.set_result(None)
+
+async def _load(port: int, requests: list[bytes], connections: int, seconds: float) -> float:
+    loop, ended = asyncio.get_running_loop(), asyncio.get_running_loop().create_future()
+    turn = cycle(requests)
+    clients = [
+        (await loop.create_connection(lambda: Client(turn, ended), "127.0.0.1", port))[1] for _ in range(connections)
+    ]
+    await asyncio.wait([ended], timeout=WARM_UP_S)
+    before, began = sum(client.answered for client in clients), perf_counter()
+    await asyncio.wait([ended], timeout=seconds)
+    rate = (sum(client.answered for client in clients) - before) / (perf_counter() - began)
+    if ended.done():
+        ended.result()
+    for client in clients:  # each ends with its answer: a server that is left in the middle complains
+        client.is_done = True
+    await asyncio.sleep(LAST_ANSWERS_S)
+    return rate

@@ -1,4 +1,6 @@
-"""Group commit: one thread per process appends what all the others bring, many commands to a transaction, two transactions on the way.
+"""Group commit: one connection per process appends what all threads and tasks bring, many commands to a transaction, two on the way.
+
+Whoever brings the last command of a batch sends it; a thread of its own receives the answers, and does whatever may take long.
 
 Each command has an answer of its own, so that a bad one does not fail its neighbours. A reply that got lost is asked for again: the batch
 is sent once more, and the command ids see to it that nothing is recorded twice. Only what cannot be known is answered OutcomeUnknown.
