@@ -98,6 +98,16 @@ _SELECTS: dict[Part, tuple[Callable[[Conditions], str], Any]] = {
     Part.TEAMS: (selects.teams, tuple[Bucket, ...]),
     Part.MONTHS: (selects.months, tuple[Bucket, ...]),
 }
+#: What the parts are counted by, besides what they say.
+_GROUPED = {Part.TEAMS: "team_id", Part.MONTHS: "month"}
+#: The counts that each part is made of.
+_NEEDS = {
+    Part.PROPOSALS: "p",
+    Part.DECISIONS: "d",
+    Part.HAPPENINGS: "m",
+    Part.TEAMS: "pdm",
+    Part.MONTHS: "pdm",
+}
 _DECODERS = {part: msgspec.json.Decoder(kind).decode for part, (_, kind) in _SELECTS.items()}
 
 
@@ -122,7 +132,10 @@ async def transparency(
     }
     asked = [part for part in Part if part in parts]
     texts = ", ".join(f"convert_to(({_SELECTS[part][0](where)})::text, 'UTF8')" for part in asked)
-    ((*found,),) = await rows(connection, f"SELECT {texts or 'NULL'}", where.values)
+    needed = {base for part in asked for base in _NEEDS.get(part, "")}
+    by = [column for part, column in _GROUPED.items() if part in asked]
+    statement = f"{selects.bases(where, needed, by)}SELECT {texts or 'NULL'}"
+    ((*found,),) = await rows(connection, statement, where.values)
     told: dict[Part, Any] = {part: _DECODERS[part](text) for part, text in zip(asked, found, strict=False)}
     return _assembled(told)
 

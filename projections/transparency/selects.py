@@ -1,5 +1,7 @@
 """Each group of counts as one SELECT that gives JSON: an aggregate over an index of one table."""
 
+from collections.abc import Collection
+
 from projections.conditions import Conditions
 from projections.transparency.structs import Said
 
@@ -33,42 +35,65 @@ _NOES = ", ".join(
 )
 
 
+#: The counts that the others are sums of: each a pass over one index, however many others need it.
+_BASES = {
+    "p": (
+        "transparency_proposals",
+        "submitted_at",
+        (),
+        ", count(system) AS imported, count(*) FILTER (WHERE unseen) AS unseen",
+    ),
+    # All that can be said of a decision is in two columns, of which there are few combinations.
+    "d": ("transparency_decisions", "decided_at", ("disposition", "said"), ""),
+    "m": ("transparency_marks", "at", ("kind",), ", count(*) FILTER (WHERE first) AS firsts"),
+}
+
+
+def bases(w: Conditions, names: Collection[str], by: Collection[str]) -> str:
+    """This will give the WITH clause that the SELECTs of this module need: `p` for proposals, `d` for decisions, `m` for marks.
+
+    `by`: the further columns that they group by, of `team_id` and `month`.
+    """
+    found = []
+    for name in sorted(names):
+        table, at, columns, more = _BASES[name]
+        keys = ", ".join((*sorted(by), *columns))
+        found.append(
+            f"{name} AS MATERIALIZED (SELECT {keys}{', ' if keys else ''}count(*) AS n{more} FROM views.{table} AS x"
+            f" WHERE {_in(w, at)}{f' GROUP BY {keys}' if keys else ''})"
+        )
+    return f"WITH {', '.join(found)} " if found else ""
+
+
 def proposals(w: Conditions) -> str:
     """This will count the proposals submitted."""
     return (
-        "SELECT json_build_object('proposed', count(*), 'imported', count(system), 'unseen', count(*) FILTER (WHERE unseen))"
-        f" FROM views.transparency_proposals AS x WHERE {_in(w, 'submitted_at')}"
+        "SELECT json_build_object('proposed', COALESCE(sum(n), 0), 'imported', COALESCE(sum(imported), 0),"
+        " 'unseen', COALESCE(sum(unseen), 0)) FROM p"
     )
 
 
 def decisions(w: Conditions) -> str:
     """This will count the answers, by disposition and what can be said of them, and how long the first ones took."""
-    # All that can be said of a decision is in two columns, of which there are few combinations: count those, and sum the counts.
-    where = _in(w, "decided_at")
     return (
-        "WITH d AS (SELECT disposition, said, count(*) AS n FROM views.transparency_decisions AS x"
-        f" WHERE {where} GROUP BY 1, 2), counted AS (SELECT disposition, said & {int(Said.SCOPED)} <> 0 AS scoped, {_NOES},"
+        f"WITH counted AS (SELECT disposition, said & {int(Said.SCOPED)} <> 0 AS scoped, {_NOES},"
         f" COALESCE(sum(n) FILTER (WHERE {_bits(Said.SELF_DECIDED)}), 0)::bigint AS self_decided FROM d GROUP BY 1, 2)"
         " SELECT json_build_object('by_disposition', COALESCE((SELECT json_agg(json_build_object("
         "'disposition', disposition, 'scoped', scoped, 'noes', to_json(counted), 'self_decided', self_decided)) FROM counted),"
         " '[]'), 'waiting', (SELECT json_build_object('count', n, 'median_days', days[1], 'p90_days', days[2]) FROM"
         " (SELECT count(*) AS n, percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY waited_days) AS days"
-        f" FROM views.transparency_decisions AS x WHERE {where} AND waited_days IS NOT NULL) AS waited))"
+        f" FROM views.transparency_decisions AS x WHERE {_in(w, 'decided_at')} AND waited_days IS NOT NULL) AS waited))"
     )
 
 
 def happenings(w: Conditions) -> str:
     """This will count what else happened, by its kind, and in how many proposals."""
-    where = _in(w, "at")
     if w.values["since"] is None:  # whatever comes first for a proposal is in the period, if anything of it is
-        return _list(
-            "SELECT kind, count(*) AS count, count(*) FILTER (WHERE first) AS proposals"
-            f" FROM views.transparency_marks AS x WHERE {where} GROUP BY kind"
-        )
+        return _list("SELECT kind, sum(n)::bigint AS count, sum(firsts)::bigint AS proposals FROM m GROUP BY kind")
     # In two steps: a hash of the pairs is faster than the sort that count(DISTINCT …) takes.
     return _list(
         "SELECT kind, sum(n)::bigint AS count, count(*) AS proposals FROM (SELECT kind, proposal_id, count(*) AS n"
-        f" FROM views.transparency_marks AS x WHERE {where} GROUP BY 1, 2) AS pairs GROUP BY kind"
+        f" FROM views.transparency_marks AS x WHERE {_in(w, 'at')} GROUP BY 1, 2) AS pairs GROUP BY kind"
     )
 
 
@@ -111,8 +136,8 @@ def areas(w: Conditions) -> str:
     )
 
 
-def _buckets(w: Conditions, column: str, shown: str, order: str) -> str:
-    """This will count the main things by team or by month, in one pass over each of the three tables."""
+def _buckets(column: str, shown: str, order: str) -> str:
+    """This will count the main things by team or by month."""
     kinds = ("accepted", "declined", "postponed", "unexplained", "redirected", "withdrawn", "completed", "proposed")
     answers = {
         "accepted": "disposition = 'SCHEDULE'",
@@ -127,16 +152,10 @@ def _buckets(w: Conditions, column: str, shown: str, order: str) -> str:
             f"{f'sum(n) FILTER (WHERE {known[kind]})' if kind in known else '0'} AS {kind}" for kind in kinds
         )
 
-    def grouped(table: str, at: str, columns: tuple[str, ...], known: dict[str, str], more: str = "") -> str:
-        keys = ", ".join((column, *columns))
-        inner = f"SELECT {keys}, count(*) AS n FROM views.{table} AS x WHERE {_in(w, at)}{more} GROUP BY {keys}"
-        return f"SELECT {column}, {counts(known)} FROM ({inner}) AS counted GROUP BY 1"
+    def grouped(base: str, known: dict[str, str], where: str = "true") -> str:
+        return f"SELECT {column}, {counts(known)} FROM {base} WHERE {where} GROUP BY 1"
 
-    passes = (
-        grouped("transparency_decisions", "decided_at", ("disposition", "said"), answers, f" AND {_WHOLE}"),
-        grouped("transparency_marks", "at", ("kind",), marks),
-        grouped("transparency_proposals", "submitted_at", (), {"proposed": "true"}),
-    )
+    passes = (grouped("d", answers, _WHOLE), grouped("m", marks), grouped("p", {"proposed": "true"}))
     sums = ", ".join(f"COALESCE(sum({kind}), 0)::bigint AS {kind}" for kind in kinds)
     union = " UNION ALL ".join(passes)
     return _list(f"SELECT {shown} AS {column}, {sums} FROM ({union}) AS found GROUP BY found.{column} ORDER BY {order}")
@@ -144,13 +163,13 @@ def _buckets(w: Conditions, column: str, shown: str, order: str) -> str:
 
 def teams(w: Conditions) -> str:
     """This will count the main things by team."""
-    return _buckets(w, "team_id", "team_id", f"proposed DESC, found.team_id LIMIT {LIST_MAX}")
+    return _buckets("team_id", "team_id", f"proposed DESC, found.team_id LIMIT {LIST_MAX}")
 
 
 def months(w: Conditions) -> str:
     """This will count the main things by month."""
     first_day = "make_date((found.month / 12)::int, (mod(found.month, 12) + 1)::int, 1)"
-    return _buckets(w, "month", first_day, f"found.month DESC LIMIT {MONTHS_MAX}")
+    return _buckets("month", first_day, f"found.month DESC LIMIT {MONTHS_MAX}")
 
 
 def _of_teams(w: Conditions) -> str:
