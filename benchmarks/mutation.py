@@ -237,7 +237,7 @@ def serve_bare(url: str, folder: str, _: bool, told: Connection) -> None:
             receipt = await ledger.append_async([event], command_id=data.command_id, request_hash=REQUEST, at=now)
             return {"position": receipt.first_position}
 
-        app = Litestar([append], openapi_config=None)
+        app = Litestar([append], openapi_config=None, logging_config=None)
         with bound("127.0.0.1", 0) as listening:
             told.send(address(listening))
             uvicorn.Server(server_config(app, Settings(url, Path(folder), port=0))).run(sockets=[listening])
