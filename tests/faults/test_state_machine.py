@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from ledger.domain.proposal import appealing, deciding, telling
+from ledger.domain.proposal import appealing, deciding
 from ledger.values import Role
 from projections.catalogue import VIEWS
 from tests.api.conftest import case
@@ -66,10 +66,9 @@ class Team(RuleBasedStateMachine):
         }
         self.submit("ada", with_estimate=True)
         self.submit("eve", with_estimate=True)
-        review = self.schedule("pia")
+        self.schedule("pia")
         self.freeze(0, "pia")
         self.open(0, "pia")
-        assert review.phase == "OPEN"
 
     def ask(self, by: str, verb: str, refusals: Refusals, **given: Any) -> bool:
         """This will ask, and compare the answer with what the model allows; true: it was done."""
@@ -175,12 +174,11 @@ class Team(RuleBasedStateMachine):
 
     @precondition(lambda self: all(r.phase in ("CLOSED", "SKIPPED") for r in self.reviews.values()))
     @rule(by=st.sampled_from(MANAGERS))
-    def schedule(self, by: str) -> Review:
+    def schedule(self, by: str) -> None:
         review = Review(str(uuid4()))
         given = {"reviewId": review.id, "teamId": self.team, "kind": "PRODUCT", "startsAt": now()}
         self.ask(by, "scheduleReview", set(), **given)
         self.reviews[review.id] = review
-        return review
 
     @rule(pick=PICK, by=st.sampled_from(MANAGERS))
     def freeze(self, pick: int, by: str) -> None:
@@ -325,7 +323,7 @@ def run(town: Town, how: settings) -> None:
     "how",
     [
         pytest.param(QUICK, id="a few"),
-        pytest.param(settings(QUICK, max_examples=60, stateful_step_count=50), id="many", marks=pytest.mark.faults),
+        pytest.param(settings(QUICK, max_examples=30, stateful_step_count=50), id="many", marks=pytest.mark.faults),
     ],
 )
 def test_every_answer_is_one_that_the_model_allows(town: Town, figures: Figures, how: settings) -> None:
@@ -351,11 +349,7 @@ def anybody_hears(whole: Callable[..., Any]) -> Callable[..., Any]:
 PLANTED = {
     "a decision over an open blocking concern": (deciding, "check_concerns", lambda _: let_through),
     "an appeal heard by whoever took the decision": (appealing, "_heard", anybody_hears),
-    "an acknowledgement by somebody who did not ask": (
-        telling,
-        "_for_recipient",
-        lambda _: lambda state, decision_id, *__: telling.decision_of(telling.submitted(state), decision_id),
-    ),
+    "a decision on versions that have moved on": (deciding, "check_basis", lambda _: let_through),
 }
 
 
@@ -364,7 +358,7 @@ PLANTED = {
 def test_the_model_sees(town: Town, figures: Figures, monkeypatch: pytest.MonkeyPatch, mutation: str) -> None:
     module, name, plant = PLANTED[mutation]
     monkeypatch.setattr(module, name, plant(getattr(module, name)))
-    how = settings(QUICK, max_examples=60, stateful_step_count=50, phases=[Phase.generate], verbosity=Verbosity.quiet)
+    how = settings(QUICK, max_examples=40, stateful_step_count=50, phases=[Phase.generate], verbosity=Verbosity.quiet)
     with pytest.raises(AssertionError, match="was done, and one of") as seen:
         run(town, how)
     figures.seen_by_model(mutation, str(seen.value).splitlines()[0])
