@@ -30,8 +30,8 @@ from urllib.parse import urlencode
 import httpx
 
 from benchmarks.append import database, server
+from benchmarks.graphql_load import Figures, load
 from benchmarks.graphql_tables import fill
-from benchmarks.load import Figures, load
 
 HERE = Path(__file__).parent
 CONNECTIONS = 16
