@@ -1,7 +1,6 @@
 """The deciding of a line as if the ledger had nothing of its proposal: what a process that is not connected to it does."""
 
 import gc
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -92,7 +91,6 @@ def receive(file: BinaryIO) -> bytes:
 
 def run() -> None:
     """This will draft the lines that come in, until there are no more, after a first message that says that it is ready."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks decides when to end
     gc.disable()
     lines_in, drafts_out = sys.stdin.buffer, sys.stdout.buffer
     with suppress(EOFError, OSError):

@@ -76,6 +76,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pipesize=PIPE_BYTES,
+            process_group=0,  # Ctrl-C is for whoever asks
         )
         self._lines_out = cast("BinaryIO", self.process.stdin)
         self._drafts_in = cast("BinaryIO", self.process.stdout)

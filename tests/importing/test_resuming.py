@@ -10,11 +10,12 @@ from pathlib import Path
 from signal import SIGKILL
 
 import msgspec
+import pytest
 
 from benchmarks.synthetic_histories import write
 from ledger.events.proposal import ProposalSubmitted
 from ledger.events.team import TeamFormed
-from ledger.importing import ImportReport, import_histories
+from ledger.importing import ImportReport, Progress, import_histories, runs
 from ledger.importing.naming import Names
 from ledger.store.application import Ledger
 from ledger.store.migrations import migrate
@@ -119,6 +120,24 @@ def test_two_imports_at_once_record_everything_once(
     import_histories(ledger, database_url, [path])
     assert sum(report.facts_recorded for report in reports) <= facts
     import_histories(*other, [path])
+    assert Log(ledger).story() == Log(other[0]).story()
+
+
+def test_what_another_import_records_meanwhile_is_passed_over_and_the_rest_keeps_its_order(
+    ledger: Ledger, database_url: str, other: Other, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "ORDERED_ROWS", 50)  # so that pages of both kinds are on their way at once
+    whole, half = tmp_path / "whole.jsonl", tmp_path / "half.jsonl"
+    facts, faster = write(whole, 60, seed=2), write(half, 30, seed=2)
+
+    def meanwhile(at: Progress) -> None:
+        if at.phase == "READING":
+            assert import_histories(ledger, database_url, [half]).facts_recorded == faster
+
+    file = import_histories(ledger, database_url, [whole], progress=meanwhile).files[0]
+    assert (file.facts_recorded, file.facts_known, file.bad_line_count) == (facts - faster, faster, 0)
+    import_histories(*other, [half])
+    import_histories(*other, [whole])
     assert Log(ledger).story() == Log(other[0]).story()
 
 
