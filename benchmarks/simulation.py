@@ -5,23 +5,31 @@ rest is carried over. Both sides choose the same items at each review, or the me
 """
 
 import argparse
+import os
 import resource
 import sys
 from collections.abc import Sequence
-from time import perf_counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter, process_time
 from uuid import UUID
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.append import database, server
+from benchmarks.facts import History as Facts
+from benchmarks.facts import write
 from ledger.replay.backtest import lay_out
 from ledger.replay.executing import executor
 from ledger.replay.history import DAY_US, Floats, History, Ints, Names, instant, ordered
 from ledger.replay.kinds import WIDTH, Kind
+from ledger.replay.loading import load
 from ledger.replay.quick import Quick
 from ledger.replay.scenario import PolicyChoice, Scenario
 from ledger.replay.sweep import sweep, weights
+from ledger.store.migrations import migrate
 
 CYCLE_DAYS = 7
 START_US = 1_577_836_800_000_000
@@ -146,6 +154,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--share", type=float, default=0.03, help="of the arriving items that a review has room for")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--facts", type=int, default=0, help="also load a log of so many facts from PostgreSQL; 0: don't"
+    )
     given = parser.parse_args(arguments)
     print("Replays without scoring, which both sides share. Prepared once: seconds to lay the history out and fold it.")
     print(f"{'items':>9}{'cycles':>7}{'chosen':>9}{'prepared':>10}{'naive/s':>11}{'ours/s':>11}{'ratio':>10}")
@@ -157,7 +168,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         compare(items, cycles, given.policies, given.share, given.seed)
     if given.swept:
         _sweep(given)
+    if given.facts:
+        _load(given.facts)
     return 0
+
+
+def _load(facts: int) -> None:
+    """This will write a made-up log, and measure how long it takes to become columns: at first, extended by nothing, and in memory."""
+    with server() as url, database(url) as own, TemporaryDirectory() as folder:
+        migrate(own)
+        total = write(own, Facts().events(facts=facts))
+        for name, cache in (
+            ("without a file", None),
+            ("and keep a file", Path(folder)),
+            ("from the file", Path(folder)),
+        ):
+            started, used = perf_counter(), process_time()
+            history = load(own, cache)
+            print(
+                f"Load {total:,} facts {name:>15}: {perf_counter() - started:6.2f} s, {process_time() - used:6.2f} s of CPU here; "
+                f"{len(history):,} rows in {history.size_bytes / 2**20:,.0f} MiB",
+                flush=True,
+            )
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"Peak memory {peak:,.0f} MiB; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 def _sweep(given: argparse.Namespace) -> None:
@@ -165,7 +199,7 @@ def _sweep(given: argparse.Namespace) -> None:
     until = instant(START_US + given.cycles * CYCLE_DAYS * DAY_US // 2)
     choices = weights(given.swept, given.seed, FEATURES, SCALE)
     scenario = Scenario((PolicyChoice("FIFO"),))
-    started = perf_counter()
+    started, began = perf_counter(), sum(os.times()[:4])
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("Sweeping", total=given.swept)
 
@@ -178,11 +212,12 @@ def _sweep(given: argparse.Namespace) -> None:
             with executor(given.processes) as pool:
                 swept = sweep(history, scenario, choices, until, executor=pool, progress=move)
     seconds = perf_counter() - started
+    used = sum(os.times()[:4]) - began
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
     print(
         f"Sweep: {swept.tried:,} policies over {given.items:,} items × {given.cycles} cycles, tuned on the first half, scored on the\n"
-        f"second, in {seconds:.1f} s on {given.processes} process(es); peak memory {peak:,.0f} MiB, of it the history "
-        f"{history.size_bytes / 2**20:,.0f} MiB"
+        f"second, in {seconds:.1f} s ({used:.1f} s of CPU) on {given.processes} process(es); "
+        f"peak memory {peak:,.0f} MiB, of it the history {history.size_bytes / 2**20:,.0f} MiB"
     )
 
 
