@@ -114,8 +114,6 @@ _decode_meta = msgspec.json.Decoder(Meta).decode
 _decode_known = msgspec.json.Decoder(Known).decode
 _decode_acted = msgspec.json.Decoder(Acted).decode
 _decoders: dict[str, tuple[int, msgspec.json.Decoder[Any]]] = {}
-#: The topic and present version of each type of fact that was encoded.
-_kinds: dict[type[Struct], tuple[str, int]] = {}
 #: Fresh salts, each taken once; a forked process must draw its own.
 _salts: list[bytes] = []
 register_at_fork(after_in_child=_salts.clear)
@@ -127,8 +125,9 @@ def encode(event: Event) -> EncodedEvent:
     Raises UnknownTopic if the type of its fact has none, ValueError if `occurred_at` names no time zone.
     """
     fact = event.fact
-    kind = _kinds.get(type(fact)) or _kind(type(fact))
-    topic, class_version = kind
+    topic = TOPICS.get(type(fact))
+    if topic is None:
+        raise UnknownTopic(type(fact).__qualname__)
     payload = _encode(fact)
     salt = _salt()
     occurred_at = utc(event.occurred_at)
@@ -138,7 +137,7 @@ def encode(event: Event) -> EncodedEvent:
         stream_id,
         version,
         topic,
-        class_version,
+        FACT_TYPES[topic].version,
         occurred_at,
         event.actor,
         event.command_id,
@@ -235,14 +234,6 @@ def leaves(first_position: int, recorded_at: datetime, metas: Sequence[bytes]) -
 def envelope(position: int, recorded_at: datetime, meta: bytes) -> bytes:
     """This will give the exact bytes that the proof is over: position, time in microseconds since the Unix epoch, meta."""
     return _LEAF_HEAD.pack(position, (recorded_at - _EPOCH) // _MICROSECOND)[1:] + meta
-
-
-def _kind(fact_type: type[Struct]) -> tuple[str, int]:
-    topic = TOPICS.get(fact_type)
-    if topic is None:
-        raise UnknownTopic(fact_type.__qualname__)
-    kind = _kinds[fact_type] = (topic, FACT_TYPES[topic].version)
-    return kind
 
 
 def _salt() -> bytes:
