@@ -1,0 +1,62 @@
+"""The identity provider is down: kept keys do for a while, and then the door is closed, though not to the ledger's own tokens."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import httpx
+import psycopg
+import pytest
+
+from ledger.api import keys
+from ledger.directory import identities
+from ledger.directory.identities import Identity
+from ledger.settings import Settings
+from tests.api.conftest import Api
+from tests.api.provider import ADA, IdentityProvider, identity_provider
+from tests.faults.cluster import until
+from tests.faults.figures import Figures
+
+VIEWER = {"query": "{ viewer { authenticatedBy } }"}
+
+
+@pytest.fixture
+def provider() -> Iterator[IdentityProvider]:
+    with identity_provider() as found:
+        yield found
+
+
+@pytest.fixture
+def settings(settings: Settings, provider: IdentityProvider) -> Settings:
+    return replace(settings, oidc=provider.settings())
+
+
+def test_kept_keys_do_and_then_the_door_is_closed(
+    api: Api, provider: IdentityProvider, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = api.client()
+    with psycopg.connect(api.database_url, autocommit=True) as connection:
+        identities.link(connection, Identity(provider.issuer, ADA, ada.member_id))
+
+    def status(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.post(f"{api.base_url}/graphql", json=VIEWER, headers=headers).status_code
+
+    assert status(provider.token()) == 200
+    provider.down()
+    assert [status(provider.token()) for _ in range(5)] == [200] * 5
+    kept_s = keys.KEPT_S
+    monkeypatch.setattr(keys, "KEPT_S", 0.0)  # its time is over
+    assert status(provider.token()) in (401, 503)
+    assert status(ada.token) == 200
+    time.sleep(2.0)
+    monkeypatch.setattr(keys, "FETCH_EVERY_S", 0.2)
+    provider.up()
+    at = time.monotonic()
+    monkeypatch.setattr(keys, "KEPT_S", 2.0)  # what was fetched before is older than that
+    until(lambda: status(provider.token()) == 200, seconds=20)
+    figures.named(
+        "identity provider down",
+        f"kept keys for {kept_s / 60:.0f} min, then closed; own tokens go on; open again at the next fetch",
+        after_s=time.monotonic() - at,
+    )

@@ -1,0 +1,224 @@
+"""A hundred subscribers through a restart, and one that does not read."""
+
+import asyncio
+import json
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from ledger.commands.team import FormTeam
+from ledger.handlers import bootstrap
+from ledger.store.application import Ledger
+from ledger.values import Role, TeamId
+from projections.catalogue import VIEWS
+from tests.api.conftest import Api
+from tests.cli.conftest import Cli, Process
+from tests.faults.asking import caught_up
+from tests.faults.cluster import until
+from tests.faults.figures import Figures
+from tests.faults.load import END, LIFE
+from tests.faults.oracle import examine
+from tests.projections.recording import Recorder
+
+SUBSCRIBERS, PER_TOKEN = 100, 20
+EVENTS = "subscription S($after: Position) { ledgerEvents(after: $after) { position } }"
+#: A stopping server has so long, in seconds.
+STOP_S = 10.0
+
+
+class Subscriber:
+    """One that comes back with the last position that it has, whenever it is cut off."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url, self.token = url, token
+        self.seen: list[int] = []
+        self.connected = 0
+
+    async def follow(self, until_position: asyncio.Future[int]) -> None:
+        """This will follow until it has the position that will be told."""
+        while not (until_position.done() and self.seen and self.seen[-1] >= until_position.result()):
+            try:
+                await self._once(until_position)
+            except (OSError, ConnectionClosed, InvalidHandshake, TimeoutError):
+                await asyncio.sleep(0.05)
+
+    async def _once(self, until_position: asyncio.Future[int]) -> None:
+        async with connect(self.url, subprotocols=["graphql-transport-ws"], open_timeout=5) as ws:  # type: ignore[list-item]
+            await ws.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {self.token}"}}))
+            assert json.loads(await ws.recv())["type"] == "connection_ack"
+            self.connected += 1
+            after = str(self.seen[-1] if self.seen else 0)
+            payload = {"query": EVENTS, "variables": {"after": after}}
+            await ws.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+            while not (until_position.done() and self.seen and self.seen[-1] >= until_position.result()):
+                frame = json.loads(await asyncio.wait_for(ws.recv(), 30))
+                if frame["type"] == "next":
+                    assert "errors" not in frame["payload"], frame
+                    self.seen.append(int(frame["payload"]["data"]["ledgerEvents"]["position"]))
+
+
+class Crowd(threading.Thread):
+    """All of them, on a loop of their own."""
+
+    def __init__(self, url: str, tokens: list[str]) -> None:
+        super().__init__(daemon=True)
+        self.all = [Subscriber(url, tokens[number // PER_TOKEN]) for number in range(SUBSCRIBERS)]
+        self.error: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._end = self._loop.create_future()
+
+    def run(self) -> None:
+        async def everybody() -> None:
+            await asyncio.gather(*(one.follow(self._end) for one in self.all))
+
+        try:
+            self._loop.run_until_complete(everybody())
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._loop.close()
+
+    def finish(self, position: int) -> None:
+        """This will wait until each has all up to the position."""
+        self._loop.call_soon_threadsafe(self._end.set_result, position)
+        self.join(120)
+        if self.error is not None:
+            raise self.error
+        assert not self.is_alive(), min(len(one.seen) for one in self.all)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def founded(database_url: str) -> Iterator[Api]:
+    with Ledger(database_url) as ledger:
+        bootstrap(ledger, datetime.now(UTC), uuid4())
+        yield Api(database_url, "", ledger)
+
+
+@contextmanager
+def served(cli: Cli, port: int) -> Iterator[Process]:
+    with cli.running("serve", "--port", str(port), "--json") as process:
+        process.document()
+        yield process
+
+
+@pytest.mark.faults
+def test_a_hundred_subscribers_go_through_a_restart_without_gap_or_repeat(
+    database_url: str, founded: Api, tmp_path: Path, figures: Figures
+) -> None:
+    cli, port = Cli({"LEDGER_DATABASE_URL": database_url, "LEDGER_DATA_DIR": str(tmp_path)}), free_port()
+    tokens = [founded.client(Role.AUDITOR, name=f"Auditor {n}") for n in range(SUBSCRIBERS // PER_TOKEN)]
+    crowd = Crowd(f"ws://127.0.0.1:{port}/graphql", [client.token for client in tokens])
+
+    def more(count: int) -> None:
+        for number in range(count):
+            founded.issue(FormTeam(TeamId(uuid4()), f"Team {number}"))
+
+    with served(cli, port) as process:
+        crowd.start()
+        until(lambda: all(one.connected for one in crowd.all))
+        more(30)
+        until(lambda: min(len(one.seen) for one in crowd.all) > 20)
+        at = time.monotonic()
+        writing = threading.Thread(target=more, args=(60,))
+        writing.start()
+        assert process.end(signal.SIGTERM) == 0
+        stopped_s = time.monotonic() - at
+    assert stopped_s < STOP_S
+    with served(cli, port):
+        until(lambda: all(one.connected == 2 for one in crowd.all))
+        recovered_s = time.monotonic() - at
+        writing.join()
+        more(30)
+        head = founded.ledger.head()
+        crowd.finish(head)
+        caught_up(founded)
+    wrong = [one for one in crowd.all if one.seen != list(range(1, head + 1))]
+    assert wrong == []
+    figures.survived(
+        f"SIGTERM with {SUBSCRIBERS} subscribers",
+        examine(database_url, views=VIEWS),
+        recovered_s=recovered_s,
+        more=f"ended in {stopped_s:.1f} s; each saw {head} positions once",
+    )
+    for client in tokens:
+        client.http.close()
+
+
+def resident_mb(pid: int) -> float:
+    """The memory of a process."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise LookupError(pid)
+
+
+@pytest.mark.faults
+def test_a_subscriber_that_does_not_read_is_dropped_and_costs_no_memory(
+    database_url: str, founded: Api, tmp_path: Path, figures: Figures
+) -> None:
+    cli, port = Cli({"LEDGER_DATABASE_URL": database_url, "LEDGER_DATA_DIR": str(tmp_path)}), free_port()
+    auditor, recorder = founded.client(Role.AUDITOR), Recorder(founded.ledger)
+    hello = json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {auditor.token}"}})
+    asked = json.dumps({"id": "1", "type": "subscribe", "payload": {"query": EVENTS, "variables": {"after": "0"}}})
+    for _ in range(1_500):
+        stream = uuid4()
+        recorder.record(*[(stream, fact) for facts in (*LIFE, *[LIFE[1]] * 6, END) for fact in facts])
+    with served(cli, port) as process:
+        caught_up(founded)
+
+        async def stall() -> float:
+            """It asks for all there is, takes nothing, and waits to be let go."""
+            small = socket.create_connection(("127.0.0.1", port))
+            small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            async with connect(
+                f"ws://127.0.0.1:{port}/graphql",
+                sock=small,
+                subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
+                max_queue=1,
+                ping_interval=None,
+                close_timeout=1,
+            ) as ws:
+                await ws.send(hello)
+                await ws.recv()
+                await ws.send(asked)
+                begun = time.monotonic()
+                while "a reader took nothing" not in "".join(process.err):
+                    assert time.monotonic() - begun < 60
+                    await asyncio.sleep(0.1)
+                return time.monotonic() - begun
+
+        before = resident_mb(process.process.pid)
+        dropped_s = asyncio.run(stall())
+        grown = resident_mb(process.process.pid) - before
+        (said,) = [line for line in process.err if "a reader took nothing" in line]
+        quick = Subscriber(f"ws://127.0.0.1:{port}/graphql", auditor.token)
+        head = founded.ledger.head()
+
+        async def catch_up() -> None:
+            end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            end.set_result(head)
+            await quick.follow(end)
+
+        asyncio.run(catch_up())
+        assert quick.seen == list(range(1, head + 1))
+    assert grown < 50
+    figures.named(
+        "a slow subscriber", f"{said.split('WARNING ')[-1].strip()}; memory grew by {grown:.0f} MB", after_s=dropped_s
+    )
+    auditor.http.close()
