@@ -63,3 +63,10 @@ def expected(source: ast.Module) -> Iterator[str]:
             )
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
             yield re.escape(node.value)
+
+
+def test_every_setting_is_on_the_page_of_settings() -> None:
+    read = set(re.findall(r'read\("(LEDGER_\w+)"', (ROOT / "ledger/settings.py").read_text("utf-8")))
+    page = (DOCS / "operations.md").read_text("utf-8").partition("## Settings")[2]
+    assert len(read) > 15
+    assert read - set(re.findall(r"`(LEDGER_\w+)`", page)) == set()
