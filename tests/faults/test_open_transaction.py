@@ -15,6 +15,7 @@ from tests.faults.test_oracle import begun, remember
 from tests.store.examples import append, command
 
 
+@pytest.mark.faults
 def test_it_is_ended_and_the_others_go_on(
     database_url: str, ledger: Ledger, figures: Figures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
