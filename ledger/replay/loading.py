@@ -1,10 +1,12 @@
 """Reads the log once into columns, keeps them in a file, and reads only what is new the next time."""
 
+import gc
 import os
 import sys
 import zipfile
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -170,7 +172,8 @@ def load(
         kept = None if path is None else _open(path, ledger_id, head, connection)
         named, columns, after = (_Named(), _EMPTY, 0) if kept is None else kept
         if after < head:
-            columns = _extended(columns, _rows(connection, after, head, progress), named)
+            with _uncollected():
+                columns = _extended(columns, _rows(connection, after, head, progress), named)
             if path is not None:
                 _keep(path, ledger_id, head, _leaf(connection, head), named, columns)
     progress(head, head)
@@ -181,6 +184,18 @@ def forget(cache: Path) -> None:
     """This will remove the files of a folder: what is redacted must not stay in them until somebody replays again."""
     for path in [*cache.glob("history-*.npz"), *cache.glob(".history-*.npz.*")]:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """This will keep the garbage collector out of the block: what is read has no cycles, and there is a lot of it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _may_be_reader(connection: psycopg.Connection) -> bool:
@@ -214,6 +229,12 @@ def _columns(page: list[tuple[Any, ...]], named: _Named) -> dict[str, Any]:
     subjects, positions, known, figures = array("i"), array("q"), array("q"), array("d")
     recorded, occurred = bytearray(), bytearray()
     blank = tuple([float("nan")] * WIDTH)
+    streams = {
+        "proposal": named.proposals,
+        "team": named.teams,
+        "review": named.reviews,
+        "policy": named.policies,
+    }
     for position, stream, topic, recorded_at, occurred_at, meta, payload in page:
         provenance = _meta(meta)
         fact = _fact(topic, provenance, meta, payload)
@@ -221,7 +242,8 @@ def _columns(page: list[tuple[Any, ...]], named: _Named) -> dict[str, Any]:
             named.redact(fact)
             continue
         reading = READINGS[type(fact)]
-        own = getattr(named, reading.stream)(UUID(bytes=stream))
+        numbers = streams[reading.stream]
+        own = numbers.setdefault(stream, len(numbers))
         found = reading.figures(fact, named)
         if found is None:
             continue
