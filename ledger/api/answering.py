@@ -70,8 +70,6 @@ class Run(NamedTuple):
     text: str
     prepared: Prepared
     operation: OperationDefinitionNode
-    asked: Asked
-    cost: Cost
 
 
 async def answered(
@@ -107,8 +105,9 @@ async def answered(
             left = points_left(traffic, credential, KEPT_POINTS)
             cost = _cost(Cost(KEPT_POINTS, kept.nodes), left)
             return Reply(200, _joined(kept.data, cost, _shown_of(kept, snapshot)), wish.media_type, {}, tag)
-    left = points_left(traffic, credential, run.cost.points)
-    context = Context(viewer, resources, known=snapshot.standings, plans=run.prepared.plans)
+    reckoning = reckoned(schema, run, asked.variables)
+    left = points_left(traffic, credential, reckoning.points)
+    context = Context(viewer, resources, known=snapshot.standings, plans=run.prepared.plans, names=snapshot.names)
     try:
         async with asyncio.timeout(REQUEST_S):
             result = await schema.execute(run.text, asked.variables, context, None, asked.operationName)
@@ -117,13 +116,13 @@ async def answered(
     errors = [presented(error) for error in (result.errors or ())[:ERRORS_MAX]]
     if errors and result.data is None and all(error.path is None for error in result.errors or ()):
         return Reply(wish.not_run, _encoded({"errors": errors}), wish.media_type, {})
-    data, cost, shown = _encoded_data(result.data), _cost(run.cost, left), _shown(context, snapshot)
+    data, cost, shown = _encoded_data(result.data), _cost(reckoning, left), _shown(context, snapshot)
     if errors:
         return Reply(200, _joined(data, cost, shown, _encoded(errors)), wish.media_type, {})
     if key is None or not context.shown:
         return Reply(200, _joined(data, cost, shown), wish.media_type, {})
     # It was read after the snapshot: it may know more than that, never less.
-    traffic.cache.put(key, Kept(data, shown["position"], tuple(context.shown), run.cost.nodes))
+    traffic.cache.put(key, Kept(data, shown["position"], tuple(context.shown), reckoning.nodes))
     return Reply(200, _joined(data, cost, shown), wish.media_type, {}, tag)
 
 
@@ -170,10 +169,17 @@ def chosen(schema: LedgerSchema, traffic: Traffic, viewer: Viewer, asked: Asked,
             message = "A subscription is followed at /graphql/stream, or over WebSocket."
             raise RequestRefused(400, refusal(BAD_USER_INPUT, message))
         refuse_long_lists(asked.variables)
-        cost = cost_of(schema, prepared, operation, asked.variables)
     except GraphQLError as error:
         raise RequestRefused(400, error) from None
-    return Run(text, prepared, operation, asked, cost)
+    return Run(text, prepared, operation)
+
+
+def reckoned(schema: LedgerSchema, run: Run, variables: dict[str, Any] | None) -> Cost:
+    """This will give what an operation may cost. Raises RequestRefused for one that may answer too much."""
+    try:
+        return cost_of(schema, run.prepared, run.operation, variables)
+    except GraphQLError as error:
+        raise RequestRefused(400, error) from None
 
 
 def points_left(traffic: Traffic, credential: str, points: int) -> int:

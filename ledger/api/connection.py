@@ -53,6 +53,13 @@ class Connection(Generic[N]):
         description="How many there are on all pages together; counted only when it is asked for."
     )
 
+    def __getattr__(self, name: str) -> Any:
+        # The edges need a cursor for each item, and are seldom asked for.
+        if name != "edges" or "make_edges" not in vars(self):
+            raise AttributeError(name)
+        edges = vars(self)["edges"] = vars(self)["make_edges"]()
+        return edges
+
 
 class Page(msgspec.Struct, frozen=True):
     """Which page is asked for: `key` is that of the last row of the page before, None on the first one."""
@@ -86,14 +93,25 @@ class Page(msgspec.Struct, frozen=True):
     ) -> Connection[N]:
         """This will make the page from up to `limit` rows; `key` gives the values that the list is ordered by, the last one unique."""
         shown = rows[: self.first]
-        edges = [Edge(node=node(row), cursor=cursor(self.order, key(row))) for row in shown]
+        nodes = [node(row) for row in shown]
+
+        def place(row: R) -> str:
+            return cursor(self.order, key(row))
+
         info = PageInfo(
             has_next_page=len(rows) > self.first,
             has_previous_page=self.key is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
+            start_cursor=place(shown[0]) if shown else None,
+            end_cursor=place(shown[-1]) if shown else None,
         )
-        return Connection(edges=edges, nodes=[edge.node for edge in edges], page_info=info, total_count=total)
+        made: Connection[N] = object.__new__(Connection)
+        vars(made).update(
+            nodes=nodes,
+            page_info=info,
+            total_count=total,
+            make_edges=lambda: [Edge(node=one, cursor=place(row)) for one, row in zip(nodes, shown, strict=True)],
+        )
+        return made
 
 
 def cursor(order: str, key: tuple[Any, ...]) -> str:

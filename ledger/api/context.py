@@ -39,6 +39,7 @@ from projections.sources.queries import position_known
 
 if TYPE_CHECKING:
     from ledger.api.compiled import Plans  # made of what is shown, which needs the context
+    from ledger.api.snapshot import Names
 
 
 class Authentication(StrEnum):
@@ -111,6 +112,8 @@ class Context:
     known: Standings | None = None
     #: How the document's selections are completed fast; None: they are not.
     plans: "Plans | None" = None
+    #: Names that were read since the directory moved last; None: they are read each time.
+    names: "Names | None" = None
     #: By position: the instant whose knowledge of imported history it holds, from which ages are reckoned then.
     known_by: dict[int, datetime] = field(default_factory=dict)
 
@@ -190,7 +193,10 @@ class Context:
 
     async def members(self, ids: Iterable[UUID | None], connection: Connection) -> dict[MemberId, Person]:
         """This will read who the ids are, in one statement; one that the directory does not know is absent. None is passed over."""
-        return await people(connection, {MemberId(found) for found in ids if found is not None})
+        wanted = {MemberId(found) for found in ids if found is not None}
+        if self.names is None:
+            return await people(connection, wanted)
+        return await self.names.of(wanted, lambda unknown: people(connection, unknown))
 
 
 Info: TypeAlias = "strawberry.Info[Context, None]"

@@ -17,14 +17,38 @@ from msgspec import Struct
 from ledger.api import roles
 from ledger.api.context import Viewer
 from ledger.api.standing import Pool, Standings, standings
+from ledger.directory.members import Person
+from ledger.values import MemberId
 
 #: How long a viewer counts as known, if nothing moves, in seconds.
 KNOWN_S = 1.0
 KNOWN_MAX = 10_000
+#: Names that are remembered.
+NAMES_MAX = 20_000
 #: The revision of one who came for the first time: no snapshot was there before it was looked up.
 UNKNOWN = -1
 
 _REVISIONS = b"SELECT revision FROM directory.revisions ORDER BY subject"
+
+
+class Names:
+    """Who the members are, as the directory has it at one revision of it."""
+
+    def __init__(self, revision: int) -> None:
+        self.revision = revision
+        self._known: dict[MemberId, Person | None] = {}
+
+    async def of(
+        self, wanted: set[MemberId], read: Callable[[set[MemberId]], Awaitable[dict[MemberId, Person]]]
+    ) -> dict[MemberId, Person]:
+        """This will give those who are known to the directory, and read only who has not been read at this revision."""
+        known = self._known
+        if unknown := wanted - known.keys():
+            found = await read(unknown)
+            if len(known) + len(unknown) > NAMES_MAX:
+                known = self._known = {one: known[one] for one in wanted & known.keys()}
+            known.update({one: found.get(one) for one in unknown})
+        return {one: person for one in wanted if (person := known[one]) is not None}
 
 
 class Snapshot(Struct, frozen=True):
@@ -35,6 +59,7 @@ class Snapshot(Struct, frozen=True):
     members: int
     #: What a kept answer rests on: another text, another answer.
     fingerprint: bytes
+    names: Names
 
 
 class Snapshots:
@@ -46,6 +71,7 @@ class Snapshots:
         #: Statements that were sent, and requests that were served by them.
         self.read = 0
         self.served = 0
+        self._names = Names(-1)
 
     async def now(self, pool: Pool) -> Snapshot:
         """This will give a snapshot that was begun after this call."""
@@ -65,8 +91,10 @@ class Snapshots:
             found = await standings(connection)
             cursor = await connection.execute(_REVISIONS)
             (access,), (members,) = await cursor.fetchall()
+        if self._names.revision != members:
+            self._names = Names(members)
         places = sorted((view.view, view.position, view.fault is None) for view in found.views.values())
-        return Snapshot(found, access, members, sha256(msgspec.json.encode([places, members])).digest())
+        return Snapshot(found, access, members, sha256(msgspec.json.encode([places, members])).digest(), self._names)
 
 
 def _looked_at(task: "asyncio.Task[Snapshot]") -> None:
