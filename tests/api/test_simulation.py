@@ -1,5 +1,6 @@
 """A simulation is a job: it answers at once, runs beside the API, is told of, compared, cancelled and bounded, and every end is a fact."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from websockets.sync.client import connect
 
 from ledger.app import ViewCandidates, create_app
 from ledger.commands import Issued
@@ -275,6 +277,26 @@ def test_simulations_stand_side_by_side(story: Story) -> None:
     assert next(p["tau"] for p in found["agreement"] if (p["one"], p["other"]) == (0, 2)) is not None
     assert found["flips"]
     assert all(flip["title"] and len(flip["sides"]) > 1 for flip in found["flips"])
+
+
+def test_one_is_followed_until_it_has_ended(story: Story) -> None:
+    query = "subscription($id: UUID!) { simulation(simulationId: $id) { status progress { doing } } }"
+    with story.client("STEWARD") as steward:
+        simulation_id = story.ask(steward, CD3, "Search")
+        with connect(
+            story.base_url.replace("http", "ws") + "/graphql",
+            subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
+        ) as ws:
+            ws.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {steward.token}"}}))
+            assert json.loads(ws.recv(10)) == {"type": "connection_ack"}
+            payload = {"query": query, "variables": {"id": simulation_id}}
+            ws.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+            seen = []
+            while (frame := json.loads(ws.recv(WAIT_S)))["type"] != "complete":
+                if frame["type"] == "next":
+                    seen.append(frame["payload"]["data"]["simulation"]["status"])
+    assert seen[-1] == "COMPLETED"
+    assert set(seen[:-1]) <= {"QUEUED", "RUNNING"}
 
 
 def asked(story: Story, ledger: Ledger, jobs: Jobs, scenario: Scenario) -> SimulationId:

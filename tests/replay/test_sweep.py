@@ -49,18 +49,18 @@ def test_a_sweep_gives_the_same_bytes_on_one_two_processes_and_on_dask(story: Hi
 def test_eight_processes_and_dask_workers_of_their_own_give_the_same_bytes(story: History) -> None:
     from distributed import LocalCluster
 
-    scenario = Scenario((PolicyChoice("CD3"), PolicyChoice("WSJF")), runs=50, regret=False)
+    scenario = Scenario((PolicyChoice("CD3"),), runs=30, regret=False)
     here = simulate(story, scenario).encoded()
-    tried = sweep(story, scenario, POLICIES, UNTIL).encoded()
+    tried = sweep(story, scenario, POLICIES[:70], UNTIL).encoded()
     with executor(8) as pool:
         assert simulate(story, scenario, executor=pool).encoded() == here
-        assert sweep(story, scenario, POLICIES, UNTIL, executor=pool).encoded() == tried
+        assert sweep(story, scenario, POLICIES[:70], UNTIL, executor=pool).encoded() == tried
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         executor(scheduler=cluster.scheduler_address) as workers,
     ):
         assert simulate(story, scenario, executor=workers).encoded() == here
-        assert sweep(story, scenario, POLICIES, UNTIL, executor=workers).encoded() == tried
+        assert sweep(story, scenario, POLICIES[:70], UNTIL, executor=workers).encoded() == tried
 
 
 def test_a_sweep_is_tuned_on_the_earlier_window_only(story: History) -> None:
