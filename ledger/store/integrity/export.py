@@ -5,6 +5,9 @@
 `meta` and `payload` stand in the line byte for byte as they are stored: SHA-256 over a zero byte, position and time (8 bytes each,
 big-endian, the time in microseconds since 1970) and the bytes of `meta` is `leaf`, and `meta.payload_sha256` is SHA-256 over salt and the
 bytes of `payload`. A redacted fact has the payload null, and no salt. `request_hash` is there for the first fact of each command.
+
+An export of a part (of one team, of a period) says so in a first line of its own, `{"partial":{…}}`. Its facts are as exact as those of
+a whole one, but nothing can be said of what is not there: it is neither verified nor imported as if it were the ledger.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO
+from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
@@ -40,6 +44,21 @@ class Line(Struct, frozen=True, omit_defaults=True):
     request_hash: str | None = None
 
 
+class Part(Struct, frozen=True, omit_defaults=True):
+    """What a part of a ledger says of itself. `since` is inclusive and `until` is not; both are about when the facts were true."""
+
+    ledger_id: str
+    #: The last position of the ledger that was looked at.
+    head: int
+    team_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class _Partial(Struct, frozen=True):
+    partial: Part
+
+
 class Command(Struct, frozen=True, gc=False):
     """What the meta says that the columns hold."""
 
@@ -51,9 +70,10 @@ class Command(Struct, frozen=True, gc=False):
 
 
 class Exported(Struct, frozen=True):
-    """What an export holds."""
+    """What an export holds. `root` is that of the whole ledger of `head` facts, whether or not all of them were written."""
 
     facts: int
+    head: int
     root: bytes
     seconds: float
 
@@ -70,27 +90,49 @@ _NONE = b"null"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Line).decode
 _claims = msgspec.json.Decoder(Command).decode
+_part = msgspec.json.Decoder(_Partial).decode
+#: How the first line of a part begins.
+_PARTIAL = b'{"partial":'
+
+#: Turns a fact, with its command's request hash where it is the command's first, into a line without its end.
+Writer = Callable[[Row, bytes | None], bytes]
 
 
-def export(connection: Connection, out: BinaryIO, progress: Progress = lambda _done, _total: None) -> Exported:
-    """This will write the whole ledger, as it was when it began, and check each fact before it is written.
+def export(
+    connection: Connection,
+    out: BinaryIO,
+    progress: Progress = lambda _done, _total: None,
+    *,
+    keeps: Callable[[Row], bool] | None = None,
+    write: Writer | None = None,
+) -> Exported:
+    """This will write the ledger, as it was when it began, and check each fact before it is written.
 
-    Raises Unfit at the first fact that does not hold, with nothing of its page written.
+    `keeps` sifts what is written, not what is checked. `write` makes the lines; left out: those that are described above. Raises Unfit at
+    the first fact that does not hold, with nothing of its page written.
     """
-    started = perf_counter()
+    started, written = perf_counter(), 0
+    write = write or line
     head = reading.head(connection)
     joined = Joined()
     for page in reading.rows(connection, 0, head):
         if joined.add(checked(joined.next, [page])):
             break
         hashes = _hashes(connection, page)
-        out.write(b"".join([line(row, hashes.get(row.position)) + b"\n" for row in page]))
+        kept = page if keeps is None else [row for row in page if keeps(row)]
+        out.write(b"".join([write(row, hashes.get(row.position)) + b"\n" for row in kept]))
+        written += len(kept)
         progress(joined.next - 1, head)
     if joined.fault is None and joined.next <= head:
         joined.fault = Fault(Kind.MISSING, joined.next, "the fact is missing")
     if joined.fault is not None:
         raise Unfit(joined.fault)
-    return Exported(head, joined.frontier.root(), perf_counter() - started)
+    return Exported(written, head, joined.frontier.root(), perf_counter() - started)
+
+
+def first_line(part: Part) -> bytes:
+    """This will give the line, with its end, that an export of a part begins with."""
+    return _encode(_Partial(part)) + b"\n"
 
 
 def line(row: Row, request_hash: bytes | None) -> bytes:
@@ -104,6 +146,8 @@ def pages(file: BinaryIO, size: int = reading.PAGE) -> Iterator[list[tuple[Row, 
     """This will read an export: facts with their command's request hash, page by page. Raises Unfit for a line that is none."""
     page: list[tuple[Row, bytes | None]] = []
     for number, text in enumerate(file, start=1):
+        if text.startswith(_PARTIAL):
+            raise Unfit(Fault(Kind.META, 0, _partly(text)))
         try:
             page.append(_row(text))
         except (msgspec.DecodeError, ValueError) as error:
@@ -161,6 +205,20 @@ def _row(text: bytes) -> tuple[Row, bytes | None]:
         bytes.fromhex(found.leaf),
     )
     return row, None if found.request_hash is None else bytes.fromhex(found.request_hash)
+
+
+def _partly(text: bytes) -> str:
+    try:
+        part = _part(text).partial
+    except msgspec.DecodeError:
+        return "the export says of itself that it is a part, and not of what"
+    of = [f"of team {part.team_id}"] if part.team_id else []
+    of += [f"from {part.since:%Y-%m-%d %H:%M}Z on"] if part.since else []
+    of += [f"up to before {part.until:%Y-%m-%d %H:%M}Z"] if part.until else []
+    return (
+        f"this is a part of ledger {part.ledger_id} at position {part.head}: {', '.join(of)}. "
+        "A part can't show that nothing is missing; export all facts"
+    )
 
 
 def _hashes(connection: Connection, page: list[Row]) -> dict[int, bytes]:

@@ -1,0 +1,1 @@
+"""Copies of the ledger for others: facts, views and reports."""
