@@ -188,9 +188,7 @@ def _report_view(report: Report) -> ReportView:
 class SimulationQuery:
     """The root fields `simulation` and `compareSimulations`."""
 
-    simulation: Any = field(
-        SIMULATION.type, "A simulation: how far it is, and what it found.", simulation
-    )
+    simulation: Any = field(SIMULATION.type, "A simulation: how far it is, and what it found.", simulation)
     compare_simulations: Any = field(
         COMPARISON.type,
         "Simulations side by side: rank agreement, flips in common, curves.",
