@@ -12,11 +12,12 @@ from hashlib import sha256
 from time import monotonic
 
 import msgspec
+import psycopg
 from msgspec import Struct
 
 from ledger.api import roles
 from ledger.api.context import Viewer
-from ledger.api.standing import Pool, Standings, standings
+from ledger.api.standing import STANDINGS, Connection, Pool, Standing, Standings, standings
 from ledger.directory.members import Person
 from ledger.values import MemberId
 
@@ -28,7 +29,10 @@ NAMES_MAX = 20_000
 #: The revision of one who came for the first time: no snapshot was there before it was looked up.
 UNKNOWN = -1
 
-_REVISIONS = b"SELECT revision FROM directory.revisions ORDER BY subject"
+_REVISION = "(SELECT revision FROM directory.revisions WHERE subject = '{}')"
+_REVISIONS = f"{_REVISION.format('access')}, {_REVISION.format('members')}"
+#: The revisions with what `standings` reads, so that a moment takes one statement.
+_MOMENT = STANDINGS.replace("SELECT h.position", f"SELECT {_REVISIONS}, h.position", 1).encode()
 
 
 class Names:
@@ -88,13 +92,23 @@ class Snapshots:
         self._running, self._next = self._next, None  # who comes from here on needs another
         self.read += 1
         async with pool.connection() as connection:
-            found = await standings(connection)
-            cursor = await connection.execute(_REVISIONS)
-            (access,), (members,) = await cursor.fetchall()
+            access, members, found = await _moment(connection)
         if self._names.revision != members:
             self._names = Names(members)
         places = sorted((view.view, view.position, view.fault is None) for view in found.views.values())
         return Snapshot(found, access, members, sha256(msgspec.json.encode([places, members])).digest(), self._names)
+
+
+async def _moment(connection: Connection) -> tuple[int, int, Standings]:
+    try:
+        rows = await (await connection.execute(_MOMENT)).fetchall()
+    except psycopg.errors.UndefinedTable:  # no view was ever built
+        revisions = await (await connection.execute(f"SELECT {_REVISIONS}".encode())).fetchone()
+        access, members = revisions or (0, 0)
+        return access, members, await standings(connection)
+    access, members, head = rows[0][:3] if rows else (0, 0, 0)
+    views = {view: Standing(view, at, head, lag or 0, fault) for *_, view, at, fault, lag in rows if view is not None}
+    return access, members, Standings(head, views)
 
 
 def _looked_at(task: "asyncio.Task[Snapshot]") -> None:
