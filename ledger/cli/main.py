@@ -27,6 +27,7 @@ VERBS = {
     "verify": ("verify", "verify"),
     "receipt": ("receipt", "receipt"),
     "export": ("export", "export"),
+    "report": ("report", "report"),
     "redact": ("redact", "redact"),
     "simulate": ("simulate", "simulate_"),
     "sweep": ("sweep", "sweep_"),
@@ -40,7 +41,7 @@ click.rich_click.COMMAND_GROUPS = {
         {"name": "Run it", "commands": ["demo", "serve", "project"]},
         {
             "name": "Keep it",
-            "commands": ["migrate", "import", "export", "rebuild", "token", "member", "webhook", "schema"],
+            "commands": ["migrate", "import", "export", "report", "rebuild", "token", "member", "webhook", "schema"],
         },
         {"name": "Look back", "commands": ["simulate", "sweep", "forecast", "calibrate"]},
         {"name": "Prove it", "commands": ["seal", "verify", "receipt", "redact"]},

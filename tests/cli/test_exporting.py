@@ -194,3 +194,22 @@ def test_what_can_t_be_exported_leaves_nothing_and_says_why(cli: Cli, database_u
         assert (ran.code, says in ran.err) == (code, True), (arguments, ran.err)
     assert os.listdir(tmp_path) == []
     assert subjects(database_url) == []
+
+
+def test_a_report_is_a_page_or_markdown_and_is_recorded(cli: Cli, database_url: str, told: int, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    written = cli.run("report", str(story.DECLINED), "--out", str(file), "--json")
+    assert written.code == 0, written.err
+    assert written.json()["position"] == told
+    assert file.read_text("utf-8").startswith("<!doctype html>")
+    assert cli.run("report", str(story.DECLINED), "--out", str(file)).code == 1
+    printed = cli.run("report", str(story.DECLINED), "--as-of", "40")
+    assert printed.code == 0, printed.err
+    assert printed.out.startswith("# ")
+    unknown = cli.run("report", str(story.TEAM))
+    assert (unknown.code, "There is no proposal" in unknown.err) == (1, True)
+    assert subjects(database_url) == [
+        f"report of proposal {story.DECLINED} at position {told}",
+        f"report of proposal {story.DECLINED} at position 40",
+    ]
+    assert [each.name for each in tmp_path.iterdir()] == ["report.html"]

@@ -1,0 +1,60 @@
+"""`decision-ledger report`."""
+
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import rich_click as click
+
+from ledger.cli import outside
+from ledger.cli.running import Failed, answer, as_json, database
+from ledger.directory import access
+from ledger.directory.access import AccessKind, Entry
+from ledger.exports import files, page
+from ledger.exports.report import NotTold
+from ledger.exports.report import report as run
+from ledger.settings import Settings
+
+
+@click.command()
+@click.argument("proposal_id", type=click.UUID)
+@click.option("--as-of", type=click.IntRange(1), help="As it was at this position; left out: as it is.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="report.html, which prints well, or report.md; left out: Markdown on stdout.",
+)
+@outside.folder
+@as_json
+def report(proposal_id: UUID, as_of: int | None, out: Path | None, folder: Path | None, json: bool) -> None:
+    """Tell the story of a proposal from top to bottom: the case as it read then, the answer, how it was told, and how to check that.
+
+    \b
+    decision-ledger report 924dc5bd-… --out report.html
+    decision-ledger report 924dc5bd-… --as-of 300
+    """
+    settings = Settings.from_environment()
+    with database(settings, migrated=True) as url:
+        try:
+            found = run(url, proposal_id, as_of=as_of, checkpoint=outside.kept(folder, settings).note())
+            is_page = out is not None and out.suffix.lower() in (".html", ".htm")
+            text = page.html(found.parts) if is_page else page.markdown(found.parts)
+            if out is not None:
+                with files.whole(out) as part:
+                    part.write_text(text, "utf-8")
+                    _record(url, proposal_id, found.position)
+            else:
+                _record(url, proposal_id, found.position)
+        except (NotTold, files.AlreadyThere) as error:
+            raise Failed(f"{str(error).removesuffix('.')}.") from error
+    document = {"proposal_id": proposal_id, "position": found.position, "title": found.title}
+    if out is None:
+        answer({**document, "markdown": text}, text.rstrip("\n"), json=json)
+    else:
+        answer({**document, "file": str(out)}, f"{out}: as at position {found.position:,}.", json=json)
+
+
+def _record(url: str, proposal_id: UUID, position: int) -> None:
+    subject = f"report of proposal {proposal_id} at position {position}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        access.record(connection, [Entry(AccessKind.EXPORTED, subject)])
