@@ -18,6 +18,7 @@ KINDS = {
     "policy": "Policy",
     "catalogue": "Reason catalogue",
     "redaction": "Redaction",
+    "member": "Member",
     "simulation": "Simulation",
 }
 

@@ -1,18 +1,23 @@
-"""`decision-ledger member add|list|link|unlink`."""
+"""`decision-ledger member add|list|link|unlink|erase`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import rich_click as click
 
 from ledger.cli.running import CHECK_FAILED, USAGE, Failed, answer, as_json, database
 from ledger.cli.who import member_called, member_known
-from ledger.directory import identities
+from ledger.directory import identities, members
 from ledger.directory.identities import Identity
 from ledger.directory.members import MemberKind
+from ledger.domain.rejected import Rejected
+from ledger.handlers.erasure import ErasureAsked, record_erasure
 from ledger.settings import Settings
+from ledger.store.application import Ledger
 
 _LIST = "SELECT member_id, name, kind, erased_at FROM directory.members ORDER BY name NULLS LAST, member_id"
 
@@ -25,6 +30,7 @@ def member() -> None:
     decision-ledger member add "Portal" --service
     decision-ledger member link "Ada" --subject 8f1d…
     decision-ledger member list
+    decision-ledger member erase "Ada" --by Robin --reason "she asked for it" --legal-basis "GDPR Article 17(1)(b)"
     """
 
 
@@ -110,6 +116,36 @@ def unlink(subject: str, issuer: str | None, json: bool) -> None:
     answer({"unlinked": gone}, "Unlinked." if gone else "Nobody here is that subject.", json=json)
     if not gone:
         raise SystemExit(CHECK_FAILED)
+
+
+@member.command()
+@click.argument("who")
+@click.option("--by", required=True, help="The steward who asks: name or member id.")
+@click.option("--reason", required=True, help="Why, without the name; it is recorded for good.")
+@click.option("--legal-basis", required=True, help="The law, contract or order that asks for it; recorded too.")
+@click.confirmation_option(prompt="The name can't be brought back. Go on?", help="Don't ask.")
+@as_json
+def erase(who: str, by: str, reason: str, legal_basis: str, json: bool) -> None:
+    """Remove the name, address and identities of WHO (a name or an id) for good, and end their tokens; what they did stays, by their id.
+
+    Names that somebody wrote into a text are for `redact`. Backups keep theirs until they are rotated.
+
+    \b
+    decision-ledger member erase "Ada" --by Robin --reason "she asked for it" --legal-basis "GDPR Article 17(1)(b)"
+    """
+    with (
+        database(Settings.from_environment(), migrated=True) as url,
+        Ledger(url, pool_size=2) as ledger,
+        psycopg.connect(url, autocommit=True) as connection,
+    ):
+        asked = ErasureAsked(member_known(connection, who), member_known(connection, by), reason, legal_basis)
+        try:
+            position = record_erasure(ledger, asked, command_id=uuid4(), at=datetime.now(UTC))
+        except Rejected as rejected:
+            raise Failed(rejected.message) from rejected
+        erased = members.erase(connection, asked.member_id)
+    document = {"member_id": asked.member_id, "position": position, "erased": erased}
+    answer(document, f"Member {asked.member_id} has no name any more; position {position} says why.", json=json)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 from psycopg import AsyncConnection, Connection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from ledger.values import MemberId
@@ -74,11 +75,14 @@ def put(connection: Connection[Any], persons: Iterable[Person]) -> None:
 def erase(connection: Connection[Any], member_id: MemberId) -> bool:
     """This will remove a person's name, address and identities for good, and end their tokens; the id stays.
 
-    False: there was nothing to erase.
+    False: there was nothing to erase. On a connection outside of a transaction the space that the name took is swept too.
     """
     with connection.transaction():
         if connection.execute(_ERASE, [member_id]).rowcount != 1:
             return False
         connection.execute(_UNLINK, [member_id])
         connection.execute(_SHUT_OUT, [member_id])
+    if connection.info.transaction_status == TransactionStatus.IDLE:
+        # The old row versions still have the words until they are swept; a login that may not leaves that to the autovacuum.
+        connection.execute("VACUUM directory.members, directory.identities")
     return True

@@ -10,17 +10,14 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from ledger.domain import team
 from ledger.domain.rejected import Code, Rejected
 from ledger.events import FACT_TYPES, Event, event_id
 from ledger.events.redaction import FactRedacted, redaction_stream
+from ledger.handlers.grounds import steward_only, well_said
 from ledger.store.application import Ledger
 from ledger.store.integrity import reading, redacting
 from ledger.store.integrity.checking import Row
-from ledger.values import ORGANISATION, SYSTEM, Actor, MemberId, Role
-
-#: A reason that says something, in characters.
-SAID_MIN = 10
+from ledger.values import Actor, MemberId, Role
 
 
 class RedactionAsked(Struct, frozen=True):
@@ -45,14 +42,8 @@ def redact(ledger: Ledger, url: str, asked: RedactionAsked, *, command_id: UUID,
 
     Views keep the words until they are built again. Raises Rejected.
     """
-    _authorise(ledger, asked.member_id)
-    for field in ("reason", "legal_basis"):
-        if len(getattr(asked, field).strip()) < SAID_MIN:
-            raise Rejected(
-                Code.BAD_USER_INPUT,
-                f"`{field}` needs at least {SAID_MIN} characters. Say it so that an auditor understands it.",
-                field,
-            )
+    steward_only(ledger, asked.member_id, "A redaction")
+    well_said(asked.reason, asked.legal_basis)
     stream_id = redaction_stream(asked.position)
     if recorded := ledger.events(stream_id):
         redaction = recorded[0].position
@@ -64,17 +55,6 @@ def redact(ledger: Ledger, url: str, asked: RedactionAsked, *, command_id: UUID,
     request_hash = sha256(msgspec.json.encode(asked)).digest()
     receipt = ledger.append([event], command_id=command_id, request_hash=request_hash, at=at)
     return RedactionDone(asked.position, receipt.last_position, redacting.carry_out(url, receipt.last_position))
-
-
-def _authorise(ledger: Ledger, member_id: MemberId) -> None:
-    organisation, _ = ledger.load(ORGANISATION, _evolve, None)
-    held = team.NO_ROLES if organisation is None else organisation.roles(member_id)
-    if Role.STEWARD not in held and member_id != SYSTEM:
-        raise Rejected(Code.FORBIDDEN, "A redaction is for a STEWARD across teams. Ask one of them.")
-
-
-def _evolve(state: team.TeamState | None, event: Event) -> team.TeamState | None:
-    return team.evolve(state, event)
 
 
 def _target(url: str, position: int) -> Row:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ledger.events import catalogue, policy, proposal, redaction, review, simulation, team
+from ledger.events import catalogue, member, policy, proposal, redaction, review, simulation, team
 from ledger.values import Acknowledgement, Disposition, EffortUnit, Reason, Verdict
 
 #: Longest part of a text that a sentence quotes.
@@ -184,5 +184,6 @@ _SENTENCES: dict[type[Struct], Callable[[Any], str]] = {
     simulation.SimulationFailed: lambda f: f"The replay could not be run{_said(f.reason)}.",
     simulation.SimulationCancelled: lambda f: f"The replay was called off{_said(f.reason)}.",
     simulation.SimulationInterrupted: lambda f: f"The replay was broken off{_said(f.reason)}.",
+    member.MemberErased: lambda f: f"Somebody's name was erased from the directory{_said(f.reason)}.",
     redaction.FactRedacted: lambda f: f"The words of position {f.position} were taken out{_said(f.reason)}.",
 }
