@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection, Connection, errors
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
@@ -83,6 +83,20 @@ def erase(connection: Connection[Any], member_id: MemberId) -> bool:
         connection.execute(_UNLINK, [member_id])
         connection.execute(_SHUT_OUT, [member_id])
     if connection.info.transaction_status == TransactionStatus.IDLE:
-        # The old row versions still have the words until they are swept; a login that may not leaves that to the autovacuum.
-        connection.execute("VACUUM directory.members, directory.identities")
+        _sweep(connection)
     return True
+
+
+def _sweep(connection: Connection[Any]) -> None:
+    """This will write the tables anew, since old row versions and the free space of a page still have the words.
+
+    They are small, and nobody reads names meanwhile; where somebody is in the way for two seconds, or the login may not, the autovacuum's
+    work has to do.
+    """
+    connection.execute("SET lock_timeout = '2s'")
+    try:
+        connection.execute("VACUUM (FULL) directory.members, directory.identities")
+    except errors.LockNotAvailable:
+        connection.execute("VACUUM directory.members, directory.identities")
+    finally:
+        connection.execute("RESET lock_timeout")

@@ -64,15 +64,17 @@ def test_an_erased_name_is_nowhere_and_the_story_reads_on(
     token = cli.run("token", "create", NAME, "--role", "AUDITOR", "--json")
     assert token.code == 0, token.err
     assert NAME.encode() in dump(database_url)
+    assert NAME.encode() in stored(database_url)
     assert NAME in cli.run("report", str(story.DECLINED)).out
 
     erased = cli.run("member", "erase", NAME, *WHY, "--json")
     assert erased.code == 0, erased.err
     assert NAME not in erased.out + erased.err
 
-    dumped = dump(database_url)
+    dumped, files = dump(database_url), stored(database_url)
     for secret in (NAME, ADDRESS, SUBJECT):
         assert secret.encode() not in dumped
+        assert secret.encode() not in files
         assert secret.encode().hex().encode() not in dumped
     read = cli.run("report", str(story.DECLINED)).out
     assert NAME not in read
