@@ -34,7 +34,12 @@ def webhook() -> None:
 @click.option("--team", type=click.UUID, help="Only of this team; left out: of every team.")
 @as_json
 def add(url: str, types: tuple[str, ...], team: UUID | None, json: bool) -> None:
-    """Have URL told of everything from now on, and show the secret that its messages are signed with, this once."""
+    """Have URL told of everything from now on, and show the secret that its messages are signed with, this once.
+
+    \b
+    decision-ledger webhook add https://portal.example/hooks
+    decision-ledger webhook add https://portal.example/hooks --type decision.taken --team 4d0c…
+    """
     settings = Settings.from_environment()
     try:
         checked(url, private=settings.webhooks_private)
@@ -54,7 +59,12 @@ def add(url: str, types: tuple[str, ...], team: UUID | None, json: bool) -> None
 @webhook.command("list")
 @as_json
 def list_(json: bool) -> None:
-    """List all endpoints, how far each has been told, and what is wrong with it."""
+    """List all endpoints, how far each has been told, and what is wrong with it.
+
+    \b
+    decision-ledger webhook list
+    decision-ledger webhook list --json
+    """
     with database(Settings.from_environment(), migrated=True) as on, psycopg.connect(on) as connection:
         found = endpoints.every(connection)
     lines = [
@@ -67,7 +77,11 @@ def list_(json: bool) -> None:
 @click.argument("endpoint", type=click.UUID)
 @as_json
 def remove(endpoint: UUID, json: bool) -> None:
-    """Tell ENDPOINT nothing more, and forget its dead letters."""
+    """Tell ENDPOINT nothing more, and forget its dead letters.
+
+    \b
+    decision-ledger webhook remove 7f0c…
+    """
     with _on_endpoints() as connection:
         endpoints.remove(connection, endpoint)
     answer({"removed": endpoint}, f"{endpoint} is told nothing more.", json=json)
@@ -78,7 +92,12 @@ def remove(endpoint: UUID, json: bool) -> None:
 @click.option("--after", type=click.IntRange(0), help="Send everything after this position again; left out: go on.")
 @as_json
 def replay(endpoint: UUID, after: int | None, json: bool) -> None:
-    """Tell ENDPOINT again from a position, dead letters included, or have a paused one go on where it stopped."""
+    """Tell ENDPOINT again from a position, dead letters included, or have a paused one go on where it stopped.
+
+    \b
+    decision-ledger webhook replay 7f0c… --after 1200
+    decision-ledger webhook replay 7f0c…
+    """
     with _on_endpoints() as connection:
         endpoints.replay(connection, endpoint, after)
     answer({"endpoint": endpoint, "after": after}, f"{endpoint} is told again.", json=json)
@@ -88,7 +107,12 @@ def replay(endpoint: UUID, after: int | None, json: bool) -> None:
 @click.argument("endpoint", type=click.UUID, required=False)
 @as_json
 def dead(endpoint: UUID | None, json: bool) -> None:
-    """List what ENDPOINT, or any, refused for good: the latest first."""
+    """List what ENDPOINT, or any, refused for good: the latest first.
+
+    \b
+    decision-ledger webhook dead
+    decision-ledger webhook dead 7f0c… --json
+    """
     with database(Settings.from_environment(), migrated=True) as on, psycopg.connect(on) as connection:
         found = endpoints.dead_letters(connection, endpoint)
     lines = [
