@@ -313,6 +313,14 @@ GUARDED = {
     " AS 'BEGIN RETURN NULL; END'": "the function ledger.refuse_change was changed",
     "ALTER FUNCTION ledger.append RESET search_path": "runs with other rights or another search path",
     "CREATE FUNCTION ledger.extra() RETURNS int LANGUAGE sql AS 'SELECT 1'": "the function ledger.extra is not the ledger's",
+    "ALTER TABLE directory.access DISABLE TRIGGER append_only": "the trigger append_only on directory.access is disabled",
+    "DROP TRIGGER never_truncated ON directory.access": "the trigger never_truncated on directory.access is gone",
+    "CREATE OR REPLACE FUNCTION directory.access_kept_days() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 0'": (
+        "the function directory.access_kept_days was changed"
+    ),
+    "CREATE OR REPLACE FUNCTION directory.refuse_access_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'": (
+        "the function directory.refuse_access_change was changed"
+    ),
     "CREATE RULE quiet AS ON DELETE TO ledger.events DO INSTEAD NOTHING": "the rule quiet on ledger.events is not the ledger's",
 }
 

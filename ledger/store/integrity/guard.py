@@ -33,6 +33,13 @@ TRIGGERS = {
     ("migrations", "append_only"): "refuse_change",
     ("head", "append_only"): "refuse_change",
 }
+#: The same of the record of access, whose function is the directory's; its owner may change it, so all this shows is that nobody did.
+ACCESS_TRIGGERS = {
+    ("access", "append_only"): "refuse_access_change",
+    ("access", "never_truncated"): "refuse_access_change",
+}
+#: Its functions that are compared.
+ACCESS_FUNCTIONS = ("directory.refuse_access_change", "directory.access_kept_days")
 EVENT_TRIGGERS = ("ledger_refuse_alter", "ledger_refuse_drop")
 TABLES = ("events", "commands", "head", "identity", "migrations")
 OWNER, REDACTOR = "ledger_owner", "ledger_redactor"
@@ -59,6 +66,11 @@ _TRIGGERS = """
 SELECT c.relname, t.tgname, p.proname, t.tgenabled::text
   FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_proc AS p ON p.oid = t.tgfoid
  WHERE c.relnamespace = 'ledger'::regnamespace AND NOT t.tgisinternal ORDER BY 1, 2"""
+_ACCESS_TRIGGERS = """
+SELECT c.relname, t.tgname, p.proname, t.tgenabled::text
+  FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  JOIN pg_proc AS p ON p.oid = t.tgfoid
+ WHERE n.nspname = 'directory' AND c.relname = 'access' AND NOT t.tgisinternal ORDER BY 1, 2"""
 _EVENT_TRIGGERS = "SELECT evtname, evtenabled::text FROM pg_event_trigger ORDER BY 1"
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _RULES = "SELECT tablename, rulename FROM pg_rules WHERE schemaname = 'ledger' ORDER BY 1, 2"
@@ -66,6 +78,9 @@ _FUNCTIONS = """
 SELECT n.nspname || '.' || p.proname, p.prosrc, p.prosecdef, pg_get_userbyid(p.proowner),
        'search_path=pg_catalog, pg_temp' = ANY (p.proconfig)
   FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE n.nspname IN ('ledger', 'ledger_guard') ORDER BY 1"""
+_ACCESS_FUNCTIONS = """
+SELECT n.nspname || '.' || p.proname, p.prosrc
+  FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace WHERE n.nspname = 'directory' ORDER BY 1"""
 _OWNERS = """
 SELECT 'schema ledger', pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'ledger'
  UNION ALL
@@ -90,6 +105,9 @@ _MEMBERS = """
 SELECT g.rolname, m.rolname FROM pg_auth_members AS a JOIN pg_roles AS g ON g.oid = a.roleid JOIN pg_roles AS m ON m.oid = a.member
  WHERE g.rolname IN ('ledger_owner', 'ledger_migrator', 'ledger_redactor')
    AND (g.rolname, m.rolname) NOT IN (('ledger_owner', 'ledger_migrator'), ('ledger_redactor', 'ledger_owner')) ORDER BY 1, 2"""
+_ACCESS_FUNCTION = re.compile(
+    r"CREATE (?:OR REPLACE )?FUNCTION (directory\.[a-z_]+)\(.*?\bAS (?:\$\$(.*?)\$\$|'(.*?)');", re.DOTALL
+)
 _FUNCTION = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION ([a-z_]+\.[a-z_]+)\((.*?)\bAS \$\$(.*?)\$\$", re.DOTALL)
 
 
@@ -98,7 +116,14 @@ def faults(connection: Connection, *, event_triggers: bool = True) -> list[Fault
 
     `event_triggers` False: for a ledger that was migrated without a superuser, who alone could make them.
     """
-    found = [*_triggers(connection), *_rules(connection), *_functions(connection), *_grants(connection)]
+    found = [
+        *_triggers(connection, "ledger", _TRIGGERS, TRIGGERS),
+        *_rules(connection),
+        *_functions(connection),
+        *_grants(connection),
+        *_triggers(connection, "directory", _ACCESS_TRIGGERS, ACCESS_TRIGGERS),
+        *_access_functions(connection),
+    ]
     if event_triggers:
         found += _event_triggers(connection)
     return [Fault(Kind.GUARD, 0, sentence) for sentence in found]
@@ -173,19 +198,32 @@ def _all(connection: Connection, statement: Any) -> list[tuple[Any, ...]]:
     return connection.execute(statement).fetchall()
 
 
-def _triggers(connection: Connection) -> Iterator[str]:
-    there = {(table, name): (function, enabled) for table, name, function, enabled in _all(connection, _TRIGGERS)}
-    for key, function in TRIGGERS.items():
+def _triggers(connection: Connection, schema: str, statement: str, wanted: dict[tuple[str, str], str]) -> Iterator[str]:
+    there = {(table, name): (function, enabled) for table, name, function, enabled in _all(connection, statement)}
+    for key, function in wanted.items():
         table, name = key
         match there.pop(key, None):
             case None:
-                yield f"the trigger {name} on ledger.{table} is gone"
+                yield f"the trigger {name} on {schema}.{table} is gone"
             case (other, _) if other != function:
-                yield f"the trigger {name} on ledger.{table} calls {other} and not {function}"
+                yield f"the trigger {name} on {schema}.{table} calls {other} and not {function}"
             case (_, enabled) if enabled != "A":
-                yield f"the trigger {name} on ledger.{table} is {'disabled' if enabled == 'D' else 'not enabled always'}"
+                how = "disabled" if enabled == "D" else "not enabled always"
+                yield f"the trigger {name} on {schema}.{table} is {how}"
     for table, name in there:
-        yield f"the trigger {name} on ledger.{table} is not the ledger's"
+        yield f"the trigger {name} on {schema}.{table} is not the ledger's"
+
+
+def _access_functions(connection: Connection) -> Iterator[str]:
+    """This will name those of the record of access that do something else than the migrations say."""
+    found = [each for step in migrations() for each in _ACCESS_FUNCTION.findall(step.sql)]
+    wanted = {name: dollars or quoted for name, dollars, quoted in found if name in ACCESS_FUNCTIONS}
+    there = dict(_all(connection, _ACCESS_FUNCTIONS))
+    for name, body in wanted.items():
+        if name not in there:
+            yield f"the function {name} is gone"
+        elif there[name] != body:
+            yield f"the function {name} was changed"
 
 
 def _event_triggers(connection: Connection) -> Iterator[str]:
