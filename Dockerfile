@@ -4,7 +4,9 @@ FROM python:3.13-slim
 WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --require-hashes -r requirements.lock \
-    && useradd --system --uid 10001 --no-create-home ledger
+    && useradd --system --uid 10001 --no-create-home ledger \
+    && install --directory --owner ledger --mode 755 /sealed \
+    && install --directory --owner ledger --mode 700 /sealer
 
 COPY ledger ./ledger
 COPY projections ./projections

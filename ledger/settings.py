@@ -66,6 +66,8 @@ class Settings:
     wait_s: int = 2
     #: Does `serve` follow the facts itself? Not where a follower runs beside it.
     follow: bool = True
+    #: Must the event triggers be there? Not in a ledger that was migrated without a superuser, who alone can make them.
+    event_triggers: bool = True
     #: 32 secret bytes; None: kept in a file under `data_dir`.
     token_pepper: bytes | None = None
     log_level: str = "INFO"
@@ -115,6 +117,7 @@ class Settings:
             pool_size=read("LEDGER_POOL_SIZE", _number(1, POOL_SIZE_MAX), cls.pool_size),
             wait_s=read("LEDGER_WAIT_S", _number(1, WAIT_S_MAX), cls.wait_s),
             follow=read("LEDGER_FOLLOW", _yes_or_no, cls.follow),
+            event_triggers=read("LEDGER_EVENT_TRIGGERS", _yes_or_no, cls.event_triggers),
             token_pepper=read("LEDGER_TOKEN_PEPPER", _pepper, None),
             log_level=read("LEDGER_LOG_LEVEL", _log_level, cls.log_level),
             log_json=read("LEDGER_LOG_FORMAT", _log_format, cls.log_json),

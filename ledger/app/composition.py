@@ -80,7 +80,15 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with (
-            running(url, settings.pool_size, settings.wait_s, settings.data_dir / CACHE, disk, follow=follow) as found,
+            running(
+                url,
+                settings.pool_size,
+                settings.wait_s,
+                settings.data_dir / CACHE,
+                disk,
+                follow=follow,
+                event_triggers=settings.event_triggers,
+            ) as found,
             found.resources.attempts.recording(found.directory),
             verifier or nullcontext(),
         ):
@@ -114,13 +122,20 @@ def _trusted(settings: Settings) -> TrustedDocuments:
 
 @asynccontextmanager
 async def running(
-    url: str, pool_size: int, wait_s: float, cache: Path | None = None, disk: Disk | None = None, *, follow: bool
+    url: str,
+    pool_size: int,
+    wait_s: float,
+    cache: Path | None = None,
+    disk: Disk | None = None,
+    *,
+    follow: bool,
+    event_triggers: bool = True,
 ) -> AsyncIterator[Parts]:
     """This will bring up what a process needs, and take it down again in the opposite order."""
     async with AsyncExitStack() as stack:
         ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size, disk=disk))
         stack.push_async_callback(anyio.to_thread.run_sync, ledger.close)
-        watch = guard.Watch(url)
+        watch = guard.Watch(url, event_triggers=event_triggers)
         await anyio.to_thread.run_sync(watch.start)
         stack.push_async_callback(anyio.to_thread.run_sync, watch.stop)
         await anyio.to_thread.run_sync(begin, ledger)

@@ -141,6 +141,7 @@ def _environment(settings: Settings, follow: bool) -> dict[str, str]:
         "LEDGER_LOG_LEVEL": settings.log_level,
         "LEDGER_LOG_FORMAT": "json" if settings.log_json else "text",
         "LEDGER_SEAL_FOLDER": str(settings.seal_folder or ""),
+        "LEDGER_EVENT_TRIGGERS": "yes" if settings.event_triggers else "no",
         "LEDGER_ORIGINS": " ".join(sorted(settings.origins)),
         "LEDGER_WEBHOOKS_PRIVATE": "yes" if settings.webhooks_private else "no",
         FOLLOW: "yes" if follow else "no",

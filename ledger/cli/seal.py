@@ -62,6 +62,7 @@ def seal(
     decision-ledger seal --cosigned note --witness 'witness.example+…'
     """
     settings = Settings.from_environment()
+    looked = settings.event_triggers and not without_event_triggers
     kept = outside.kept(folder, settings)
     if cosigned is not None:
         taken_over(kept, cosigned, witnesses)
@@ -72,7 +73,7 @@ def seal(
             own = signer(key or settings.data_dir / KEY_FILE, origin(reading.ledger_id(connection)))
             console.print(f"Public key: {own.verifier}", markup=False, highlight=False, soft_wrap=True)
             with progress("Checking", json=json) as moved:
-                sealer = Sealer(connection, kept, own, event_triggers=not without_event_triggers, progress=moved)
+                sealer = Sealer(connection, kept, own, event_triggers=looked, progress=moved)
                 found = sealer.seal()
             if found is not None:
                 answer(_document(found), f"Sealed: {found.size} facts, root {found.root.hex()}.", json=json)

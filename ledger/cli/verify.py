@@ -42,6 +42,7 @@ def verify(
     decision-ledger verify --export facts.jsonl --checkpoint checkpoint --key log.key
     """
     settings = Settings.from_environment()
+    looked = settings.event_triggers and not without_event_triggers
     if export is not None:
         against = outside.chosen(checkpoint, key, witnesses, None)
         with progress("Verifying bytes", json=json) as moved:
@@ -55,7 +56,7 @@ def verify(
             with progress("Verifying", json=json) as moved:
                 found = run(url, checkpoint=against, kept=kept.tiles, processes=processes, progress=moved)
             with reading.reader(url) as connection:
-                down = [fault.message for fault in guard.faults(connection, event_triggers=not without_event_triggers)]
+                down = [fault.message for fault in guard.faults(connection, event_triggers=looked)]
                 members = guard.members(connection)
     answer(_document(found, down, members), _sentences(found, down, members), json=json)
     if down or not found.holds:

@@ -102,7 +102,7 @@ SELECT object, COALESCE(r.rolname, 'PUBLIC'), a.privilege_type FROM (
  WHERE a.grantee <> o.owner ORDER BY 1, 2, 3"""
 #: Who may become the roles that can do more than append and read: by being made a member, not by being a superuser.
 _MEMBERS = """
-SELECT g.rolname, m.rolname FROM pg_auth_members AS a JOIN pg_roles AS g ON g.oid = a.roleid JOIN pg_roles AS m ON m.oid = a.member
+SELECT DISTINCT g.rolname, m.rolname FROM pg_auth_members AS a JOIN pg_roles AS g ON g.oid = a.roleid JOIN pg_roles AS m ON m.oid = a.member
  WHERE g.rolname IN ('ledger_owner', 'ledger_migrator', 'ledger_redactor')
    AND (g.rolname, m.rolname) NOT IN (('ledger_owner', 'ledger_migrator'), ('ledger_redactor', 'ledger_owner')) ORDER BY 1, 2"""
 _ACCESS_FUNCTION = re.compile(
