@@ -68,7 +68,7 @@ def test_the_backlog_is_ranked_and_each_row_says_why(auditor: Client, told: Told
     assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
     for row in rows:
         assert (row["status"], row["teamId"], row["policyVersion"]) == ("PENDING", team, 1)
-        assert row["why"]["total"] == row["score"]
+        assert row["why"]["total"] == pytest.approx(row["score"], rel=1e-11)
         assert sum(term["contribution"] for term in row["why"]["terms"]) == pytest.approx(row["score"])
         assert row["case"]["benefits"] == ["EASES_CHANGE", "REDUCES_INCIDENTS"]
 

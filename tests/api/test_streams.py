@@ -62,8 +62,7 @@ def closed(ws: ClientConnection) -> int:
         while True:
             ws.recv(10)
     except ConnectionClosed as end:
-        assert end.rcvd is not None
-        return end.rcvd.code
+        return 0 if end.rcvd is None else end.rcvd.code
 
 
 def submit(client: Client, team_id: Any, title: str = "Split the price rules") -> int:

@@ -1,5 +1,6 @@
 """Signed notes, checkpoints and cosignatures: what was signed is read back, and nothing else is believed."""
 
+import string
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -244,3 +245,14 @@ def test_cosignatures_are_gathered_on_the_kept_checkpoint(signer: Signer) -> Non
     assert merged(kept, kept, signer.verifier, verifiers) == kept
     with pytest.raises(BadNote, match="another checkpoint"):
         merged(kept, checkpoint(signer, 4).signed(signer), signer.verifier, verifiers)
+
+
+def test_a_signature_has_one_text_only(signer: Signer) -> None:
+    note = sign("one\ntwo\n", signer)
+    head, _, line = note.rstrip("\n").rpartition("\n")
+    alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+    last = line.rstrip("=")[-1]
+    twin = alphabet[alphabet.index(last) + 1]  # the same bytes: its last bits are not looked at
+    assert b64decode(line.split(" ")[2]) == b64decode(line.replace(f"{last}=", f"{twin}=").split(" ")[2])
+    with pytest.raises(BadNote):
+        open_note(f"{head}\n{line.replace(f'{last}=', f'{twin}=')}\n", signer.verifier)

@@ -32,7 +32,7 @@ def test_a_start_that_would_say_itself_that_it_has_a_yes_is_refused(team: Team) 
         "BAD_USER_INPUT",
         (
             "Variable '$input' has invalid value: "
-            "Expected value of type 'StartWorkInput' not to include unknown field 'withoutYes'"
+            "Expected value of type 'StartWorkInput' not to include unknown field 'withoutYes'."
         ),
     )
     assert team.status(proposal_id) == "DECLINED"

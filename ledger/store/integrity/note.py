@@ -237,6 +237,7 @@ def signature_of(line: str) -> tuple[str, bytes, bytes]:
         body = b64decode(found[2], validate=True) if found else b""
     except NotBase64:
         body = b""
-    if found is None or len(body) <= _ID_BYTES:
+    # One signature has one text: what base64 leaves unused at its end must be zero.
+    if found is None or len(body) <= _ID_BYTES or b64encode(body).decode() != found[2]:
         raise BadNote("a signature line is not of the form: — name signature")
     return found[1], body[:_ID_BYTES], body[_ID_BYTES:]
