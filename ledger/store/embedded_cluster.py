@@ -26,6 +26,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "log_checkpoints": "off",
         # Nobody copies from its log: a table that is made and filled in one transaction is flushed whole instead of logged.
         "wal_level": "minimal",
+        "max_wal_size": "2GB",
+        "checkpoint_timeout": "15min",
         "max_wal_senders": "0",
     }
 )
