@@ -98,6 +98,7 @@ def test_somebody_of_the_provider_comes_in_as_the_member_whom_the_directory_link
     ada = api.client(Role.ENGINEER, team_id)
     assert not let_in(api, provider.token())
     linked(api, provider, ada)
+    ada.ask("query ($at: Position) { viewer(atLeast: $at) { client } }", at=str(api.ledger.head()))
     viewer = asked(api, provider.token(scope="graphql:introspect")).json()["data"]["viewer"]
     assert viewer["member"] == {"memberId": str(ada.member_id), "name": "Ada", "kind": "PERSON"}
     assert (viewer["client"], viewer["authenticatedBy"]) == ("portal", "OIDC")

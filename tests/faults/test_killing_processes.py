@@ -70,6 +70,13 @@ def test_a_worker_killed_in_the_middle_of_a_mutation(
         )
 
 
+#: Who leads in this database; other tests' followers lead in others of the same server.
+LEADING = """
+SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
+ WHERE l.locktype = 'advisory' AND d.datname = current_database()
+"""
+
+
 def test_a_follower_killed_in_the_middle_of_a_batch(
     database_url: str, ledger: Ledger, tmp_path: Path, figures: Figures
 ) -> None:
@@ -95,7 +102,7 @@ def test_a_follower_killed_in_the_middle_of_a_batch(
         at = time.monotonic()
         process.process.wait()
         superuser.rollback()
-        until(lambda: watcher.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,))
+        until(lambda: watcher.execute(LEADING).fetchone() == (0,))
         stored = watcher.execute("SELECT max(position) FROM views.positions").fetchone()
     assert stored is not None
     assert stored[0] < ledger.head()
