@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from time import sleep
 from typing import Any
 from uuid import UUID
 
@@ -93,6 +94,7 @@ def _sweep(connection: Connection[Any]) -> None:
     They are small, and nobody reads names meanwhile; where somebody is in the way for two seconds, or the login may not, the autovacuum's
     work has to do.
     """
+    _wait_for_older_readers(connection)
     connection.execute("SET lock_timeout = '2s'")
     try:
         connection.execute("VACUUM (FULL) directory.members, directory.identities")
@@ -100,3 +102,17 @@ def _sweep(connection: Connection[Any]) -> None:
         connection.execute("VACUUM directory.members, directory.identities")
     finally:
         connection.execute("RESET lock_timeout")
+
+
+def _wait_for_older_readers(connection: Connection[Any]) -> None:
+    """This will wait, 5 s at most, for whoever began to read before now: while they read, even a new table keeps the old rows for them."""
+    (now,) = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone() or (0,)
+    for _ in range(100):
+        older = connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND age(backend_xmin) > age(%s::text::xid) LIMIT 1",
+            [now % 2**32],
+        ).fetchone()
+        if older is None:
+            return
+        sleep(0.05)
