@@ -4,7 +4,6 @@ The same projectors fold the same facts, only with all current rows in memory (a
 tables without indexes. What is recorded meanwhile is followed in the new tables; the last of it while the live view is held still.
 """
 
-import gc
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
+from ledger.collector import without_collector
 from ledger.events.envelope import Event
 from projections import schema
 from projections.building import Build, Cancelled, Progress, Report, fold_apart
@@ -70,7 +70,7 @@ def fold(build: Build, views: Sequence[View]) -> None:
     packers = {table: packer(table) for view in views for table in view.tables}
     changed = [(table, rows.tables[table]) for view, rows in folds for table in view.tables]
     fold_page = Fold(folds)
-    with _without_collector(), _Copier(build.url, views, build.schema) as copier:
+    with without_collector(), _Copier(build.url, views, build.schema) as copier:
         for events in _pages(build.log, build.total):
             build.check()
             fold_page(events)
@@ -264,18 +264,3 @@ def _build_schema(connection: Connection[Any]) -> Iterator[str]:
 
 #: The first half of the advisory lock that a running build holds, "bild" in ASCII; the second is its number.
 _BUILDS = int.from_bytes(b"bild")
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """This will spare the collector from walking millions of rows that hold no cycles."""
-    was_enabled = gc.isenabled()
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if was_enabled:
-            gc.enable()

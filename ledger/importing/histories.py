@@ -4,12 +4,11 @@ Twice through the facts: the first time a file is read, each line is checked and
 runs; then they are appended in order. So a line that can't be leaves nothing behind, and memory doesn't grow with the file.
 """
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
+from ledger.collector import without_collector
 from ledger.importing.appending import append_in_order
 from ledger.importing.counting import Counting
 from ledger.importing.deciding import Deciding
@@ -47,7 +46,7 @@ def import_histories(
         with Path(path).open("rb"):
             pass  # all can be read, or nothing begins
     reports: list[FileReport] = []
-    with Staging(database_url) as staging, Runs() as runs, _without_collector():
+    with Staging(database_url) as staging, Runs() as runs, without_collector():
         staging.add_people({IMPORTER: IMPORTER_NAME})
         for path in paths:
             counting = Counting(str(path), progress, bad_line)
@@ -72,18 +71,6 @@ def _import_file(ledger: Ledger, staging: Staging, runs: Runs, path: Path, count
                 return True
     append_in_order(ledger, staging, runs, counting, deciding.teams())
     return counting.tell(first_only=False) and strict
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Nothing made here refers to itself, so that looking for cycles among it would only cost time: an eighth of the whole."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _chunks(found: Iterable[Line]) -> Iterator[list[Line]]:

@@ -1,12 +1,10 @@
 """Reads the log once into columns, keeps them in a file, and reads only what is new the next time."""
 
-import gc
 import os
 import sys
 import zipfile
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 import psycopg
 from msgspec import Struct
 
+from ledger.collector import without_collector
 from ledger.events import FACT_TYPES, TOPICS
 from ledger.events.proposal import ProposalSubmitted
 from ledger.events.redaction import FactRedacted
@@ -172,7 +171,7 @@ def load(
         kept = None if path is None else _open(path, ledger_id, head, connection)
         named, columns, after = (_Named(), _EMPTY, 0) if kept is None else kept
         if after < head:
-            with _uncollected():
+            with without_collector():
                 columns = _extended(columns, _rows(connection, after, head, progress), named)
             if path is not None:
                 _keep(path, ledger_id, head, _leaf(connection, head), named, columns)
@@ -184,18 +183,6 @@ def forget(cache: Path) -> None:
     """This will remove the files of a folder: what is redacted must not stay in them until somebody replays again."""
     for path in [*cache.glob("history-*.npz"), *cache.glob(".history-*.npz.*")]:
         path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """This will keep the garbage collector out of the block: what is read has no cycles, and there is a lot of it."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _may_be_reader(connection: psycopg.Connection) -> bool:

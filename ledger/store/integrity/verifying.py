@@ -1,9 +1,7 @@
 """Everything recomputed from the stored bytes: each fact by itself, their order, the tree, and its root against a checkpoint."""
 
-import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from os import cpu_count
@@ -11,6 +9,7 @@ from time import perf_counter
 
 from msgspec import Struct
 
+from ledger.collector import without_collector
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
 from ledger.store.integrity.checking import Fault, Joined, Kind, Stretch, checked
@@ -69,7 +68,7 @@ def verify(
         end = max(head, reading.last(connection))
         mark = checkpoint.size if checkpoint else 0
         joined = Joined()
-        with _without_collector():
+        with without_collector():
             for stretch in _stretches(url, connection, end, mark, processes, progress):
                 if joined.add(stretch):
                     break
@@ -173,20 +172,8 @@ def _stretches(
 
 def stretch_of(url: str, first: int, last: int, mark: int) -> Stretch:
     """This will check a run of facts in a process of its own."""
-    with reading.reader(url) as connection, _without_collector():
+    with reading.reader(url) as connection, without_collector():
         return _checked(connection, first, last, mark, lambda _: None)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """The collector would look at each page's rows again and again, and there are no cycles."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _checked(connection: Connection, first: int, last: int, mark: int, moved: Callable[[int], None]) -> Stretch:
