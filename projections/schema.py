@@ -133,10 +133,13 @@ def index_statements(table: Table[Any], schema: str) -> Iterable[sql.Composed]:
         conditions += [index.where] if index.where else []
         where = " WHERE " + " AND ".join(conditions) if conditions else ""
         of_all_times = not index.current and not table.grows_only and index.method == "btree"
-        yield sql.SQL("CREATE INDEX ON {} USING {} ({}){}").format(
+        # A condition on an expression is checked without the row only where the index has the column itself too.
+        held = f" INCLUDE ({'valid_to, ' if of_all_times else ''}{index.holds})" if index.holds else ""
+        yield sql.SQL("CREATE INDEX ON {} USING {} ({}){}{}").format(
             name,
             sql.SQL(index.method),
             sql.SQL(f"{index.on}, valid_from, ({UNTIL})" if of_all_times else index.on),
+            sql.SQL(held),
             sql.SQL(where),
         )
 

@@ -59,6 +59,7 @@ class Index(Struct, frozen=True):
     #: A further condition in SQL, such as `status = 'PENDING'`.
     where: str = ""
     method: Literal["btree", "gin"] = "btree"
+    holds: str = ""
 
 
 class Table(Generic[R]):

@@ -67,7 +67,7 @@ CARDS = Table(
         # For past states: the pending versions of every time.
         Index("team_id, place, submitted_position, id", current=False, where=PENDING),
         Index("place, submitted_position, id", current=False, where=PENDING),
-        Index("team_id", current=False),
+        Index("team_id", current=False, holds="area, status, drag, days"),
     ),
     by_stream=True,
     finish=ranked,

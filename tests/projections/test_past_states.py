@@ -54,3 +54,9 @@ def test_an_index_passes_over_the_versions_of_other_times(url: str, name: str) -
 @pytest.mark.parametrize("name", ["backlog, a team", "backlog, all teams", "declined, a team", "declined, all teams"])
 def test_a_page_of_the_past_needs_no_sort(url: str, name: str) -> None:
     assert "Sort" not in planned(url, name)
+
+
+@pytest.mark.parametrize("name", ["areas, a team", "areas, all teams"])
+def test_areas_of_the_past_are_summed_up_from_an_index_alone(url: str, name: str) -> None:
+    scans = re.findall(r"(\w[\w ]* Scan) (?:using \w+ )?on backlog", planned(url, name))
+    assert scans == ["Index Only Scan"]
