@@ -1,0 +1,209 @@
+"""What turns values into what is sent of them: the pieces that a selection is compiled to.
+
+Each gives up with Irregular on what is not as it usually is: a null where none may be, an error, a value of an unusual type.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from math import isfinite
+from typing import Any
+from uuid import UUID
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLLeafType,
+    GraphQLString,
+    Undefined,
+)
+from graphql.type import GraphQLBoolean
+
+Complete = Callable[[Any], Any]
+INT_MAX = 2**31
+#: What JSON has a form for that is also the scalar's: it is written at the end and not turned into text before.
+WRITTEN_AS_IT_IS: dict[str, type] = {"UUID": UUID}
+#: Types of values that are neither an error nor to be awaited.
+PLAIN = (str, int, float, bool, UUID, Decimal, datetime, date, dict, list, tuple)
+
+
+class Irregular(Exception):  # noqa: N818 - named for what happened
+    """This can't be completed the fast way."""
+
+
+class WithPeople:
+    """Marks what completes a field of a row and needs to know the people."""
+
+    __slots__ = ("complete",)
+
+    def __init__(self, complete: Callable[[Any, Any], Any]) -> None:
+        self.complete = complete
+
+
+def constant(value: str) -> Complete:
+    """This will complete anything to one value."""
+    return lambda _: value
+
+
+def never(value: Any) -> Any:
+    """This will complete nothing: what it is given is always irregular."""
+    raise Irregular(value)
+
+
+def assembled(fields: list[tuple[Any, ...]], origin: type | None) -> Complete:
+    """This will put an object's fields together. `origin`: the class that it must be of; None: any that is not odd."""
+    usual: set[type] = set() if origin is None else {origin}
+
+    def complete(found: Any) -> dict[str, Any]:
+        if found.__class__ not in usual:
+            if origin is not None:
+                raise Irregular
+            _refuse_odd(found)
+            usual.add(found.__class__)
+        sent = {}
+        for name, get, exact, finish in fields:
+            value = get(found)
+            sent[name] = value if value.__class__ is exact else finish(value)
+        return sent
+
+    return complete
+
+
+def assembled_of_row(fields: list[tuple[Any, ...]]) -> Callable[[Any, Any], dict[str, Any]]:
+    """This will put together what is sent of a view's row."""
+    alone = [one for one in fields if not isinstance(one[3], WithPeople)]
+    if len(alone) == len(fields):
+
+        def complete_alone(row: Any, _: Any) -> dict[str, Any]:
+            sent = {}
+            for name, get, exact, finish in fields:
+                value = get(row)
+                sent[name] = value if value.__class__ is exact else finish(value)
+            return sent
+
+        return complete_alone
+    parts = [
+        (name, get, exact, *((None, finish.complete) if isinstance(finish, WithPeople) else (finish, None)))
+        for name, get, exact, finish in fields
+    ]
+
+    def complete(row: Any, people: Any) -> dict[str, Any]:
+        sent = {}
+        for name, get, exact, finish, finish_with in parts:
+            value = get(row)
+            if value.__class__ is exact:
+                sent[name] = value
+            elif finish is not None:
+                sent[name] = finish(value)
+            else:
+                sent[name] = finish_with(value, people)
+        return sent
+
+    return complete
+
+
+def with_people(show: Callable[[Any, Any], Any], complete: Complete) -> WithPeople:
+    """This will show a value with the people and then complete it."""
+    return WithPeople(lambda value, people: complete(None if value is None else show(value, people)))
+
+
+def row(of_row: Callable[[Any, Any], Any], struct: type, *, is_nullable: bool) -> WithPeople:
+    """This will complete a row of one struct."""
+
+    def complete(row: Any, people: Any) -> Any:
+        if row.__class__ is struct:
+            return of_row(row, people)
+        if row is None and is_nullable:
+            return None
+        raise Irregular
+
+    return WithPeople(complete)
+
+
+def rows(of_row: Callable[[Any, Any], Any], struct: type, *, is_nullable: bool) -> WithPeople:
+    """This will complete a row of one struct."""
+
+    def complete(rows: Any, people: Any) -> Any:
+        if rows is None and is_nullable:
+            return None
+        if rows.__class__ not in (tuple, list) or any(row.__class__ is not struct for row in rows):
+            raise Irregular
+        return [of_row(row, people) for row in rows]
+
+    return WithPeople(complete)
+
+
+def listed(complete: Complete, *, is_nullable: bool) -> Complete:
+    """This will complete each item of a list; only of a list or a tuple, which can be read again."""
+
+    def complete_list(values: Any) -> list[Any]:
+        if values.__class__ is not list and values.__class__ is not tuple:
+            raise Irregular
+        if is_nullable:
+            return [None if value is None else complete(value) for value in values]
+        return [complete(value) for value in values]
+
+    return complete_list
+
+
+def maybe(complete: Complete, *, is_nullable: bool) -> Complete:
+    """This will complete a value that may be null, or give up where it may not."""
+
+    def complete_maybe(value: Any) -> Any:
+        if value is None:
+            return None
+        return complete(value)
+
+    return complete_maybe if is_nullable else complete
+
+
+def leaf(kind: GraphQLLeafType) -> tuple[type | None, Complete]:
+    """This will give the class whose values are sent as they are (None: none), and what completes a value that is not null."""
+    if isinstance(kind, GraphQLEnumType):
+        return None, _enum(kind)
+    coerce = kind.coerce_output_value
+
+    def complete(value: Any) -> Any:
+        if not isinstance(value, PLAIN):
+            raise Irregular
+        sent = coerce(value)
+        if sent is None or sent is Undefined:
+            raise Irregular
+        return sent
+
+    if kind in (GraphQLString, GraphQLID):
+        return str, complete
+    if kind is GraphQLBoolean:
+        return bool, complete
+    if kind is GraphQLInt:
+        return None, lambda value: value if value.__class__ is int and -INT_MAX <= value < INT_MAX else complete(value)
+    if kind is GraphQLFloat:
+        return None, lambda value: value if value.__class__ is float and isfinite(value) else complete(value)
+    if kind.name in WRITTEN_AS_IT_IS:
+        return WRITTEN_AS_IT_IS[kind.name], complete
+    if kind.name == "DateTime":
+        return None, lambda value: value if value.__class__ is datetime and value.tzinfo is UTC else complete(value)
+    return None, complete
+
+
+def _enum(kind: GraphQLEnumType) -> Complete:
+    names: Mapping[Any, str] = {}
+    wrapped = getattr(kind, "wrapped_cls", None)
+    if wrapped is not None and issubclass(wrapped, Enum):
+        names = {member: kind.coerce_output_value(member) for member in wrapped}
+
+    def complete(value: Any) -> str:
+        if value.__class__ is not wrapped:
+            raise Irregular
+        return names[value]
+
+    return complete
+
+
+def _refuse_odd(found: Any) -> None:
+    """This will raise Irregular for what is no object of our types: an error, a value to be awaited, nothing at all."""
+    if not hasattr(found.__class__, "__strawberry_definition__"):
+        raise Irregular
