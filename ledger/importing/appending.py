@@ -21,10 +21,10 @@ from ledger.store.application import Ledger, prepared
 from ledger.store.batch import PackedCommand
 from ledger.store.codec import Meta
 from ledger.store.faults import AppendFault, CommandReused, LedgerBusy, VersionConflict
-from ledger.store.group import Series
 from ledger.store.pages import Lost
 from ledger.store.receipt import CommandEvents, Receipt
 from ledger.store.rendering import taken_apart
+from ledger.store.waiting import Series
 from ledger.values import Actor, Dating, Role, Source
 
 #: Pages that are on their way while the next is made ready.

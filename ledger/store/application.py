@@ -26,11 +26,11 @@ from ledger.store.codec import Placed, decode, encode, placed
 from ledger.store.connections import STATEMENT_TIMEOUT_MS
 from ledger.store.disk import Disk
 from ledger.store.faults import AppendFault, LedgerFull
-from ledger.store.group import Series, Waiting
 from ledger.store.mapper import LedgerMapper
 from ledger.store.pages import Pages
 from ledger.store.receipt import CommandEvents, Receipt
 from ledger.store.recorder import LedgerRecorder, StreamRecorder
+from ledger.store.waiting import Series, Waiting
 
 S = TypeVar("S")
 

@@ -7,7 +7,6 @@ is sent once more, and the command ids see to it that nothing is recorded twice.
 """
 
 import asyncio
-import logging
 import socket
 import sys
 from collections import deque
@@ -15,16 +14,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from select import POLLIN, poll
 from threading import Lock, Thread
-from time import monotonic, sleep
+from time import monotonic
 
 import psycopg
 
-from ledger.store.appender import Appender, Lost, NotNew, Refused
-from ledger.store.batch import Answer, PackedCommand
+from ledger.store.batch import PackedCommand
 from ledger.store.disk import Disk
 from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown
-
-log = logging.getLogger(__name__)
+from ledger.store.flights import Flights
+from ledger.store.waiting import Outcome, Series, Waiting, deliver
 
 #: Most commands of several senders and of one series, and most bytes, in one transaction; and most commands that may wait for theirs.
 BATCH_COMMANDS = 256
@@ -41,49 +39,10 @@ GATHER_S = 0.0003
 OWN_BYTES = 64 * 1024
 #: How often the thread looks after a connection on which it expects nothing, in seconds.
 IDLE_S = 1.0
-#: How long a caller waits for its answer, and how long a batch whose reply got lost is asked after, in seconds.
+#: How long a caller waits for its answer, in seconds.
 ANSWER_TIMEOUT_S = 30.0
-LOST_REPLY_TIMEOUT_S = 15.0
-RECONNECT_PAUSE_S = 0.1
 
 NEVER = sys.maxsize
-
-Outcome = Answer | OutcomeUnknown | psycopg.Error
-#: The database did not take a command, or did not say so: whatever builds on it must not be tried.
-_UNTRIED = (LedgerBusy, LedgerUnavailable, OutcomeUnknown, psycopg.Error)
-
-
-class Series:
-    """Commands that one sender sends in order, the next before the last are answered.
-
-    Once one could not be tried for want of the database, none after it is: all of them get the same fault.
-    """
-
-    fault: Outcome | None = None
-
-
-class Waiting:
-    """A command and the place where its sender waits for the answer: a thread at the lock, a task at the future of its loop."""
-
-    __slots__ = ("answered", "builds_on_last", "command", "future", "outcome", "series")
-
-    def __init__(
-        self,
-        command: PackedCommand,
-        future: asyncio.Future[Outcome] | None = None,
-        *,
-        series: Series | None = None,
-        builds_on_last: bool = False,
-    ) -> None:
-        self.command = command
-        self.series = series
-        #: Its sender sent another just before: it may not overtake that one when that one has to be sent again.
-        self.builds_on_last = builds_on_last
-        self.outcome: Outcome | None = None
-        self.future = future
-        if future is None:
-            self.answered = Lock()
-            self.answered.acquire()
 
 
 class GroupCommit:
@@ -93,16 +52,12 @@ class GroupCommit:
         self, connect: Callable[[], psycopg.Connection], appended: Callable[[int], None], disk: Disk | None = None
     ) -> None:
         self._disk = disk
-        self._appender = Appender(connect)
-        self._appended = appended
+        self._flights = Flights(connect, appended, self._pace)
         self._queue: deque[Waiting] = deque()
-        self._flights: deque[list[Waiting]] = deque()
         #: Whoever holds it sends and receives, and moves commands from the queue to the flights and out of them.
         self._turn = Lock()
         #: So many waiting commands are worth a batch; the sender that brings the last of them sends it.
         self._wanted = 1
-        #: What broke the connection while a batch was sent.
-        self._lost: Lost | None = None
         self._gather_until = 0.0
         #: How many commands were waiting or on their way when the last batch was answered.
         self._senders = 0
@@ -173,12 +128,10 @@ class GroupCommit:
         """
         if self._turn.acquire(blocking=False):
             try:
-                if self._appender.is_open() and self._lost is None:
-                    self._depart_all(
-                        OWN_BYTES - sum(one.command.size_bytes for flight in self._flights for one in flight)
-                    )
+                if self._flights.appender.is_open() and self._flights.lost is None:
+                    self._depart_all(OWN_BYTES - self._flights.size_bytes)
                     self._aim()
-                    if len(self._queue) < self._wanted and self._lost is None:
+                    if len(self._queue) < self._wanted and self._flights.lost is None:
                         return
             finally:
                 self._turn.release()
@@ -215,12 +168,12 @@ class GroupCommit:
         is_here = False
         while True:
             with self._turn:
-                if self._lost is not None:
-                    self._recover(self._lost)
+                if self._flights.lost is not None:
+                    self._flights.recover(self._flights.lost)
                 if is_here:
-                    self._arrive_all()
+                    self._flights.arrive_all()
                 self._depart_all(BATCH_BYTES)
-                if self._lost is not None:
+                if self._flights.lost is not None:
                     continue
                 if not self._flights and self._closed and not self._queue:
                     break
@@ -229,26 +182,22 @@ class GroupCommit:
                     is_here = False
                     continue
             is_here = self._wait(timeout_s)
-        self._appender.close()
+        self._flights.appender.close()
         # What came between the last look at the queue and its end was never sent.
         late = list(self._queue)
-        _deliver(late, [LedgerUnavailable("the ledger is closed")] * len(late))
+        deliver(late, [LedgerUnavailable("the ledger is closed")] * len(late))
 
     def _depart_all(self, most_bytes: int) -> None:
-        while len(self._flights) < IN_FLIGHT and self._lost is None and self._due():
+        while len(self._flights) < IN_FLIGHT and self._flights.lost is None and self._due():
             batch = self._next_batch(most_bytes)
             if not batch:
                 break
-            self._flights.append(batch)
-            self._send(batch, new=not batch[0].builds_on_last)
+            self._flights.send(batch, new=not batch[0].builds_on_last)
 
-    def _arrive_all(self) -> None:
-        if not self._flights:
-            self._appender.look()
-            return
-        self._arrive(is_here=True)
-        while self._flights and self._appender.has_answer():
-            self._arrive()
+    def _pace(self) -> None:
+        """This will note, before a batch is answered, how many senders there are, who will come again in a moment."""
+        self._senders = len(self._queue) + self._flights.commands
+        self._gather_until = monotonic() + GATHER_S
 
     def _due(self) -> bool:
         """Has the next batch waited for enough others, or long enough?"""
@@ -268,16 +217,16 @@ class GroupCommit:
 
     def _share(self) -> int:
         """Half of the senders that are about, so that two batches take turns; all of them while they are too few for that."""
-        senders = max(self._senders, len(self._queue) + sum(map(len, self._flights)))
+        senders = max(self._senders, len(self._queue) + self._flights.commands)
         return min(senders if senders < PIPELINED_SENDERS else -(-senders // 2), BATCH_COMMANDS)
 
     def _aim(self) -> float | None:
         """This will say how many commands are now worth a batch, and give how long to wait for them or for an answer, in seconds."""
         if not self._flights:
             self._wanted = 1
-            return IDLE_S if self._appender.is_open() else None
+            return IDLE_S if self._flights.appender.is_open() else None
         now = monotonic()
-        timeout_s = max(0.0, self._appender.deadline() - now)
+        timeout_s = max(0.0, self._flights.appender.deadline() - now)
         first = self._first()
         if len(self._flights) == IN_FLIGHT or (first is not None and first.builds_on_last):
             self._wanted = NEVER
@@ -292,7 +241,7 @@ class GroupCommit:
         """This will wait for something on the connection (true: or an answer is overdue), or for somebody who needs the thread."""
         ready = poll()
         ready.register(self._wake, POLLIN)
-        if (file := self._appender.fileno()) >= 0:
+        if (file := self._flights.appender.fileno()) >= 0:
             ready.register(file, POLLIN)
         found = ready.poll(None if timeout_s is None else timeout_s * 1000)
         is_here = False
@@ -301,7 +250,7 @@ class GroupCommit:
                 is_here = True
             else:
                 self._wake.recv(4096)
-        return is_here or (not found and bool(self._flights) and monotonic() >= self._appender.deadline())
+        return is_here or (not found and bool(self._flights) and monotonic() >= self._flights.appender.deadline())
 
     def _next_batch(self, most_bytes: int) -> list[Waiting]:
         """This will take a batch from the queue; [] if even its first command is too large."""
@@ -318,123 +267,7 @@ class GroupCommit:
             except IndexError:
                 break
             if waiting.series is not None and waiting.series.fault is not None:
-                _deliver([waiting], [waiting.series.fault])
+                deliver([waiting], [waiting.series.fault])
                 continue
             batch.append(waiting)
         return batch
-
-    def _send(self, batch: list[Waiting], *, new: bool) -> None:
-        """This will send the last of the flights. A series goes over streams in turn, which `append_new` would take for gaps."""
-        try:
-            self._appender.send([waiting.command for waiting in batch], new=new)
-        except Lost as error:
-            self._lost = error
-        except psycopg.OperationalError as error:
-            # No connection, so no other batch was on its way, and nothing of this one is recorded.
-            self._fail(LedgerUnavailable(f"the database cannot be reached: {error}"))
-        except Exception as error:
-            log.exception("appending %d commands failed", len(batch))
-            self._fail(_as_outcome(error))
-
-    def _fail(self, outcome: Outcome) -> None:
-        """This will answer the last of the flights, which never left."""
-        batch = self._flights.pop()
-        _deliver(batch, [outcome] * len(batch))
-
-    def _arrive(self, *, is_here: bool = False) -> None:
-        try:
-            answers, head = self._appender.receive(is_here=is_here)
-        except Lost as error:
-            self._lost = error
-            self._recover(error)
-        except NotNew:
-            batch = self._flights.popleft()
-            self._flights.append(batch)
-            self._send(batch, new=False)
-        except Refused as refused:
-            self._retry(refused)
-        except Exception as error:
-            log.exception("the answer to %d commands can't be read", len(self._flights[0]))
-            self._appender.close()
-            self._recover(Lost(str(error)))
-        else:
-            self._appended(head)
-            self._land(answers)
-
-    def _land(self, outcomes: Sequence[Outcome]) -> None:
-        self._senders = len(self._queue) + sum(map(len, self._flights))
-        batch = self._flights.popleft()
-        self._gather_until = monotonic() + GATHER_S
-        _deliver(batch, outcomes)
-
-    def _retry(self, refused: Refused) -> None:
-        """A whole transaction failed. If the fault may lie in one command, each is tried alone, after what is on its way."""
-        batch = self._flights.popleft()
-        if refused.fault is not None:
-            _deliver(batch, [refused.fault] * len(batch))
-        elif len(batch) == 1:
-            _deliver(batch, [refused.error])
-        else:
-            while self._flights:
-                self._arrive()
-            for waiting in batch:
-                _deliver([waiting], self._asked([waiting.command], sent=False))
-
-    def _recover(self, error: Lost) -> None:
-        """The connection broke: every batch on its way is sent once more, in order, and the command ids tell what became of it."""
-        log.warning("the reply to an append was lost (%s): asking again", error)
-        self._lost = None
-        while self._flights:
-            batch = self._flights[0]
-            self._land(self._asked([waiting.command for waiting in batch], sent=True))
-
-    def _asked(self, commands: list[PackedCommand], *, sent: bool) -> Sequence[Outcome]:
-        """This will append a batch by itself, over and over if it must; `sent` says that it may have been recorded before."""
-        deadline = monotonic() + LOST_REPLY_TIMEOUT_S
-        while True:
-            try:
-                answers, head = self._appender.append(commands)
-            except psycopg.OperationalError as error:
-                if not sent:
-                    return [LedgerUnavailable(f"the database cannot be reached: {error}")] * len(commands)
-            except psycopg.Error as error:  # the connection may not append
-                return [OutcomeUnknown(c.command_id) if sent else error for c in commands]
-            except Lost:
-                sent = True
-            except Refused as refused:
-                if refused.fault is not None:
-                    return [refused.fault] * len(commands)
-                if len(commands) == 1:
-                    return [refused.error]
-                return [outcome for command in commands for outcome in self._asked([command], sent=False)]
-            else:
-                self._appended(head)
-                return answers
-            if monotonic() > deadline:
-                return [OutcomeUnknown(command.command_id) for command in commands]
-            sleep(RECONNECT_PAUSE_S)
-
-
-def _as_outcome(error: Exception) -> psycopg.Error:
-    return error if isinstance(error, psycopg.Error) else psycopg.InterfaceError(f"appending failed: {error}")
-
-
-def _deliver(batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-    tasks: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
-    for waiting, outcome in zip(batch, outcomes, strict=True):
-        waiting.outcome = outcome
-        if waiting.series is not None and isinstance(outcome, _UNTRIED):
-            waiting.series.fault = outcome
-        if waiting.future is None:
-            waiting.answered.release()
-        else:
-            tasks.setdefault(waiting.future.get_loop(), []).append(waiting)
-    for loop, answered in tasks.items():
-        with suppress(RuntimeError):  # a loop that was closed waits for nothing
-            loop.call_soon_threadsafe(_settle, answered)
-
-
-def _settle(answered: Sequence[Waiting]) -> None:
-    for waiting in answered:
-        if waiting.future is not None and not waiting.future.done():
-            waiting.future.set_result(waiting.outcome)  # type: ignore[arg-type]

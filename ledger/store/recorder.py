@@ -20,10 +20,11 @@ from ledger.store.codec import PAYLOAD
 from ledger.store.connections import Pool, reader_pool, writer_connection
 from ledger.store.disk import Disk
 from ledger.store.faults import CommandReused, OutcomeUnknown
-from ledger.store.group import GroupCommit, Outcome
+from ledger.store.group import GroupCommit
 from ledger.store.head import Head
 from ledger.store.mapper import RecordedEvent, stored_command
 from ledger.store.receipt import Receipt
+from ledger.store.waiting import Outcome
 
 #: A row as `Event` is decoded from it: position, recorded_at, topic, meta, payload.
 Row = tuple[int, datetime, str, bytes, bytes]

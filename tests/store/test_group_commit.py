@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from ledger.store import appender, connections, group
+from ledger.store import appender, connections, flights, group
 from ledger.store.application import Ledger
 from ledger.store.batch import PackedCommand, packed
 from ledger.store.codec import plain
@@ -104,7 +104,7 @@ def test_a_reply_that_never_comes_is_looked_up_too(
 def test_an_outcome_that_can_t_be_known_is_said_to_be_unknown(
     proxy: Proxy, remote: Ledger, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group, "LOST_REPLY_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(flights, "LOST_REPLY_TIMEOUT_S", 0.3)
     proxy.drop_replies = 1
     proxy.refuse = True
     sent = command(uuid4(), 1)
