@@ -15,8 +15,6 @@ from uuid import uuid4
 import anyio
 from litestar import Litestar
 from msgspec import Struct
-from psycopg import OperationalError
-from psycopg_pool import AsyncConnectionPool
 
 from ledger.api import metrics, schema, subscription
 from ledger.api.authentication import by_token
@@ -24,7 +22,7 @@ from ledger.api.context import Resources
 from ledger.api.feed import Feed
 from ledger.api.oidc import Verifier
 from ledger.api.persisted import DocumentsInvalid, TrustedDocuments
-from ledger.api.standing import Connection, Pool
+from ledger.api.standing import Pool
 from ledger.api.traffic import Traffic
 from ledger.api.web import web
 from ledger.app.candidates import ViewCandidates
@@ -35,16 +33,7 @@ from ledger.replay.jobs import JOBS, Jobs
 from ledger.replay.loading import CACHE
 from ledger.settings import Settings, SettingsError
 from ledger.store.application import Ledger
-from ledger.store.connections import (
-    CONNECT_TIMEOUT_S,
-    KEEPALIVE,
-    READER,
-    STATEMENT_TIMEOUT_MS,
-    WRITER,
-    LimitedAsync,
-    is_quiet,
-    limits,
-)
+from ledger.store.connections import READER, WRITER, async_pool
 from ledger.store.disk import Disk
 from ledger.store.integrity import guard
 from ledger.store.streams import StreamReader
@@ -147,8 +136,8 @@ async def running(
             follower = Follower(url, ledger, VIEWS)
             follower.start()
             stack.push_async_callback(anyio.to_thread.run_sync, follower.stop, GRACE_S)
-        reads = await stack.enter_async_context(pool(url, READER, pool_size))
-        directory = await stack.enter_async_context(pool(url, WRITER, DIRECTORY_POOL_SIZE))
+        reads = await stack.enter_async_context(async_pool(url, READER, pool_size))
+        directory = await stack.enter_async_context(async_pool(url, WRITER, DIRECTORY_POOL_SIZE))
         candidates = ViewCandidates(url)
         stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
         handlers = Handlers(ledger, candidates)
@@ -203,29 +192,3 @@ def begin(ledger: Ledger) -> None:
     _, clock = ledger.identity()
     if clock == "wall":
         bootstrap(ledger, datetime.now(UTC), uuid4())
-
-
-def pool(url: str, role: str, size: int) -> Pool:
-    """This will make a pool of connections in a role and with time limits; it opens with its `async with`."""
-    prepared = limits(role, STATEMENT_TIMEOUT_MS)
-
-    async def configure(connection: Connection) -> None:
-        await connection.execute(prepared)
-
-    async def check(connection: Connection) -> None:
-        if not is_quiet(connection):
-            await connection.close()
-            raise OperationalError("the server has ended this connection")
-
-    return AsyncConnectionPool(
-        url,
-        connection_class=LimitedAsync,
-        kwargs={"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, **KEEPALIVE},
-        min_size=1,
-        max_size=size,
-        open=False,
-        configure=configure,
-        check=check,
-        name=f"{role}-pool",
-        timeout=CONNECT_TIMEOUT_S,
-    )

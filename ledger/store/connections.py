@@ -1,6 +1,6 @@
 """Connections to the ledger's database: their roles and their time limits."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from select import POLLIN, poll
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from psycopg.abc import PQGen
 from psycopg.errors import _WaitTimeout
 from psycopg.pq.abc import PGconn
 from psycopg.rows import TupleRow
-from psycopg_pool import ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 RV = TypeVar("RV")
 
@@ -36,9 +36,15 @@ KEEPALIVE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+_OPENING: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, **KEEPALIVE}
+
+#: The same for the server, which otherwise keeps the session of a client that is gone without a word, and its locks, for two hours.
+_GIVE_UP = sql.SQL("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2")
 
 Connection = psycopg.Connection[TupleRow]
+AsyncConnection = psycopg.AsyncConnection[TupleRow]
 Pool = ConnectionPool[Connection]
+AsyncPool = AsyncConnectionPool[AsyncConnection]
 
 
 class Limited(psycopg.Connection[TupleRow]):
@@ -74,15 +80,16 @@ def _silent(pgconn: PGconn) -> psycopg.OperationalError:
 
 
 def limits(role: str, statement_timeout_ms: int) -> sql.Composed:
-    """This will give the statements that prepare a fresh connection: its role, its time limits, and UTC."""
+    """This will give the statements that prepare a fresh connection: its role, its time limits, UTC, and keepalives."""
     return sql.SQL(
         "SET ROLE {}; SET lock_timeout = {}; SET statement_timeout = {}; "
-        "SET idle_in_transaction_session_timeout = {}; SET TimeZone = 'UTC'"
+        "SET idle_in_transaction_session_timeout = {}; SET TimeZone = 'UTC'; {}"
     ).format(
         sql.Identifier(role),
         sql.Literal(LOCK_TIMEOUT_MS),
         sql.Literal(statement_timeout_ms),
         sql.Literal(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+        _GIVE_UP,
     )
 
 
@@ -98,13 +105,45 @@ def configured(role: str, statement_timeout_ms: int) -> Callable[[Connection], N
     return configure
 
 
+def configured_async(role: str, statement_timeout_ms: int) -> Callable[[AsyncConnection], Awaitable[None]]:
+    """This will do the same for tasks."""
+    settings = limits(role, statement_timeout_ms)
+
+    async def configure(connection: AsyncConnection) -> None:
+        if isinstance(connection, LimitedAsync):
+            connection.answer_timeout_s = statement_timeout_ms / 1_000 + ON_ITS_WAY_S
+        await connection.execute(settings)
+
+    return configure
+
+
 def writer_connection(url: str, statement_timeout_ms: int) -> Connection:
     """This will open a connection that may append. Raises psycopg.OperationalError if the database can't be reached."""
-    connection = Limited.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, **KEEPALIVE)
+    return _opened(url, WRITER, statement_timeout_ms)
+
+
+def reader_connection(url: str, statement_timeout_ms: int) -> Connection:
+    """This will open one that may only read. Raises the same."""
+    return _opened(url, READER, statement_timeout_ms)
+
+
+def _opened(url: str, role: str, statement_timeout_ms: int) -> Connection:
+    connection = Limited.connect(url, **_OPENING)
     try:
-        configured(WRITER, statement_timeout_ms)(connection)
+        configured(role, statement_timeout_ms)(connection)
     except BaseException:
         connection.close()
+        raise
+    return connection
+
+
+async def async_connection(url: str, role: str) -> AsyncConnection:
+    """This will open a connection for tasks, in a role. Raises psycopg.OperationalError if the database can't be reached."""
+    connection = await LimitedAsync.connect(url, **_OPENING)
+    try:
+        await configured_async(role, STATEMENT_TIMEOUT_MS)(connection)
+    except BaseException:
+        await connection.close()
         raise
     return connection
 
@@ -123,18 +162,40 @@ def check_quiet(idle: Connection) -> None:
         raise psycopg.OperationalError("the server has ended this connection")
 
 
+async def check_quiet_async(idle: AsyncConnection) -> None:
+    """This will do the same for tasks."""
+    if not is_quiet(idle):
+        await idle.close()
+        raise psycopg.OperationalError("the server has ended this connection")
+
+
 def reader_pool(url: str, size: int, statement_timeout_ms: int) -> Pool:
     """This will open a pool of connections that may only read. They come up as they are needed."""
-    kwargs: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_TIMEOUT_S, **KEEPALIVE}
     return ConnectionPool(
         url,
         connection_class=Limited,
-        kwargs=kwargs,
+        kwargs=_OPENING,
         min_size=0,
         max_size=size,
         open=True,
         configure=configured(READER, statement_timeout_ms),
         check=check_quiet,
         name="ledger-reader",
+        timeout=CONNECT_TIMEOUT_S,
+    )
+
+
+def async_pool(url: str, role: str, size: int) -> AsyncPool:
+    """This will make a pool of connections for tasks, in a role; it opens with its `async with`."""
+    return AsyncConnectionPool(
+        url,
+        connection_class=LimitedAsync,
+        kwargs=_OPENING,
+        min_size=1,
+        max_size=size,
+        open=False,
+        configure=configured_async(role, STATEMENT_TIMEOUT_MS),
+        check=check_quiet_async,
+        name=f"{role}-pool",
         timeout=CONNECT_TIMEOUT_S,
     )

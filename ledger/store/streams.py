@@ -9,15 +9,7 @@ import psycopg
 
 from ledger.events import Event
 from ledger.store.codec import PAYLOAD, decode
-from ledger.store.connections import (
-    CONNECT_TIMEOUT_S,
-    KEEPALIVE,
-    READER,
-    STATEMENT_TIMEOUT_MS,
-    LimitedAsync,
-    is_quiet,
-    limits,
-)
+from ledger.store.connections import READER, AsyncConnection, async_connection, is_quiet
 
 #: Less than every version there is.
 NOTHING = -1
@@ -38,7 +30,7 @@ class StreamReader:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._connection: LimitedAsync | None = None
+        self._connection: AsyncConnection | None = None
         self._asked: list[_Asked] = []
         self._reading: asyncio.Task[None] | None = None
 
@@ -98,16 +90,13 @@ class StreamReader:
             found.setdefault(stream_id, []).append(decode(*row))
         return found
 
-    async def _ready(self) -> LimitedAsync:
+    async def _ready(self) -> AsyncConnection:
         connection = self._connection
         if connection is not None and not connection.closed and is_quiet(connection):
             return connection
         if connection is not None:
             await connection.close()
-        connection = await LimitedAsync.connect(
-            self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S, **KEEPALIVE
-        )
-        await connection.execute(limits(READER, STATEMENT_TIMEOUT_MS))
+        connection = await async_connection(self._url, READER)
         await connection.execute(_PLANNING)
         self._connection = connection
         return connection

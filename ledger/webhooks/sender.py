@@ -15,10 +15,9 @@ from uuid import UUID
 
 import httpx
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from ledger.store.connections import CONNECT_TIMEOUT_S, READER, STATEMENT_TIMEOUT_MS, WRITER, limits
+from ledger.store.connections import READER, WRITER, AsyncConnection, async_connection
 from ledger.webhooks import endpoints
 from ledger.webhooks.endpoints import COLUMNS, Endpoint
 from ledger.webhooks.messages import Message, MessageType, of_fact, of_revisit, of_untold
@@ -59,8 +58,6 @@ ON CONFLICT (endpoint_id, message_id) DO UPDATE SET attempts = EXCLUDED.attempts
 _TOLD = "INSERT INTO webhooks.told (endpoint_id, message_id) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 _KNOWN = "SELECT message_id FROM webhooks.told WHERE endpoint_id = %s AND message_id = ANY(%s)"
 
-Connection = AsyncConnection[TupleRow]
-
 
 class Sender:
     """Tells the endpoints in a thread of its own, from `start()` to `stop()`. `private`: private networks may be told."""
@@ -94,9 +91,9 @@ class Sender:
         while not self._stopping.is_set():
             try:
                 async with AsyncExitStack() as stack:
-                    writes = await stack.enter_async_context(await _connection(self._url, WRITER))
+                    writes = await stack.enter_async_context(await async_connection(self._url, WRITER))
                     if await _is_leader(writes):
-                        reads = await stack.enter_async_context(await _connection(self._url, READER))
+                        reads = await stack.enter_async_context(await async_connection(self._url, READER))
                         http = await stack.enter_async_context(client())
                         await Telling(reads, writes, http, self._pepper, private=self._private).run(self._stopping)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -110,7 +107,7 @@ class Telling:
     """What one leader does. Its statements take turns on two connections; the attempts of different endpoints go on beside one another."""
 
     def __init__(
-        self, reads: Connection, writes: Connection, http: httpx.AsyncClient, pepper: bytes, *, private: bool
+        self, reads: AsyncConnection, writes: AsyncConnection, http: httpx.AsyncClient, pepper: bytes, *, private: bool
     ) -> None:
         self._reads = reads
         self._writes = writes
@@ -220,7 +217,7 @@ class Telling:
         async with self._turn:
             return await facts.facts_after(self._reads, after, until, PAGE)
 
-    async def _rows(self, connection: Connection, statement: str, *values: Any) -> list[TupleRow]:
+    async def _rows(self, connection: AsyncConnection, statement: str, *values: Any) -> list[TupleRow]:
         async with self._turn:
             cursor = await connection.execute(statement.encode(), values)
             return await cursor.fetchall()
@@ -235,13 +232,7 @@ def instant() -> datetime:
     return datetime.now(UTC)
 
 
-async def _connection(url: str, role: str) -> Connection:
-    connection = await AsyncConnection.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
-    await connection.execute(limits(role, STATEMENT_TIMEOUT_MS))
-    return connection
-
-
-async def _is_leader(connection: Connection) -> bool:
+async def _is_leader(connection: AsyncConnection) -> bool:
     cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
     row = await cursor.fetchone()
     return bool(row and row[0])

@@ -5,9 +5,8 @@ import time
 
 import pytest
 
-from ledger.app.composition import pool
 from ledger.store.application import Ledger
-from ledger.store.connections import READER, reader_pool
+from ledger.store.connections import READER, async_pool, reader_pool
 from projections.catalogue import VIEWS
 from projections.follower import Follower
 from tests.faults.cluster import Cluster, until
@@ -61,7 +60,7 @@ def test_who_reads_after_a_restart_is_not_lent_a_dead_connection(clusters: Clust
 
     async def ask() -> None:
         """In the two kinds of pools there are: the handlers' and the queries'."""
-        async with pool(cluster.url, READER, 3) as queries:
+        async with async_pool(cluster.url, READER, 3) as queries:
             reads = reader_pool(cluster.url, 3, 5_000)
             lent = [reads.getconn() for _ in range(3)], [await queries.getconn() for _ in range(3)]
             for connection in lent[0]:

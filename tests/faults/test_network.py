@@ -13,6 +13,7 @@ from ledger.store import connections
 from ledger.store.application import Ledger
 from ledger.store.faults import LedgerUnavailable, OutcomeUnknown
 from ledger.values import Role
+from ledger.webhooks import sender
 from projections import follower
 from projections.catalogue import VIEWS
 from projections.follower import Follower
@@ -74,6 +75,28 @@ def test_who_reads_through_a_hole_is_told_so_and_the_views_come_back(
         assert remote.head() == 2
         assert all(following.wait_for(view.name, 2, 20) for view in VIEWS)
     assert examine(database_url, views=VIEWS).faults == ()
+
+
+def test_the_webhooks_go_on_after_a_hole(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their leader would wait for ever for an answer that was swallowed, and keep the lock by which another could take over."""
+    monkeypatch.setattr(connections, "STATEMENT_TIMEOUT_MS", 500)
+    monkeypatch.setattr(connections, "ON_ITS_WAY_S", 0.2)
+
+    def leader() -> int | None:
+        with psycopg.connect(database_url, autocommit=True) as looking:
+            found = looking.execute(
+                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted",
+                [sender.LOCK >> 32, sender.LOCK & 0xFFFFFFFF],
+            ).fetchone()
+        return found and found[0]
+
+    with wired(database_url) as wire, sender.Sender(wire.url, bytes(32)):
+        until(leader)
+        before = leader()
+        wire.begin_hole(forget=True)
+        time.sleep(2 * sender.POLL_S)  # by now a statement of its was swallowed
+        wire.end_hole()
+        until(lambda: leader() not in (None, before), seconds=20)
 
 
 def test_a_command_that_is_known_is_never_said_to_be_not_done(database_url: str) -> None:
