@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 
 import psycopg
@@ -12,6 +13,7 @@ from ledger.api import answering
 from ledger.store import connections
 from ledger.store.application import Ledger
 from ledger.store.faults import LedgerUnavailable, OutcomeUnknown
+from ledger.store.integrity import guard, reading
 from ledger.values import Role
 from ledger.webhooks import sender
 from projections import follower
@@ -97,6 +99,38 @@ def test_the_webhooks_go_on_after_a_hole(database_url: str, monkeypatch: pytest.
         time.sleep(2 * sender.POLL_S)  # by now a statement of its was swallowed
         wire.end_hole()
         until(lambda: leader() not in (None, before), seconds=20)
+
+
+def test_the_guard_looks_again_after_a_hole_and_ends_when_it_is_told_to(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that stops waits for its guard: one that waits for an answer for ever would hold it up."""
+    monkeypatch.setattr(reading, "STATEMENT_TIMEOUT_MS", 500)
+    monkeypatch.setattr(connections, "ON_ITS_WAY_S", 0.2)
+    clock, holes = guard.clock_apart_s, list[bool]()
+
+    def into_a_hole(connection: connections.Connection) -> float:
+        if holes:
+            wire.begin_hole(forget=True)
+        return clock(connection)
+
+    monkeypatch.setattr(guard, "clock_apart_s", into_a_hole)
+    with wired(database_url) as wire:
+        watch = guard.Watch(wire.url, every_s=0.05)
+        watch.start()
+        holes.append(True)
+        until(lambda: "has not answered in time" in caplog.text, seconds=20)
+        holes.clear()
+        wire.end_hole()
+        with psycopg.connect(database_url, autocommit=True) as superuser:
+            superuser.execute("SET ledger.migrating = 'on'")
+            superuser.execute("ALTER TABLE ledger.events DISABLE TRIGGER append_only")
+        until(lambda: watch.faults, seconds=20)
+        holes.append(True)
+        stopping = Thread(target=watch.stop, daemon=True)
+        stopping.start()
+        stopping.join(10)
+        assert not stopping.is_alive()
 
 
 def test_a_command_that_is_known_is_never_said_to_be_not_done(database_url: str) -> None:

@@ -36,7 +36,8 @@ class Wire(Proxy):
         found = conninfo_to_dict(url)
         super().__init__(url)
         port = self._listener.getsockname()[1]
-        self.url = f"postgresql://{found['user']}@127.0.0.1:{port}/{found['dbname']}"
+        secret = f":{found['password']}" if found.get("password") else ""
+        self.url = f"postgresql://{found['user']}{secret}@127.0.0.1:{port}/{found['dbname']}"
 
     def close(self) -> None:
         self._passable.set()

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
-
-from ledger.store.connections import CONNECT_TIMEOUT_S, READER, Connection, configured
+from ledger.store.connections import Connection, reader_connection
 from ledger.store.integrity.checking import Row, Values
 
 #: Facts read at once, and the longest that may take, in milliseconds.
@@ -29,13 +27,7 @@ SELECT COALESCE(e.first_position, c.first_position), c.command_id IS NULL, e.com
 
 def reader(url: str) -> Connection:
     """This will open a connection that may only read. Raises psycopg.OperationalError if the database can't be reached."""
-    connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
-    try:
-        configured(READER, STATEMENT_TIMEOUT_MS)(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return reader_connection(url, STATEMENT_TIMEOUT_MS)
 
 
 def head(connection: Connection) -> int:
