@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +41,15 @@ _seen: dict[str, int] = {}
 
 def request(operation: str, kind: str, status: int, seconds: float) -> None:
     """This will count a request that was answered."""
+    count, times = _numbers(operation, kind, status)
+    count.inc()
+    times.observe(seconds)
+
+
+@lru_cache(maxsize=NAMES_MAX)
+def _numbers(operation: str, kind: str, status: int) -> tuple[Counter, Histogram]:
     name = _bounded(operation)
-    REQUESTS.labels(name, kind, str(status)).inc()
-    SECONDS.labels(name, kind).observe(seconds)
+    return REQUESTS.labels(name, kind, str(status)), SECONDS.labels(name, kind)
 
 
 def counted(handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -86,6 +93,7 @@ def look(traffic: "Traffic", pool_stats: dict[str, int], streams: int) -> None:
     POOL.labels("idle").set(available)
     POOL.labels("used").set(size - available)
     POOL_WAITING.set(pool_stats.get("requests_waiting", 0))
+    IN_PROGRESS.set(traffic.gate.inside)
     STREAMS.set(streams)
     CACHE_BYTES.set(traffic.cache.bytes_held)
     CACHE_ANSWERS.set(len(traffic.cache))

@@ -14,7 +14,7 @@ from ledger.api import metrics
 from ledger.api.context import Resources, Viewer
 from ledger.api.errors import FORBIDDEN, presented, refusal
 from ledger.api.http import let_in
-from ledger.api.requests import JSON, Authenticate, RequestRefused
+from ledger.api.requests import JSON, Authenticate, Incoming, RequestRefused
 from ledger.api.streams import Places
 from ledger.api.traffic import Traffic
 from ledger.directory.scopes import Scope
@@ -31,8 +31,9 @@ def metrics_route(
     @get("/metrics")
     async def scraped(request: Request[Any, Any, Any]) -> Response[bytes]:
         """Give all numbers in Prometheus' text format."""
+        secret = Incoming(request.scope, request.receive).secret
         try:
-            _refuse_others((await let_in(request, resources(), authenticate, traffic))[0])
+            _refuse_others((await let_in(secret, resources(), authenticate, traffic))[0])
         except RequestRefused as refused:
             body = msgspec.json.encode({"errors": [presented(refused.error)]})
             return Response(body, status_code=refused.status, media_type=JSON, headers=refused.headers)

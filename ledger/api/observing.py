@@ -1,10 +1,10 @@
 """What is noticed of each request: how long it took and how it ended, for the metrics, the log and the traces. Never what it said."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from time import perf_counter
+from typing import Any, Self
 
 from graphql import OperationDefinitionNode
 
@@ -18,16 +18,50 @@ SLOW_S = 1.0
 
 
 class Observation:
-    """One request: its operation's name and kind as far as they are known, and how it ended."""
+    """One request: its operation's name and kind as far as they are known, who asks, and how it ended.
 
-    __slots__ = ("client", "kind", "member", "operation", "status")
+    It is noticed while the block runs: `with Observation(headers) as seen: …; seen.status = 200`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_began", "_former", "_span", "client", "kind", "member", "operation", "status")
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
         self.operation = ""
         self.kind = ""
         self.client = ""
         self.member = ""
         self.status = 500
+        self._span = span(self, headers)
+
+    def __enter__(self) -> Self:
+        self._former = _current.set(self)
+        self._began = perf_counter()
+        self._span.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._span.__exit__(*raised)
+        _current.reset(self._former)
+        took = perf_counter() - self._began
+        metrics.request(self.operation, self.kind, self.status, took)
+        is_told = took > SLOW_S or self.status >= 400 or self.kind == "mutation"  # noqa: PLR2004
+        level = logging.INFO if is_told else logging.DEBUG
+        if log.isEnabledFor(level):
+            self._tell(level, took)
+
+    def _tell(self, level: int, took: float) -> None:
+        log.log(
+            level,
+            "request",
+            extra={
+                "operation": self.operation[: metrics.NAME_LENGTH_MAX],
+                "kind": self.kind,
+                "status": self.status,
+                "ms": round(took * 1_000, 1),
+                "client": self.client,
+                "member": self.member,
+            },
+        )
 
 
 _current: ContextVar[Observation | None] = ContextVar("observation", default=None)
@@ -44,31 +78,3 @@ def asked_by(client: str, member: object) -> None:
     """This will say who asks: the program, and the member by id."""
     if (found := _current.get()) is not None:
         found.client, found.member = client, str(member)
-
-
-@contextmanager
-def observed(headers: object) -> Iterator[Observation]:
-    """This will notice a request that the block answers; it sets `status`."""
-    found = Observation()
-    token = _current.set(found)
-    began = perf_counter()
-    try:
-        with span(found, headers), metrics.IN_PROGRESS.track_inprogress():
-            yield found
-    finally:
-        _current.reset(token)
-        took = perf_counter() - began
-        metrics.request(found.operation, found.kind, found.status, took)
-        is_told = took > SLOW_S or found.status >= 400 or found.kind == "mutation"  # noqa: PLR2004
-        log.log(
-            logging.INFO if is_told else logging.DEBUG,
-            "request",
-            extra={
-                "operation": found.operation[: metrics.NAME_LENGTH_MAX],
-                "kind": found.kind,
-                "status": found.status,
-                "ms": round(took * 1_000, 1),
-                "client": found.client,
-                "member": found.member,
-            },
-        )

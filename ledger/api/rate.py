@@ -1,8 +1,7 @@
 """How much a token may ask for: so many points a minute, which fill up again; and how many requests a process takes at once."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import ceil
 from time import monotonic
 
@@ -54,7 +53,10 @@ class Rates:
 
 
 class Gate:
-    """Lets so many requests in at once. Whoever is turned away knows it at once, instead of waiting in a line that only grows."""
+    """Lets so many requests in at once: each holds a place `with gate:`, or is turned away by Overloaded.
+
+    Whoever is turned away knows it at once, instead of waiting in a line that only grows.
+    """
 
     def __init__(self, requests_max: int = REQUESTS_MAX) -> None:
         self.requests_max = requests_max
@@ -62,14 +64,11 @@ class Gate:
         #: Requests that were turned away.
         self.shed = 0
 
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """This will hold a place inside the block. Raises Overloaded."""
+    def __enter__(self) -> None:
         if self.inside >= self.requests_max:
             self.shed += 1
             raise Overloaded
         self.inside += 1
-        try:
-            yield
-        finally:
-            self.inside -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self.inside -= 1

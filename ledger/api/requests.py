@@ -7,10 +7,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from graphql import GraphQLError
-from litestar import Request
+from litestar.types import HTTPScope, Receive
 from msgspec import Struct
 
 from ledger.api.context import Viewer
@@ -54,15 +55,56 @@ class RequestRefused(Exception):  # noqa: N818 - named for what happened
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def secret_of(request: Request[Any, Any, Any]) -> str:
-    """This will give the token that a request brings; empty: none."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else ""
+class Incoming:
+    """A request as it comes: of several headers of one name the first counts; names are in small letters."""
+
+    __slots__ = ("_receive", "headers", "is_post", "method", "query")
+
+    def __init__(self, scope: HTTPScope, receive: Receive) -> None:
+        self.method: str = scope["method"]
+        self.is_post = self.method == "POST"
+        self.query: bytes = scope["query_string"]
+        self.headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in reversed([*scope["headers"]])}
+        self._receive = receive
+
+    @property
+    def secret(self) -> str:
+        """This will give the token that the request brings; empty: none."""
+        scheme, _, secret = self.headers.get("authorization", "").partition(" ")
+        return secret.strip() if scheme.lower() == "bearer" else ""
+
+    async def asked(self) -> bytes:
+        """This will give the text in which the request is: its body, or of a GET the query string. Raises RequestRefused."""
+        if not self.is_post:
+            return self.query
+        refuse_odd(self.headers.get("content-type", ""), self.headers.get("content-encoding", "identity"))
+        try:
+            async with asyncio.timeout(BODY_S):
+                return await self._body()
+        except TimeoutError:
+            message = f"The body took longer than {BODY_S:.0f} s to come."
+            raise RequestRefused(408, refusal(BAD_USER_INPUT, message)) from None
+
+    async def _body(self) -> bytes:
+        body, has_more = b"", True
+        while has_more:
+            piece = await self._receive()
+            if piece["type"] != "http.request":
+                raise RequestRefused(400, refusal(BAD_USER_INPUT, "The body did not come to its end."))
+            body += piece["body"]
+            if len(body) > BODY_MAX:
+                message = f"The body is larger than {BODY_MAX // 1024} KiB."
+                raise RequestRefused(413, refusal(BAD_USER_INPUT, message))
+            has_more = piece["more_body"]
+        return body
+
+    def read(self, text: bytes) -> Asked:
+        """This will read what `asked` gave. Raises RequestRefused."""
+        return asked_of(text if self.is_post else _json_of(text))
 
 
-async def viewer_of(request: Request[Any, Any, Any], authenticate: Authenticate) -> Viewer:
+async def viewer_of(secret: str, authenticate: Authenticate) -> Viewer:
     """This will find who asks. Raises RequestRefused: 401 for nobody, 503 where that can't be known now."""
-    secret = secret_of(request)
     try:
         viewer = await authenticate(secret) if secret else None
     except Exception as error:
@@ -103,33 +145,24 @@ def media_type_of(accept: str) -> str:
     return min(wished)[2]
 
 
-async def from_body(request: Request[Any, Any, Any]) -> Asked:
-    """This will read a request that was sent by POST. Raises RequestRefused."""
-    kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+@lru_cache(maxsize=256)
+def refuse_odd(content_type: str, encoding: str) -> None:
+    """This will raise RequestRefused for a body of another kind than uncompressed JSON in UTF-8."""
+    kind, _, parameters = content_type.lower().partition(";")
     charset = parameters.strip().removeprefix("charset=").strip('"') if "charset" in parameters else "utf-8"
     if kind.strip() != JSON or charset not in ("utf-8", "utf8"):
         raise RequestRefused(415, refusal(BAD_USER_INPUT, "Send the request as application/json in UTF-8."))
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if encoding != "identity":
         raise RequestRefused(415, refusal(BAD_USER_INPUT, "Send the request uncompressed."))
-    try:
-        async with asyncio.timeout(BODY_S):
-            body = await request.body()
-    except TimeoutError:
-        raise RequestRefused(
-            408, refusal(BAD_USER_INPUT, f"The body took longer than {BODY_S:.0f} s to come.")
-        ) from None
-    return asked_of(body)
 
 
-def from_query(request: Request[Any, Any, Any]) -> Asked:
-    """This will read a request that was sent by GET. Raises RequestRefused."""
-    try:
-        found = {name: request.query_params.get(name) for name in IN_QUERY}
-        parts = {name: msgspec.json.encode(found[name]) for name in IN_QUERY[:3] if found[name] is not None}
-    except ValueError:  # a percent-encoded text that is no UTF-8
-        raise RequestRefused(400, refusal(BAD_USER_INPUT, "The address is no UTF-8.")) from None
-    parts |= {name: str(found[name]).encode() for name in IN_QUERY[3:] if found[name]}
-    return asked_of(b"{" + b",".join(b'"%s":%s' % (name.encode(), text) for name, text in parts.items()) + b"}")
+def _json_of(query: bytes) -> bytes:
+    """This will write what a query string asks as the body of a POST would have it: `variables` and `extensions` are JSON already."""
+    pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True)
+    found = {name: text for name, text in reversed(pairs) if name in IN_QUERY}
+    parts = {name: msgspec.json.encode(found[name]) for name in IN_QUERY[:3] if name in found}
+    parts |= {name: found[name].encode() for name in IN_QUERY[3:] if found.get(name)}
+    return b"{" + b",".join(b'"%s":%s' % (name.encode(), text) for name, text in parts.items()) + b"}"
 
 
 def asked_of(body: bytes) -> Asked:

@@ -17,15 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ledger.api.context import Context, Resources
 from ledger.api.errors import BAD_USER_INPUT, UNAUTHENTICATED, presented, refusal
-from ledger.api.requests import (
-    JSON,
-    Authenticate,
-    RequestRefused,
-    from_body,
-    from_query,
-    secret_of,
-    viewer_of,
-)
+from ledger.api.requests import JSON, Authenticate, Incoming, RequestRefused, viewer_of
 from ledger.api.scalars import POSITION_MAX
 from ledger.api.schema import LedgerSchema
 from ledger.api.streams import SEND_S, Places, Shown, StreamRefused, admitted, answers, watched
@@ -48,11 +40,12 @@ def sse_routes(
     """This will make the handlers of `/graphql/stream`, by GET and by POST."""
 
     async def opened(request: Request[Any, Any, Any]) -> ASGIApp:
+        incoming = Incoming(request.scope, request.receive)
         try:
-            viewer = await viewer_of(request, authenticate)
-            asked = await from_body(request) if request.method == "POST" else from_query(request)
+            viewer = await viewer_of(incoming.secret, authenticate)
+            asked = incoming.read(await incoming.asked())
             asked = admitted(schema, asked, viewer, places.documents)
-            context = Context(viewer, resources(), resume_after=_resume_after(request))
+            context = Context(viewer, resources(), resume_after=_resume_after(incoming))
         except RequestRefused as refused:
             return _refusal(refused.status, [presented(refused.error)], refused.headers)
         except StreamRefused as refused:
@@ -62,7 +55,7 @@ def sse_routes(
             try:
                 with places.held_by(viewer):
                     found = answers(schema, context, asked)
-                    await _Stream(context, receive, send).run(found, lambda: authenticate(secret_of(request)))
+                    await _Stream(context, receive, send).run(found, lambda: authenticate(incoming.secret))
             except StreamRefused as refused:
                 await _refusal(429, refused.errors, {"Retry-After": "10"})(_, receive, send)
 
@@ -166,7 +159,7 @@ def _event(name: str, answer: Shown, place: bytes) -> bytes:
     return b"event: %s\n%sdata: %s\n\n" % (name.encode(), place, msgspec.json.encode(answer))
 
 
-def _resume_after(request: Request[Any, Any, Any]) -> int | None:
+def _resume_after(request: Incoming) -> int | None:
     """This will read where the reader's last stream broke off; None: it says nothing, so its `after` counts."""
     text = request.headers.get("last-event-id", "")
     if not text:

@@ -1,12 +1,13 @@
 """Traces by OpenTelemetry, where the extra `tracing` is installed and OTEL_EXPORTER_OTLP_ENDPOINT says where they go."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any, Protocol
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_NOWHERE = nullcontext()
 
 
 class Observed(Protocol):
@@ -17,13 +18,14 @@ class Observed(Protocol):
     status: int
 
 
-@contextmanager
-def span(observed: Observed, headers: Any) -> Iterator[None]:
+def span(observed: Observed, headers: Mapping[str, str]) -> AbstractContextManager[None]:
     """This will trace what the block does, as part of the caller's trace if it names one; nothing where traces go nowhere."""
     tracer = _tracer()
-    if tracer is None:
-        yield
-        return
+    return _NOWHERE if tracer is None else _traced(tracer, observed, headers)
+
+
+@contextmanager
+def _traced(tracer: Any, observed: Observed, headers: Mapping[str, str]) -> Iterator[None]:
     from opentelemetry.propagate import extract  # noqa: PLC0415 - an extra
 
     with tracer.start_as_current_span("graphql", context=extract(dict(headers))) as current:

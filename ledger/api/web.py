@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException
 from ledger.api.context import Resources
 from ledger.api.errors import BAD_USER_INPUT, INTERNAL, NOT_FOUND, logged
 from ledger.api.health import health_routes
-from ledger.api.http import graphql_routes
+from ledger.api.http import PATH, GraphQL
 from ledger.api.metrics_route import looking, metrics_route
 from ledger.api.requests import BODY_MAX, HEADERS, JSON, Authenticate
 from ledger.api.schema import LedgerSchema
@@ -34,6 +34,18 @@ _SENTENCES = {
 }
 
 
+class Web(Litestar):
+    """litestar's application, with `/graphql` over HTTP before its router."""
+
+    graphql: GraphQL
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].rstrip("/") == PATH:
+            await self.graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def web(
     schema: LedgerSchema,
     resources: Callable[[], Resources],
@@ -50,9 +62,8 @@ def web(
     """
     traffic = traffic or Traffic()
     places = Places(traffic.documents)
-    return Litestar(
+    found = Web(
         route_handlers=[
-            *graphql_routes(schema, resources, authenticate, traffic, origins),
             *sse_routes(schema, resources, authenticate, places),
             websocket_route(schema, resources, authenticate, places, origins),
             *health_routes(resources),
@@ -66,6 +77,8 @@ def web(
         response_headers=[ResponseHeader(name=name, value=value) for name, value in HEADERS.items()],
         exception_handlers={HTTPException: _refused, Exception: _unexpected},
     )
+    found.graphql = GraphQL(schema, resources, authenticate, traffic, origins)
+    return found
 
 
 def _refused(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -265,7 +265,7 @@ def test_who_asks_for_too_much_is_told_when_to_come_back(settings: Settings) -> 
 
 def test_a_full_house_turns_away_at_once(database_url: str, tmp_path: Path) -> None:
     gate = Gate(2)
-    with gate.entered(), gate.entered(), pytest.raises(Overloaded), gate.entered():
+    with gate, gate, pytest.raises(Overloaded), gate:
         pass
     assert (gate.inside, gate.shed) == (0, 1)
 
