@@ -1,26 +1,45 @@
 """The chapter of one decision."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
-from ledger.exports.material import VERDICTS, Told, begun, case_parts, when, word
+from ledger.exports.material import VERDICTS, Told, begun, case_parts, ended, when, word
 from ledger.exports.page import Heading, Items, Pairs, Paragraph, Part, Quote
-from ledger.values import Reason, Verdict
+from ledger.values import Acknowledgement, Channel, Reason, Verdict
 from projections.audit.following_structs import Playback, PlaybackState
 from projections.audit.story import DecisionStory
 from projections.audit.structs import AppealRecord, AuditedDecision
 from projections.audit.version_structs import VersionKind
 from projections.audit.versions import Comparison
 
+_CHANNELS = {
+    Channel.PLANNING_MEETING: "in a planning meeting",
+    Channel.DOCUMENT: "in a document",
+    Channel.EMAIL: "by email",
+    Channel.CHAT: "in a chat",
+    Channel.PORTAL: "on the portal",
+}
+_ANSWERS = {
+    Acknowledgement.AGREE: "agreed",
+    Acknowledgement.DISAGREE_BUT_UNDERSTAND: "disagreed, but understood it",
+    Acknowledgement.NOT_UNDERSTOOD: "answered that it was not understood",
+}
 
-def answer_parts(m: Told, story: DecisionStory) -> Iterator[Part]:
-    """This will tell one decision: what it rested on, why, how it was told, and what would undo it."""
+
+def answer_parts(m: Told, story: DecisionStory, told_in_full: Container[int]) -> Iterator[Part]:
+    """This will tell one decision: what it rested on, why, how it was told, and what would undo it.
+
+    `told_in_full`: the versions of the case that stand further up.
+    """
     d = story.decision
     of = f" on {d.scope}" if d.scope else ""
     yield Heading(2, f"Answer {d.number}{of}: {VERDICTS[d.disposition]}")
     yield Paragraph(_taken(m, story))
     if story.case is not None:
         yield Heading(3, "The case as it read then")
-        yield from case_parts(m, story.case)
+        if story.case.version in told_in_full:
+            yield Paragraph(f"It read as in version {story.case.version}, above.")
+        else:
+            yield from case_parts(m, story.case)
     yield from _figures(story)
     yield Heading(3, "The reasons")
     yield from _reasons(m, d)
@@ -54,15 +73,18 @@ def _taken(m: Told, story: DecisionStory) -> str:
         said.append("It does not say itself which versions it was taken on; those recorded by then are shown")
     if d.provenance is not None and d.provenance.url:
         said.append(f"Source: {d.provenance.url}")
-    return " ".join(f"{begun(each)}." for each in said)
+    return " ".join(ended(begun(each)) for each in said)
 
 
 def _figures(story: DecisionStory) -> Iterator[Part]:
     d, figures = story.decision, []
     if story.estimate is not None and story.estimate.estimate is not None:
         e = story.estimate.estimate
-        days = f"{e.optimistic} – {e.likely} – {e.pessimistic} engineer-days" if e.likely is not None else e.value
-        figures.append((f"Estimate (version {story.estimate.version})", days or "not said"))
+        if e.likely is not None:
+            days = f"{e.optimistic} – {e.likely} – {e.pessimistic} engineer-days"
+        else:
+            days = f"{e.value} ({word(e.unit)})" if e.value else "not said"
+        figures.append((f"Estimate (version {story.estimate.version})", days))
     if story.impact is not None and story.impact.impact is not None:
         i = story.impact.impact
         hours = f"{i.drag} engineer-hours a week" if i.drag is not None else "hours not known"
@@ -104,7 +126,7 @@ def _reason(reason: Reason) -> Part:
     companion = f" — {reason.companion}" if reason.companion else ""
     if not reason.text:
         return Paragraph(f"No reason is recorded ({word(reason.code)}){companion}.")
-    return Quote(reason.text, f"{word(reason.code)}{companion}")
+    return Quote(reason.text, f"{begun(word(reason.code))}{companion}")
 
 
 def _chosen(m: Told, story: DecisionStory) -> Iterator[Part]:
@@ -116,13 +138,13 @@ def _chosen(m: Told, story: DecisionStory) -> Iterator[Part]:
 def _telling(m: Told, d: AuditedDecision) -> Iterator[Part]:
     yield Heading(3, "How it was told")
     lines = [
-        f"{when(c.at)}: {m.who(c.by)} told {m.all(c.audience) or 'nobody by name'} by {word(c.channel)}"
+        f"{when(c.at)}: {m.who(c.by)} told {m.all(c.audience) or 'nobody by name'} {_CHANNELS[c.channel]}"
         f"{f' ({c.reference})' if c.reference else ''}"
         f"{'' if c.names_proposer else '; whoever asked is not among them'}."
         for c in d.communications
     ]
     lines += [
-        f"{when(a.at)}: {m.who(a.by)} answered “{word(a.answer)}”{f': “{a.note}”' if a.note else ''}."
+        ended(f"{when(a.at)}: {m.who(a.by)} {_ANSWERS[a.answer]}{f': “{a.note}”' if a.note else ''}")
         for a in d.acknowledgements
     ]
     lines += [_played(m, playback) for playback in d.playbacks]
@@ -132,14 +154,14 @@ def _telling(m: Told, d: AuditedDecision) -> Iterator[Part]:
 
 
 def _played(m: Told, playback: Playback) -> str:
-    said = f"{when(playback.at)}: {m.who(playback.by)} restated the concern: “{playback.text}”"
+    said = ended(f"{when(playback.at)}: {m.who(playback.by)} restated the concern: “{playback.text}”")
     match playback.state:
         case PlaybackState.CONFIRMED:
-            return f"{said}. {m.who(playback.answered_by)} confirmed that this was meant."
+            return f"{said} {m.who(playback.answered_by)} confirmed that this was meant."
         case PlaybackState.CORRECTED:
-            return f"{said}. {m.who(playback.answered_by)} meant something else: “{playback.correction}”."
+            return ended(f"{said} {m.who(playback.answered_by)} had meant something else: “{playback.correction}”")
         case PlaybackState.OPEN:
-            return f"{said}. Whether that was meant is not recorded."
+            return f"{said} Whether that was meant is not recorded."
 
 
 def _appeal(m: Told, appeal: AppealRecord) -> Iterator[Part]:
@@ -163,14 +185,14 @@ def _returning(m: Told, story: DecisionStory) -> Iterator[Part]:
     yield Heading(3, "What would bring it back")
     lines = [f"{condition.summary}{' It holds.' if condition.holds else ''}" for condition in story.conditions]
     if d.reconsider_if:
-        lines.append(f"In the decider's words: “{d.reconsider_if}”")
+        lines.append(ended(f"In the decider's words: “{d.reconsider_if}”"))
     if d.waiver is not None:
         lines.append(
-            f"The conditions were given up on {when(d.waiver.at)} by {m.who(d.waiver.by)}: “{d.waiver.reason}”"
+            ended(f"The conditions were given up on {when(d.waiver.at)} by {m.who(d.waiver.by)}: “{d.waiver.reason}”")
         )
     if d.reopened is not None:
         note = f": “{d.reopened.note}”" if d.reopened.note else ""
-        lines.append(f"It came back on {when(d.reopened.at)}, for: {word(d.reopened.because)}{note}")
+        lines.append(ended(f"It came back on {when(d.reopened.at)} ({word(d.reopened.because)}){note}"))
     if d.final:
         lines.append("It was called final: an appeal is what is left.")
     yield Items(tuple(lines)) if lines else Paragraph("Nothing was said of it.")

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from ledger.exports.page import Items, Paragraph, Part, Quote
-from ledger.values import SYSTEM, Disposition, MemberId
+from ledger.exports.page import Pairs, Part, Quote
+from ledger.values import SYSTEM, Disposition, MemberId, Risk
 from projections.audit.story import ProposalStory
 from projections.audit.timeline import TimelineEntry
 from projections.audit.version_structs import Version
@@ -61,31 +61,31 @@ def begun(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
+def ended(sentence: str) -> str:
+    """This will end a sentence, once."""
+    return sentence if sentence.endswith((".", "!", "?", "…", ".”", "!”", "?”", "…”")) else f"{sentence}."
+
+
 def case_parts(m: Told, version: Version) -> Iterator[Part]:
     """This will tell a business case in full."""
     case = version.case
     assert case is not None  # noqa: S101 - the caller asks for cases only
-    yield Quote(case.problem, f"version {version.version}, {m.who(version.by)}, {when(version.at)}")
+    note = f": “{case.change_note}”" if case.change_note else ""
+    yield Quote(case.problem, f"{m.who(version.by)}, {when(version.at)}; version {version.version}{note}")
     quadrants = (
-        ("Benefits of fixing", [f"{word(benefit.code)}: {benefit.text}" for benefit in case.benefits_of_fixing]),
+        ("Benefits of fixing", [f"{benefit.text} ({word(benefit.code)})" for benefit in case.benefits_of_fixing]),
         ("Risks of fixing", [*case.risks_of_fixing, *filter(None, [case.no_risks_of_fixing])]),
         ("Benefits of leaving it", [*case.benefits_of_ignoring, *filter(None, [case.no_benefits_of_ignoring])]),
-        (
-            "Risks of leaving it",
-            [
-                risk.text
-                + (f" ({risk.probability:.0%} to lose" if risk.probability is not None else "")
-                + (
-                    f" {risk.loss_hours} engineer-hours in {risk.window_weeks} weeks)"
-                    if risk.probability is not None
-                    else ""
-                )
-                for risk in case.risks_of_ignoring
-            ],
-        ),
+        ("Risks of leaving it", [f"{risk.text}{_chance(risk)}" for risk in case.risks_of_ignoring]),
         ("Evidence", [" ".join(filter(None, [e.url, e.note])) for e in case.evidence]),
     )
-    for title, items in quadrants:
-        if items:
-            yield Paragraph(f"{title}:")
-            yield Items(tuple(items))
+    if any(items for _, items in quadrants):
+        yield Pairs(tuple((title, tuple(items)) for title, items in quadrants if items))
+
+
+def _chance(risk: Risk) -> str:
+    if risk.probability is None:
+        return ""
+    loss = f" of losing {risk.loss_hours} engineer-hours" if risk.loss_hours is not None else ""
+    within = f" within {risk.window_weeks} weeks" if risk.window_weeks is not None else ""
+    return f" (a chance of {risk.probability * 100:.3g} %{loss}{within})"

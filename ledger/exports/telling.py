@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from ledger.domain.codes import NOT_CLASSIFIED
 from ledger.exports.answering import answer_parts
-from ledger.exports.material import VERDICTS, Told, begun, case_parts, when, word
-from ledger.exports.page import Grid, Heading, Items, Pairs, Paragraph, Part, Quote, Verbatim
+from ledger.exports.material import VERDICTS, Told, begun, case_parts, ended, when, word
+from ledger.exports.page import Grid, Heading, Items, Lead, Pairs, Paragraph, Part, Quote, Verbatim
 from projections.audit.structs import AuditedDecision, ConcernRecord
+from projections.audit.timeline import TimelineEntry
 
 #: What is told elsewhere in the story; the rest of the facts is what happened besides.
 _TOLD = frozenset(
@@ -17,14 +19,17 @@ _TOLD = frozenset(
     }
 )  # fmt: skip
 
+_INCLUSION = 'query { inclusionProof(position: "…") { leaf treeSize root hashes } }'
+
 
 def told(material: Told) -> list[Part]:
     """This will tell the story from top to bottom."""
     return [
         *_opening(material),
-        *_versions(material),
+        *_asked(material),
+        *_figures(material),
         *_concerns(material),
-        *(part for story in material.story.decisions for part in answer_parts(material, story)),
+        *_answers(material),
         *_besides(material),
         *_proof(material),
     ]
@@ -33,7 +38,7 @@ def told(material: Told) -> list[Part]:
 def _opening(m: Told) -> Iterator[Part]:
     p, team = m.story.proposal, m.story.team
     yield Heading(1, p.title)
-    pairs = [
+    pairs: list[tuple[str, str]] = [
         ("Team", team.name if team else str(p.team_id)),
         ("Proposed", f"{when(p.submitted_at)} by {m.all(p.proposers) or m.who(None)}"),
         ("Status", word(p.status)),
@@ -44,37 +49,62 @@ def _opening(m: Told) -> Iterator[Part]:
         pairs.append(("Source", f"{p.provenance.system} {p.provenance.external_id} {p.provenance.url or ''}".strip()))
     of = "As it was at" if m.is_past else "As it is at"
     pairs.append((of, f"position {m.position} of ledger {m.ledger_id}, {when(m.at)}"))
+    yield _in_short(m)
     yield Pairs(tuple(pairs))
-    answered = [each.decision for each in m.story.decisions if not each.decision.scoped]
-    if not answered:
-        yield Paragraph("It has had no answer yet.")
-    for decision in answered[-1:]:
-        reasons = "; ".join(reason.code for reason in decision.reasons)
-        yield Paragraph(
-            f"The last answer was {VERDICTS[decision.disposition]}, on {when(decision.decided_at)}"
-            f"{f' ({reasons})' if reasons else ''}; {_told_in_short(decision)}."
-        )
 
 
-def _told_in_short(decision: AuditedDecision) -> str:
-    if decision.told_at is not None:
-        return f"whoever asked was told on {when(decision.told_at)}"
-    return "nothing is recorded of whoever asked being told"
+def _in_short(m: Told) -> Lead:
+    """This will give the last answer on the whole of it."""
+    answers = [each.decision for each in m.story.decisions if not each.decision.scoped]
+    if not answers:
+        return Lead("No answer yet.", "Nobody has said yes or no to it.")
+    last = answers[-1]
+    said = [
+        f"{begun(m.who(last.decider))} said so on {when(last.decided_at)}{_because(last)}.",
+        f"Whoever asked was told on {when(last.told_at)}."
+        if last.told_at is not None
+        else "Nothing is recorded of whoever asked being told.",
+    ]
+    if last.reopened is not None:
+        said.append(f"It came back on {when(last.reopened.at)} ({word(last.reopened.because)}).")
+    return Lead(f"{VERDICTS[last.disposition]}.", " ".join(said))
 
 
-def _versions(m: Told) -> Iterator[Part]:
-    """This will tell the latest case in full, and how the figures came to be."""
-    cases = [version for version in m.versions if version.case is not None]
-    if not m.story.decisions and cases:
-        yield Heading(2, "The case")
-        yield from case_parts(m, cases[-1])
+def _because(decision: AuditedDecision) -> str:
+    if decision.unexplained_when_decided:
+        return ", without a recorded reason"
+    codes = [word(code) for code in decision.codes if code != NOT_CLASSIFIED]
+    return f", for {' and '.join(codes)}" if codes else ""
+
+
+def _asked(m: Told) -> Iterator[Part]:
+    """This will tell the first case in full."""
+    first = next((version for version in m.versions if version.case is not None), None)
+    if first is not None:
+        yield Heading(2, "What was asked")
+        yield from case_parts(m, first)
+
+
+def _figures(m: Told) -> Iterator[Part]:
+    """This will tell how the figures came to be."""
     for kind, title in (("Estimate", "The estimates"), ("Impact", "The impact")):
         entries = [fact for fact in m.facts if fact.kind.startswith(kind)]
         if entries:
             yield Heading(2, title)
-            yield Items(
-                tuple(f"{when(fact.occurred_at)}, {m.who(fact.actor.member_id)}: {fact.summary}" for fact in entries)
-            )
+            yield Items(tuple(_entry(m, fact) for fact in entries))
+
+
+def _entry(m: Told, fact: TimelineEntry) -> str:
+    return f"{when(fact.occurred_at)}, {m.who(fact.actor.member_id)}: {fact.summary}"
+
+
+def _answers(m: Told) -> Iterator[Part]:
+    """This will tell the answers in their order, and each version of the case once."""
+    told_in_full = {next((version.version for version in m.versions if version.case is not None), 0)}
+    for story in m.story.decisions:
+        yield from answer_parts(m, story, told_in_full)
+        if story.case is not None:
+            told_in_full.add(story.case.version)
 
 
 def _concerns(m: Told) -> Iterator[Part]:
@@ -97,16 +127,15 @@ def _met(m: Told, concern: ConcernRecord) -> str:
         said.append(
             f"{m.who(concern.overruled_by)} overruled it on {when(concern.overruled_at)}: “{concern.overruled_because}”"
         )
-    return " ".join(f"{begun(each)}." for each in said) or "Nobody has answered it."
+    return " ".join(ended(begun(each)) for each in said) or "Nobody has answered it."
 
 
 def _besides(m: Told) -> Iterator[Part]:
-    others = [fact for fact in m.facts if fact.kind not in _TOLD]
+    told_at = {each.decision.reopened.position for each in m.story.decisions if each.decision.reopened is not None}
+    others = [fact for fact in m.facts if fact.kind not in _TOLD and fact.position not in told_at]
     if others:
         yield Heading(2, "What else happened")
-        yield Items(
-            tuple(f"{when(fact.occurred_at)}, {m.who(fact.actor.member_id)}: {fact.summary}" for fact in others)
-        )
+        yield Items(tuple(_entry(m, fact) for fact in others))
 
 
 def _proof(m: Told) -> Iterator[Part]:
@@ -121,17 +150,20 @@ def _proof(m: Told) -> Iterator[Part]:
             (str(f.position), f.kind, when(f.occurred_at), when(f.recorded_at), m.leaves[f.position].hex())
             for f in m.facts
         ),
-        code=(0, 4),
+        code=(4,),
+        caption=f"The {len(m.facts)} facts, in their order",
     )
     if m.checkpoint is None:
-        yield Paragraph("No signed checkpoint was at hand when this was written.")
+        yield Paragraph(
+            "No signed checkpoint was at hand when this was written. A later one covers it too. To check it:"
+        )
+        yield Verbatim(f"decision-ledger verify\n{_INCLUSION}")
     else:
-        yield Paragraph("The checkpoint that was kept outside when this was written:")
+        yield Paragraph(
+            "The checkpoint that was kept outside when this was written; its second line is how many positions it covers:"
+        )
         yield Verbatim(m.checkpoint)
-    yield Paragraph(
-        "To check it: recompute the ledger against that checkpoint, and ask for the proof of any position above."
-    )
-    yield Verbatim(
-        "decision-ledger verify --checkpoint checkpoint --key log.key\n"
-        'query { inclusionProof(position: "…") { leaf treeSize root hashes } }'
-    )
+        yield Paragraph(
+            "To check it, recompute the ledger against that checkpoint, and ask for the proof of any position above:"
+        )
+        yield Verbatim(f"decision-ledger verify --checkpoint checkpoint --key log.key\n{_INCLUSION}")

@@ -3,6 +3,7 @@
 Members and other proposals are told by the API, which knows their names; a sentence names none.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,13 +12,15 @@ from msgspec import Struct
 from ledger.events import catalogue, member, policy, proposal, redaction, review, simulation, team
 from ledger.values import Acknowledgement, Disposition, EffortUnit, Reason, Verdict
 
+#: The full stop of a sentence whose quotation has ended it.
+_ENDED_TWICE = re.compile(r"(?<=[.!?…]”)\.$")
 #: Longest part of a text that a sentence quotes.
 QUOTE_MAX = 160
 
 
 def sentence(fact: Struct) -> str:
     """This will say in one sentence what happened."""
-    return _SENTENCES[type(fact)](fact)
+    return _ENDED_TWICE.sub("", _SENTENCES[type(fact)](fact))
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,7 @@ def test_work_that_starts_without_a_yes_is_recorded_as_an_exception_and_shown(te
     team.engineer.does("startWork", proposalId=proposal_id, note="It could not wait.")
     (started,) = team.timeline(proposal_id, "WorkStarted")
     assert started["body"]["without_yes"] is True
-    assert started["summary"] == "Work began without a YES: “It could not wait.”."
+    assert started["summary"] == "Work began without a YES: “It could not wait.”"
     counts = team.transparency()
     assert (counts["started"], counts["startedWithoutYes"]) == (1, 1)
 
