@@ -130,9 +130,9 @@ class Context:
         and BAD_USER_INPUT for a position that the ledger has not reached. Call it outside `read()`: waiting holds no connection;
         and before `visible_teams()`: roles that were given by `at_least` count.
         """
-        at = None if as_of is None else await self._meant(as_of)
         if at_least is not None and at_least > self.viewer.roles_at:
             await self.roles_at(at_least)
+        at = None if as_of is None else await self._meant(as_of)
         wanted = max(at or 0, at_least or 0)
         found = self.known
         if found is None or view not in found.views or found.of(view).position < wanted or self.recorded:
@@ -155,7 +155,7 @@ class Context:
             if as_of.recorded_at:
                 return await position_at(connection, as_of.recorded_at)
             if as_of.review_id:
-                return await position_of_review(connection, as_of.review_id)
+                return await position_of_review(connection, as_of.review_id, self.may_see)
             head = (await standings(connection)).head
         if as_of.position is None or as_of.position > head:
             raise bad_input(f"asOf.position is {as_of.position}, and the ledger ends at {head}.")

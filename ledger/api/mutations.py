@@ -24,7 +24,7 @@ from ledger.commands.simulation import Simulate
 from ledger.commands.team import FormTeam
 from ledger.directory.scopes import Scope
 from ledger.domain.authority import PERMISSIONS, Permission
-from ledger.domain.rejected import Code, Rejected
+from ledger.domain.rejected import Code, Hidden, Rejected
 from ledger.handlers.outcome import Outcome
 
 #: What a command brings into being: the id may be left out, and is then derived from the commandId.
@@ -133,7 +133,7 @@ async def perform(context: Context, found: Verb, given: Any) -> Payload:
                 partial(context.resources.handle, issued), limiter=context.resources.commands, abandon_on_cancel=True
             )
     except Rejected as no:
-        if no.code is Code.FORBIDDEN:
+        if no.code is Code.FORBIDDEN or isinstance(no, Hidden):
             context.note_forbidden(_field_name(found.command))
         return found.payload(command_id=command_id, user_errors=[refused(no)])
     context.recorded = max(context.recorded, outcome.position)

@@ -1,6 +1,7 @@
 """How far the views are, so that an answer can say which state of the ledger it shows, and a query can wait for one."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -31,9 +32,11 @@ SELECT h.position, p.view, p.position, p.fault,
   LEFT JOIN ledger.events AS e ON e.position = p.position + 1
 """
 POSITION_AT = "SELECT ledger.position_at(%s)"
-KNOWLEDGE_POSITION = """
-SELECT (convert_from(payload, 'UTF8')::json ->> 'knowledge_position')::bigint
-  FROM ledger.events WHERE stream_id = %s AND topic = 'ReviewOpened' ORDER BY version DESC LIMIT 1
+KNOWLEDGE_POSITION = b"""
+SELECT (convert_from(o.payload, 'UTF8')::json ->> 'knowledge_position')::bigint,
+       (convert_from(s.payload, 'UTF8')::json ->> 'team_id')::uuid
+  FROM ledger.events AS o JOIN ledger.events AS s ON s.stream_id = o.stream_id AND s.topic = 'ReviewScheduled'
+ WHERE o.stream_id = %s AND o.topic = 'ReviewOpened' ORDER BY o.version DESC LIMIT 1
 """
 
 
@@ -109,12 +112,14 @@ async def position_at(connection: Connection, at: datetime) -> int:
     return await _one(connection, POSITION_AT, at) or 0
 
 
-async def position_of_review(connection: Connection, review_id: UUID) -> int:
-    """This will give the last position that a review could know when it opened."""
-    found = await _one(connection, KNOWLEDGE_POSITION, review_id)
-    if found is None:
-        raise bad_input(f"asOf: review {review_id} has not been opened, so that nothing was known in it.")
-    return found
+async def position_of_review(connection: Connection, review_id: UUID, may_see: Callable[[UUID], bool]) -> int:
+    """This will give the last position that a review could know when it opened; `may_see` says of its team whether who asks may know it."""
+    cursor = await connection.execute(KNOWLEDGE_POSITION, [review_id])
+    row = await cursor.fetchone()
+    if row is None or not may_see(row[1]):
+        raise bad_input(f"asOf: there is no review {review_id} that was opened, or you may not see it.")
+    position: int = row[0]
+    return position
 
 
 async def _one(connection: Connection, statement: str, value: Any) -> int | None:

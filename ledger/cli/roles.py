@@ -26,8 +26,10 @@ Made from the code by `decision-ledger schema --roles`; a test fails when this p
 The first tables are about mutations. {MAY}: the role may issue it: `ENGINEER`, `ENGINEERING_LEAD`, `PRODUCT_MANAGER` and `OBSERVER`
 in the team that it is about, `AUDITOR`, `STEWARD` and `INTEGRATOR` across teams. *Besides*: whose own thing it may be instead,
 whatever their role is.
-Whoever may not, without any role too, or with a role in another team, is refused as `FORBIDDEN`, with the roles that may; an auditor
-finds it in `accessLog`. A token must besides have the scope `graphql:mutate`.
+Whoever sees the team and may not is refused as `FORBIDDEN`, with the roles that may. To whoever has no role in it, nor one across teams,
+nothing of it is there, neither what a mutation is about nor what it names besides: `NOT_FOUND`, word for word as for an id that nobody
+has. What is for a `STEWARD` alone is `FORBIDDEN` to everybody else, whether it is there or not. An auditor finds both in `accessLog`.
+A token must besides have the scope `graphql:mutate`.
 
 Then what a role does not suffice for, and the last table is about reading: any role in a team lets its member read the team; the roles
 across teams read everything. {MAY}: it shows the same to every member, or all that there is. `team`: what is of teams in which the reader

@@ -157,13 +157,14 @@ def authorise(
 
 def _refusal(command: type[Struct], allowed: tuple[Role, ...], held: frozenset[Role]) -> str:
     own = PERMISSIONS[command].own
-    yours = ", ".join(role for role in Role if role in held) or "no role here"
+    yours = ", ".join(role for role in Role if role in held)
     if not allowed and own is not None:
-        return f"{command.__name__} is for the {own.lower()} alone; you have {yours}. Ask them."
+        return f"{command.__name__} is for the {own.lower()} alone; you have {yours or 'no role here'}. Ask them."
     here, across = ([role for role in allowed if (role in GLOBAL_ROLES) is wide] for wide in (False, True))
     whom = [f"{' or '.join(here)} in this team"] if here else []
     whom += [f"{' or '.join(across)} across teams"] if across else []
     whom += [f"the {own.lower()}"] if own is not None else []
+    yours = yours or ("no role here" if here else "no role across teams")
     return (
         f"{command.__name__} is for {', or '.join(whom)}; you have {yours}. Ask one of them, or a steward for the role."
     )

@@ -59,3 +59,7 @@ class Rejected(Exception):  # noqa: N818 - it is the domain's word, and an answe
         self.code = code
         self.message = message
         self.path = path
+
+
+class Hidden(Rejected):
+    """Said of what is there, word for word as of what is not, to whoever may not see it. The record of access tells the two apart."""

@@ -22,7 +22,7 @@ def freeze_agenda(seen: Seen, issued: Issued[FreezeAgenda]) -> Change:
     command = issued.command
     review = domain.known(seen.review(command.review_id))
     team = teams.known(seen.team(review.team_id))
-    acting = role(seen, issued, team.team_id, kind=review.kind)
+    acting = role(seen, issued, team.team_id, domain.known, kind=review.kind)
     domain.freezable(review)
     policy_id, policy_version, formula = in_force(seen, team.team_id)
     listed, waiting = seen.candidates.pending(team.team_id), seen.candidates.postponed(team.team_id)

@@ -1,6 +1,7 @@
 """Answering an item: one append on the proposal's stream and the review's, both or neither."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from ledger.commands.issued import Issued
 from ledger.commands.proposal import ExplainDecision, TakeDecision
@@ -11,7 +12,7 @@ from ledger.domain.proposal.standing import submitted
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.review import ReviewPhase, ReviewState
 from ledger.events.proposal import DecisionTaken
-from ledger.handlers.authorising import role
+from ledger.handlers.authorising import hide, role, sees
 from ledger.handlers.seen import Change, Seen
 from ledger.ranking import DEFAULT_FORMULA, Formula
 from ledger.values import ProposalId
@@ -21,11 +22,14 @@ def take_decision(seen: Seen, issued: Issued[TakeDecision]) -> Change:
     """This will answer one item of an open product review, on the versions and the policy that were looked at."""
     command = issued.command
     proposal = submitted(seen.proposal(command.proposal_id))
-    review = reviews.known(seen.review(command.review_id))
-    seen.look(i for i in (proposal.team_id, review.policy_id) if i is not None)
-    acting = role(seen, issued, proposal.team_id)
+    found = seen.review(command.review_id)
+    seen.look(i for i in (proposal.team_id, None if found is None else found.policy_id) if i is not None)
+    acting = role(seen, issued, proposal.team_id, submitted)
+    review = reviews.known(found)
+    if not sees(seen, issued.member_id, review.team_id):
+        hide(reviews.known)
     waited_for = (c.proposal_id for c in command.revisit if c.proposal_id is not None)
-    others = existing(seen, [*command.chosen_instead, *waited_for])
+    others = existing(seen, issued, [*command.chosen_instead, *waited_for])
     facts = decide_take_decision(proposal, issued, _context(seen, review), active_codes(seen), others)
     reviews.answerable(review, command.proposal_id)
     days = next((fact.days_reserved for fact in facts if isinstance(fact, DecisionTaken)), None)
@@ -36,15 +40,19 @@ def take_decision(seen: Seen, issued: Issued[TakeDecision]) -> Change:
 def explain_decision(seen: Seen, issued: Issued[ExplainDecision]) -> Change:
     """This will give reasons after the decision."""
     proposal = submitted(seen.proposal(issued.command.proposal_id))
-    acting = role(seen, issued, proposal.team_id)
+    acting = role(seen, issued, proposal.team_id, submitted)
     facts = decide_explain_decision(proposal, issued, active_codes(seen))
     return Change(acting, [(proposal.proposal_id, facts)])
 
 
-def existing(seen: Seen, proposal_ids: Iterable[ProposalId]) -> dict[ProposalId, ProposalState]:
-    """This will give those of the proposals that exist."""
+def existing(seen: Seen, issued: Issued[Any], proposal_ids: Iterable[ProposalId]) -> dict[ProposalId, ProposalState]:
+    """This will give those of the proposals that exist, as far as the issuer may see."""
     found = {proposal_id: seen.proposal(proposal_id) for proposal_id in proposal_ids}
-    return {proposal_id: state for proposal_id, state in found.items() if state is not None and state.is_submitted}
+    return {
+        proposal_id: state
+        for proposal_id, state in found.items()
+        if state is not None and state.is_submitted and sees(seen, issued.member_id, state.team_id)
+    }
 
 
 def active_codes(seen: Seen) -> dict[str, str | None]:

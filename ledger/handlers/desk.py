@@ -84,7 +84,6 @@ class Handlers:
             while True:
                 await seen.read(reader, wanted)
                 try:
-                    _expect(issued.expected_version, seen.version(about))
                     events = _events(issued, handler(seen, issued), seen)
                     break
                 except Unseen as unseen:
@@ -118,7 +117,6 @@ class Handlers:
         seen = Seen(self._ledger, self._candidates)
         seen.look(streams(issued.command))
         about = subject(issued.command)
-        _expect(issued.expected_version, seen.version(about))
         events = _events(issued, handler(seen, issued), seen)
         try:
             receipt = self._ledger.append(
@@ -178,16 +176,6 @@ def _events(issued: Issued[Any], change: Change, seen: Seen) -> list[Event]:
                 )
             )
     return events
-
-
-def _expect(expected_version: int | None, version: int) -> None:
-    if expected_version is not None and expected_version != version:
-        raise Rejected(
-            Code.CONFLICT,
-            f"Somebody else changed it: you had seen version {expected_version}, and it is at version {version}. "
-            "Load it again and repeat.",
-            "expected_version",
-        )
 
 
 def _reused(fault: CommandReused) -> Rejected:

@@ -35,7 +35,7 @@ def submit_proposal(seen: Seen, issued: Issued[commands.SubmitProposal]) -> Chan
 
 
 def redirect_proposal(seen: Seen, issued: Issued[commands.RedirectProposal]) -> Change:
-    """This will send a proposal to another list; a team that it goes to must be there."""
+    """This will send a proposal to another list; a team that it goes to must be there, and its sender need not see into it."""
     state, change = _about(seen, issued)
     if issued.command.team_id is not None:
         teams.known(seen.team(issued.command.team_id))
@@ -52,7 +52,7 @@ def assess_impact(seen: Seen, issued: Issued[commands.AssessImpact]) -> Change:
 def add_dependency(seen: Seen, issued: Issued[commands.AddDependency]) -> Change:
     """This will say that another proposal is needed first, unless that one needs this one, however indirectly."""
     state, change = _about(seen, issued)
-    facts = estimating.decide_add_dependency(state, issued, existing(seen, [issued.command.needs]))
+    facts = estimating.decide_add_dependency(state, issued, existing(seen, issued, [issued.command.needs]))
     _refuse_circle(seen, state.proposal_id, issued.command.needs)
     return change(facts)
 
@@ -60,19 +60,19 @@ def add_dependency(seen: Seen, issued: Issued[commands.AddDependency]) -> Change
 def merge_proposal(seen: Seen, issued: Issued[commands.MergeProposal]) -> Change:
     """This will let a proposal go on as part of another."""
     state, change = _about(seen, issued)
-    return change(lifecycle.decide_merge_proposal(state, issued, existing(seen, [issued.command.into])))
+    return change(lifecycle.decide_merge_proposal(state, issued, existing(seen, issued, [issued.command.into])))
 
 
 def supersede_proposal(seen: Seen, issued: Issued[commands.SupersedeProposal]) -> Change:
     """This will say that a later proposal took its place."""
     state, change = _about(seen, issued)
-    return change(lifecycle.decide_supersede_proposal(state, issued, existing(seen, [issued.command.by])))
+    return change(lifecycle.decide_supersede_proposal(state, issued, existing(seen, issued, [issued.command.by])))
 
 
 def split_proposal(seen: Seen, issued: Issued[commands.SplitProposal]) -> Change:
     """This will let a proposal go on as several."""
     state, change = _about(seen, issued)
-    return change(lifecycle.decide_split_proposal(state, issued, existing(seen, issued.command.children)))
+    return change(lifecycle.decide_split_proposal(state, issued, existing(seen, issued, issued.command.children)))
 
 
 def _plain(decide: Callable[[ProposalState | None, Issued[Any]], list[Struct]]) -> Handler:
@@ -88,7 +88,7 @@ def _plain(decide: Callable[[ProposalState | None, Issued[Any]], list[Struct]]) 
 def _about(seen: Seen, issued: Issued[Any]) -> tuple[ProposalState, Callable[[list[Struct]], Change]]:
     """This will give the proposal, and how its facts become a change, if the issuer may do this to it."""
     state = submitted(seen.proposal(issued.command.proposal_id))
-    acting = role(seen, issued, state.team_id, owns=_owns(state, issued.command, issued.member_id))
+    acting = role(seen, issued, state.team_id, submitted, owns=_owns(state, issued.command, issued.member_id))
     return state, lambda facts: Change(acting, [(state.proposal_id, facts)])
 
 

@@ -59,7 +59,7 @@ def skip_review(seen: Seen, issued: Issued[commands.SkipReview]) -> Change:
 def _run(seen: Seen, issued: Issued[Struct], review_id: ReviewId) -> tuple[ReviewState, TeamState, Role]:
     review = domain.known(seen.review(review_id))
     team = teams.known(seen.team(review.team_id))
-    return review, team, role(seen, issued, team.team_id, kind=review.kind)
+    return review, team, role(seen, issued, team.team_id, domain.known, kind=review.kind)
 
 
 HANDLERS: dict[type[Struct], Handler] = {

@@ -13,7 +13,7 @@ from ledger.domain import simulation as domain
 from ledger.domain.simulation import End, SimulationState
 from ledger.domain.team import known as known_team
 from ledger.events import Event, event_id
-from ledger.handlers.authorising import role
+from ledger.handlers.authorising import hide, role, sees
 from ledger.handlers.seen import Change, Handler, Seen
 from ledger.store.application import Ledger
 from ledger.store.faults import VersionConflict
@@ -37,6 +37,8 @@ def cancel_simulation(seen: Seen, issued: Issued[commands.CancelSimulation]) -> 
     """This will cancel a simulation for whoever asked for it, or may simulate each of its teams."""
     simulation = domain.known(seen.simulation(issued.command.simulation_id))
     owns = simulation.requested_by == issued.member_id
+    if not owns and not all(sees(seen, issued.member_id, team_id) for team_id in simulation.team_ids):
+        hide(domain.known)
     for team_id in simulation.team_ids:
         acting = role(seen, issued, team_id, owns=owns)
     return Change(acting, [(simulation.simulation_id, domain.decide_cancel_simulation(simulation, issued))])

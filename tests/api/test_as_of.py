@@ -183,4 +183,4 @@ def test_as_of_an_instant_and_a_review_are_the_positions_that_they_mean(api: Api
     by_instant = auditor.ask(document, asOf={"recordedAt": recorded_at.isoformat()})
     assert by_instant == by_review
     unknown = auditor.error(document, asOf={"reviewId": str(named("no review"))})
-    assert "has not been opened" in unknown["message"]
+    assert "there is no review" in unknown["message"]

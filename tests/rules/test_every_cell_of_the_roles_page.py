@@ -22,7 +22,7 @@ from ledger.domain.rejected import Code
 from ledger.values import GLOBAL_ROLES, TEAM_ROLES, ReviewKind, Role
 from tests.handlers.test_authorising import sound
 from tests.rules.saying import estimate, impact, later, no, yes
-from tests.rules.town import Person, Team, Town
+from tests.rules.town import Person, Refusal, Team, Town
 
 #: How many mutations go into one request.
 AT_ONCE = 20
@@ -48,6 +48,8 @@ class Story(NamedTuple):
     proposal: str
     declined: str
     review: dict[ReviewKind, str]
+    #: The review that was opened.
+    held: str
     decision: str
     concern: str
     appeal: str
@@ -78,7 +80,7 @@ def story(town: Town) -> Story:
         requester = owners[Own["REQUESTER"]] = team.joined_by("Requester", Role.ENGINEERING_LEAD)
         simulations = (str(uuid4()), str(uuid4()))
         for each in simulations:
-            requester.does("simulate", simulationId=each, **simulated(team))
+            requester.does("simulate", simulationId=each, **simulated(team.id))
     for gone in owners.values():
         town.steward.does("removeMember", teamId=team.id, memberId=gone.id)
     return Story(team, actors, owners, simulations=simulations, **ids)
@@ -115,15 +117,16 @@ def told(team: Team, asker: Person, raiser: Person, decider: Person) -> dict[str
         "proposal": pending,
         "declined": declined,
         "review": kinds,
+        "held": held,
         "decision": decision,
         "concern": concern,
         "appeal": appeal,
     }
 
 
-def simulated(team: Team) -> dict[str, Any]:
+def simulated(team_id: str) -> dict[str, Any]:
     """The smallest simulation."""
-    return {"teamIds": [team.id], "scenario": {"policies": [{"method": "FIFO"}]}}
+    return {"teamIds": [team_id], "scenario": {"policies": [{"method": "FIFO"}]}}
 
 
 def mutations() -> dict[str, type[Struct]]:
@@ -138,7 +141,7 @@ def name_of(command: type[Struct]) -> str:
 def given(command: type[Struct], story: Story, kind: ReviewKind, **more: Any) -> dict[str, Any]:
     """A whole input, whose ids are the story's, or nobody's where the command makes something new."""
     if name_of(command) == "simulate":
-        return simulated(story.team)
+        return simulated(str(more.get("team_id", story.team.id)))
     known: dict[str, Any] = {
         "proposal_id": UUID(story.proposal),
         "review_id": UUID(story.review[kind]),
@@ -159,19 +162,26 @@ def cased(value: Any) -> Any:
     return [cased(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def codes(who: Person, asked: Sequence[tuple[str, dict[str, Any]]]) -> list[str | None]:
-    """What became of each mutation: the code of its refusal, or None. Many in a request, each done by itself."""
-    found: list[str | None] = []
+def refusals(who: Person, asked: Sequence[tuple[str, dict[str, Any]]]) -> list[Refusal | None]:
+    """What became of each mutation: its refusal, or None. Many in a request, each done by itself."""
+    found: list[Refusal | None] = []
     for start in range(0, len(asked), AT_ONCE):
         some = asked[start : start + AT_ONCE]
         heads = ", ".join(f"$i{n}: {name[0].upper()}{name[1:]}Input!" for n, (name, _) in enumerate(some))
-        verbs = " ".join(f"m{n}: {name}(input: $i{n}) {{ userErrors {{ code }} }}" for n, (name, _) in enumerate(some))
+        verbs = " ".join(
+            f"m{n}: {name}(input: $i{n}) {{ userErrors {{ code message path }} }}" for n, (name, _) in enumerate(some)
+        )
         answer = who.answer(f"mutation M({heads}) {{ {verbs} }}", **{f"i{n}": one for n, (_, one) in enumerate(some)})
         assert "errors" not in answer, answer["errors"]
         for payload in answer["data"].values():
-            (code,) = [error["code"] for error in payload["userErrors"]] or [None]
-            found.append(code)
+            (refusal,) = [Refusal(**error) for error in payload["userErrors"]] or [None]
+            found.append(refusal)
     return found
+
+
+def codes(who: Person, asked: Sequence[tuple[str, dict[str, Any]]]) -> list[str | None]:
+    """The codes of the refusals."""
+    return [refusal and refusal.code for refusal in refusals(who, asked)]
 
 
 def test_the_tables_name_every_mutation_and_every_field_and_nothing_else() -> None:
@@ -182,7 +192,12 @@ def test_the_tables_name_every_mutation_and_every_field_and_nothing_else() -> No
     assert set(ASKED) >= set(root_fields()) - {"node", "ledgerEvents"}, "say here how it is asked for, and what shows"
 
 
+#: Ids that nobody has, for what a command may be about.
+UNKNOWN = {name: uuid4() for name in ("proposal_id", "review_id", "team_id", "simulation_id")}
+
+
 def test_each_mutation_is_open_to_the_roles_of_its_row_and_to_nobody_else(story: Story) -> None:
+    """Who may, may; who sees the team and may not is FORBIDDEN; to whoever does not see it, it is as an id that nobody has."""
     cells = [
         (command, kind)
         for command in PERMISSIONS
@@ -190,12 +205,25 @@ def test_each_mutation_is_open_to_the_roles_of_its_row_and_to_nobody_else(story:
     ]
     mistaken, tried = [], 0
     for what, who, held in story.actors:
-        asked = [(name_of(command), given(command, story, kind)) for command, kind in cells]
-        for (command, kind), code in zip(cells, codes(who, asked), strict=True):
-            may = not held.isdisjoint(permitted(command, kind if command in REVIEWS else None))
+        known = refusals(who, [(name_of(command), given(command, story, kind)) for command, kind in cells])
+        unknown = [given(command, story, kind, **UNKNOWN) for command, kind in cells]
+        absent = (
+            [None] * len(cells)
+            if held
+            else refusals(who, [(name_of(c), one) for (c, _), one in zip(cells, unknown, strict=True)])
+        )
+        for (command, kind), refusal, same in zip(cells, known, absent, strict=True):
+            allowed = permitted(command, kind if command in REVIEWS else None)
+            code = refusal and refusal.code
             tried += 1
-            if (code != Code.FORBIDDEN) is not may:
-                mistaken.append((name_of(command), kind, what, code))
+            if not held.isdisjoint(allowed):
+                is_right = code != Code.FORBIDDEN
+            elif held or set(allowed) == {Role.STEWARD}:
+                is_right = code == Code.FORBIDDEN
+            else:
+                is_right = code == Code.NOT_FOUND and refusal == same
+            if not is_right:
+                mistaken.append((name_of(command), kind, what, refusal))
     assert mistaken == []
     assert tried == len(cells) * (len(Role) + 1 + len(TEAM_ROLES))
 
@@ -211,7 +239,8 @@ def test_an_owner_may_what_is_theirs_though_they_have_left_and_nothing_else(stor
     for own, who in story.owners.items():
         found = codes(who, [(name_of(command), asked) for command, asked in cells])
         for (command, _), code in zip(cells, found, strict=True):
-            if (code != Code.FORBIDDEN) is not (PERMISSIONS[command].own is own):
+            refused = code == Code.FORBIDDEN or (code == Code.NOT_FOUND and PERMISSIONS[command].own is not own)
+            if refused is (PERMISSIONS[command].own is own):
                 mistaken.append((name_of(command), own, code))
     assert mistaken == []
     assert set(story.owners) == set(Own)
@@ -309,21 +338,32 @@ def may_read(field: str, held: frozenset[Role]) -> bool:
 
 def asks(story: Story, who: Person, text: str) -> tuple[Any, str | None]:
     """The field's answer, or the code of its error."""
-    ids = {
+    answer = answered(who, text, ids_of(story))
+    if "errors" in answer:
+        (error,) = answer["errors"]
+        return None, error["extensions"]["code"]
+    return answer["data"]["found"], None
+
+
+def ids_of(story: Story) -> dict[str, str]:
+    """What a field may be asked about."""
+    return {
         "team": story.team.id,
         "proposal": story.proposal,
         "declined": story.declined,
         "decision": story.decision,
         "review": story.review[ReviewKind.PRODUCT],
+        "held": story.held,
         **dict(zip(("simulation", "other"), story.simulations or (), strict=False)),
     }
+
+
+def answered(who: Person, text: str, ids: dict[str, str]) -> dict[str, Any]:
+    """The whole answer to a field."""
     used = {name: one for name, one in ids.items() if f"${name}" in text}
     heads = f"query Q({', '.join(f'${name}: UUID!' for name in used)})" if used else ""
     answer = who.answer(f"{heads} {{ found: {text} }}", **used)
-    if "errors" in answer:
-        (error,) = answer["errors"]
-        return None, error["extensions"]["code"]
-    return answer["data"]["found"], None
+    return {name: part for name, part in answer.items() if name != "extensions"}
 
 
 def test_each_field_shows_what_its_row_says_to_whom_and_to_nobody_else(story: Story, town: Town) -> None:
@@ -349,6 +389,31 @@ def test_each_field_shows_what_its_row_says_to_whom_and_to_nobody_else(story: St
             if is_seen is not may_read(field, held) or code not in expected:
                 mistaken.append((field, what, code, found))
     assert mistaken == []
+
+
+def test_a_field_about_what_one_may_not_see_answers_as_about_an_id_that_nobody_has(story: Story) -> None:
+    """By its own id, and by a review's moment, word for word."""
+    ids = ids_of(story)
+    nobodys = {name: str(uuid4()) for name in ids}
+    strangers = [who for _, who, held in story.actors if not held]
+    texts = [text for text, _ in ASKED.values() if any(f"${name}" in text for name in ids)]
+    texts.append("teams(asOf: {reviewId: $held}) { totalCount }")
+    kinds = {"Decision": "decision", "Proposal": "proposal", "Review": "review", "Team": "team"}
+
+    def told(who: Person, about: dict[str, str]) -> list[str]:
+        globals_ = [
+            f'node(id: "{global_id(kind, UUID(about[name]))}") {{ __typename }}' for kind, name in kinds.items()
+        ]
+        found = [json.dumps(answered(who, text, about)) for text in (*texts, *globals_)]
+        for name, one in about.items():
+            found = [text.replace(one, name) for text in found]
+        return found
+
+    for who in strangers:
+        assert told(who, ids) == told(who, nobodys)
+    assert len(texts) > 12
+    seen = told(story.actors[0].who, ids)
+    assert all(one != other for one, other in zip(seen, told(story.actors[0].who, nobodys), strict=True))
 
 
 def test_what_is_ones_own_is_shown_to_nobody_else(story: Story) -> None:

@@ -66,6 +66,15 @@ def test_a_decision_in_another_teams_review_is_refused(team: Team, town: Town) -
     other = town.team("Search")
     review_id, proposal_id = other.opened(other.propose()), team.propose()
     assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == (
+        "NOT_FOUND",
+        "There is no such review. Look its id up, or schedule it first.",
+        at("reviewId"),
+    )
+    town.steward.does_all(
+        ("addMember", {"teamId": other.id, "memberId": team.product.id}),
+        ("grantRole", {"teamId": other.id, "memberId": team.product.id, "role": "OBSERVER"}),
+    )
+    assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == (
         "REVIEW_NOT_OPEN",
         "The review is another team's. Decide in an open product review of the proposal's team.",
         at("reviewId"),
@@ -87,9 +96,9 @@ def test_a_decision_by_another_teams_product_manager_or_a_steward_is_refused(tea
     proposal_id = team.propose()
     answer = yes(team.opened(proposal_id), proposal_id)
     assert town.team("Search").product.is_refused("takeDecision", **answer) == (
-        "FORBIDDEN",
-        f"TakeDecision is for PRODUCT_MANAGER in this team; you have no role here. {ASK}",
-        [],
+        "NOT_FOUND",
+        "There is no such proposal. Check its id.",
+        at("proposalId"),
     )
     assert town.steward.is_refused("takeDecision", **answer).code == "FORBIDDEN"
 
