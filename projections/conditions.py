@@ -16,7 +16,10 @@ Teams: TypeAlias = Collection[UUID] | None
 
 
 class Conditions:
-    """Conditions that all must hold. Only literal SQL goes into them; values go beside, by name."""
+    """Conditions that all must hold. Only literal SQL goes into them; values go beside, by name.
+
+    A LIMIT is written out as a number: of one that is a value PostgreSQL supposes a tenth of all rows, and so never keeps the plan.
+    """
 
     def __init__(self, as_of: int | None = None) -> None:
         """`as_of` is the position whose rows are read; None: those that stand now."""
@@ -58,9 +61,11 @@ class Conditions:
         return " AND ".join(self._parts) or "true"
 
 
-async def rows(connection: Connection, statement: str, values: dict[str, Any]) -> list[TupleRow]:
-    """This will run one statement and give all of its rows."""
-    cursor = await connection.execute(statement.encode(), values, binary=True)
+async def rows(
+    connection: Connection, statement: str, values: dict[str, Any], *, keeps_plan: bool = True
+) -> list[TupleRow]:
+    """This will run one statement and give all of its rows. `keeps_plan` False: the values decide how they are best found."""
+    cursor = await connection.execute(statement.encode(), values, binary=True, prepare=None if keeps_plan else False)
     return await cursor.fetchall()
 
 

@@ -133,8 +133,9 @@ async def declined(
     found = await rows(
         connection,
         f"SELECT d.doc FROM {_from(wanted)} WHERE {where} "
-        f"ORDER BY {key}.decided_at DESC, {key}.decision_id DESC LIMIT %(limit)s",
-        {**where.values, "limit": limit},
+        f"ORDER BY {key}.decided_at DESC, {key}.decision_id DESC LIMIT {limit:d}",
+        where.values,
+        keeps_plan=wanted.search is None,
     )
     return [DECISIONS.decode(doc) for (doc,) in found]
 
@@ -197,7 +198,7 @@ async def unanswered_notices(
     found = await rows(
         connection,
         f"SELECT d.doc FROM views.audit_decisions AS d WHERE {where} "
-        "ORDER BY d.decided_at, d.decision_id LIMIT %(limit)s",
-        {**where.values, "limit": limit},
+        f"ORDER BY d.decided_at, d.decision_id LIMIT {limit:d}",
+        where.values,
     )
     return [DECISIONS.decode(doc) for (doc,) in found]

@@ -19,7 +19,7 @@ SELECT e.stream_id, COALESCE(p.team_id, r.team_id, t.team_id), e.position, e.rec
   LEFT JOIN views.audit_proposals AS p ON p.proposal_id = e.stream_id AND p.valid_to IS NULL
   LEFT JOIN views.reviews AS r ON r.review_id = e.stream_id AND r.valid_to IS NULL
   LEFT JOIN views.teams AS t ON t.team_id = e.stream_id AND t.valid_to IS NULL
- WHERE e.position > %(after)s AND e.position <= %(until)s ORDER BY e.position LIMIT %(limit)s
+ WHERE e.position > %(after)s AND e.position <= %(until)s ORDER BY e.position
 """
 
 
@@ -41,7 +41,7 @@ async def reached(connection: Connection) -> int:
 
 async def facts_after(connection: Connection, after: int, until: int, limit: int) -> list[LedgerEvent]:
     """This will give up to `limit` facts after a position and up to another, in order, of all teams: the caller sifts them."""
-    found = await rows(connection, _AFTER, {"after": after, "until": until, "limit": limit})
+    found = await rows(connection, f"{_AFTER} LIMIT {limit:d}", {"after": after, "until": until})
     return [_event(*row) for row in found]
 
 

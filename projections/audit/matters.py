@@ -33,8 +33,8 @@ async def concerns(
     found = await rows(
         connection,
         f"SELECT c.doc FROM views.audit_concerns AS c WHERE {where} "
-        "ORDER BY c.raised_at DESC, c.concern_id DESC LIMIT %(limit)s",
-        {**where.values, "limit": limit},
+        f"ORDER BY c.raised_at DESC, c.concern_id DESC LIMIT {limit:d}",
+        where.values,
     )
     return [CONCERNS.decode(doc) for (doc,) in found]
 
@@ -60,7 +60,7 @@ async def appeals(
     found = await rows(
         connection,
         f"SELECT a.doc FROM views.audit_appeals AS a WHERE {where} "
-        "ORDER BY a.lodged_at DESC, a.appeal_id DESC LIMIT %(limit)s",
-        {**where.values, "limit": limit},
+        f"ORDER BY a.lodged_at DESC, a.appeal_id DESC LIMIT {limit:d}",
+        where.values,
     )
     return [APPEALS.decode(doc) for (doc,) in found]

@@ -131,8 +131,8 @@ async def revisits(
         f" WHERE o.proposal_id = ANY(d.mentions) AND {where.stands('o')})"
         " FROM views.audit_decisions AS d JOIN views.audit_proposals AS p USING (proposal_id)"
         f" LEFT JOIN views.audit_teams AS t ON t.team_id = d.team_id AND {where.stands('t')}"
-        f" WHERE {where} ORDER BY COALESCE(d.next_date, 'infinity'), d.decision_id LIMIT %(limit)s",
-        {**where.values, "limit": limit},
+        f" WHERE {where} ORDER BY COALESCE(d.next_date, 'infinity'), d.decision_id LIMIT {limit:d}",
+        where.values,
     )
     return [_revisit(now, *docs) for docs in found]
 

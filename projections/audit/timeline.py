@@ -68,8 +68,8 @@ async def timeline(
     found = await rows(
         connection,
         f"SELECT e.position, e.recorded_at, e.topic, e.meta, {PAYLOAD} FROM ledger.events AS e"
-        f" WHERE {where} ORDER BY e.version LIMIT %(limit)s",
-        {**where.values, "limit": limit},
+        f" WHERE {where} ORDER BY e.version LIMIT {limit:d}",
+        where.values,
     )
     return [entry(*row) for row in found]
 

@@ -165,12 +165,10 @@ def page_statement(
             k2=after[2],
         )
     way = "ASC" if up else "DESC"
-    statement = (
-        f"SELECT b.doc, {_rank(where) if ranked else 'NULL::bigint'}, {'r.doc' if explained else 'NULL::bytea'}"
-        f" FROM views.backlog AS b{_join(where) if explained else ''} WHERE {where}"
-        f" ORDER BY b.{column} {way}, b.submitted_position {way}, b.id {way} LIMIT %(limit)s"
-    )
-    return statement, {**where.values, "limit": limit, "explained": explained}
+    ordered = f" ORDER BY b.{column} {way}, b.submitted_position {way}, b.id {way}"
+    which = f"SELECT b.* FROM views.backlog AS b WHERE {where}{ordered} LIMIT {limit:d}"
+    statement = _shown(which, where, ranked=ranked, explained=explained) + ordered
+    return statement, where.values
 
 
 async def total(connection: Connection, teams: Teams, wanted: Filter, *, as_of: int | None = None) -> int:
@@ -193,14 +191,8 @@ async def proposals(
     where = Conditions(as_of)
     where.add("b.id = ANY(%(ids)s)", ids=ids).add(where.stands("b")).add("b.team_id IS NOT NULL")
     where.among("b.team_id", "visible", teams)
-    found = _rows(
-        await rows(
-            connection,
-            f"SELECT b.doc, {_rank(where) if ranked else 'NULL::bigint'}, {'r.doc' if explained else 'NULL::bytea'}"
-            f" FROM views.backlog AS b{_join(where) if explained else ''} WHERE {where}",
-            where.values,
-        )
-    )
+    which = f"SELECT b.* FROM views.backlog AS b WHERE {where}"
+    found = _rows(await rows(connection, _shown(which, where, ranked=ranked, explained=explained), where.values))
     by_id = {row.id: row for row in found}
     return [by_id[wanted] for wanted in dict.fromkeys(ids) if wanted in by_id]  # type: ignore[index]
 
@@ -244,8 +236,8 @@ async def areas(
         connection,
         f"SELECT b.area, count(*), {', '.join(of_status)}, coalesce(sum(greatest(b.drag, 0)) {pending}, 0),"
         f" coalesce(sum(greatest(b.days, 0)) {pending}, 0), count(*) FILTER (WHERE b.status = 'PENDING' AND b.days < 0)"
-        f" FROM views.backlog AS b WHERE {where} GROUP BY b.area ORDER BY 9 DESC, b.area LIMIT %(limit)s",
-        {**where.values, "limit": limit},
+        f" FROM views.backlog AS b WHERE {where} GROUP BY b.area ORDER BY 9 DESC, b.area LIMIT {limit:d}",
+        where.values,
     )
     return [AreaSummary(*row) for row in found]
 
@@ -267,8 +259,8 @@ async def inbox(
         f" SELECT b.id, b.doc, b.submitted_position FROM views.backlog AS b WHERE b.awaits @> %(member)s AND {stands}"
         f" UNION SELECT b.id, b.doc, b.submitted_position FROM views.backlog AS b"
         f" WHERE b.awaits_managers AND b.team_id = ANY(%(managed)s) AND {stands}"
-        ") AS b ORDER BY submitted_position, id LIMIT %(limit)s",
-        {**where.values, "limit": limit},
+        f") AS b ORDER BY submitted_position, id LIMIT {limit:d}",
+        where.values,
     )
     return _rows(found)
 
@@ -297,17 +289,31 @@ def _which(teams: Teams, wanted: Filter, as_of: int | None) -> Conditions:
     return where
 
 
-def _rank(where: Conditions) -> str:
-    """This will count the pending ones of the team up to the row: as many index entries as the rank is high."""
-    return (
-        f"CASE WHEN {_PENDING.format('b')} THEN (SELECT count(*) FROM views.backlog AS x WHERE x.team_id = b.team_id"
-        f" AND {_PENDING.format('x')} AND {where.stands('x')}"
-        " AND (x.place, x.submitted_position, x.id) <= (b.place, b.submitted_position, b.id)) END"
-    )
+def _shown(which: str, where: Conditions, *, ranked: bool, explained: bool) -> str:
+    """This will give the SELECT of doc, rank and ranking of the cards that `which` picks, itself a SELECT of whole rows.
 
-
-def _join(where: Conditions) -> str:
-    return f" LEFT JOIN views.backlog_rankings AS r ON r.team_id = b.team_id AND {where.stands('r')}"
+    A rank is that of the card before it on the same team's list, plus the pending ones from there on: so for all that are picked
+    together no more index entries of a team are counted than its highest rank.
+    """
+    rank, ranks = "NULL::bigint", ""
+    if ranked:
+        pending, by_rank = _PENDING.format("b"), "b.place, b.submitted_position, b.id"
+        which = (
+            f"SELECT b.*, {pending} AS pending, lag(b.place, 1, '-Infinity') OVER w AS place_before,"
+            " lag(b.submitted_position, 1, 0) OVER w AS position_before, lag(b.id, 1, b.id) OVER w AS id_before"
+            f" FROM ({which}) AS b WINDOW w AS (PARTITION BY b.team_id, {pending} ORDER BY {by_rank})"
+        )
+        ranks = (
+            " CROSS JOIN LATERAL (SELECT count(*) AS n FROM views.backlog AS x WHERE b.pending AND x.team_id = b.team_id"
+            f" AND {_PENDING.format('x')} AND {where.stands('x')} AND (x.place, x.submitted_position, x.id) <= ({by_rank})"
+            " AND (x.place, x.submitted_position, x.id) > (b.place_before, b.position_before, b.id_before)) AS since"
+        )
+        rank = f"CASE WHEN b.pending THEN (sum(since.n) OVER (PARTITION BY b.team_id, b.pending ORDER BY {by_rank}))::bigint END"
+    ranking, join = "NULL::bytea", ""
+    if explained:
+        ranking = "r.doc"
+        join = f" LEFT JOIN views.backlog_rankings AS r ON r.team_id = b.team_id AND {where.stands('r')}"
+    return f"SELECT b.doc, {rank}, {ranking} FROM ({which}) AS b{ranks}{join}"
 
 
 def _rows(found: list[tuple[Any, ...]]) -> list[Listed]:

@@ -91,8 +91,8 @@ async def reviews(
         where.add("(r.starts_at, r.review_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
     found = await rows(
         connection,
-        f"SELECT r.doc FROM views.reviews AS r WHERE {where} ORDER BY r.starts_at DESC, r.review_id DESC LIMIT %(limit)s",
-        {**where.values, "limit": limit},
+        f"SELECT r.doc FROM views.reviews AS r WHERE {where} ORDER BY r.starts_at DESC, r.review_id DESC LIMIT {limit:d}",
+        where.values,
     )
     return [REVIEWS.decode(doc) for (doc,) in found]
 

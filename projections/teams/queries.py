@@ -86,8 +86,8 @@ async def _docs(
     where.add(where.stands("t"))
     statement = f"SELECT t.doc FROM views.{table.name} AS t WHERE {where}"
     statement += f" ORDER BY {order}" if order else ""
-    statement += " LIMIT %(limit)s" if limit is not None else ""
-    return [table.decode(doc) for (doc,) in await rows(connection, statement, {**where.values, "limit": limit})]
+    statement += f" LIMIT {limit:d}" if limit is not None else ""
+    return [table.decode(doc) for (doc,) in await rows(connection, statement, where.values)]
 
 
 async def roles_then(connection: Connection, member_id: UUID, position: int) -> dict[TeamId, frozenset[Role]]:

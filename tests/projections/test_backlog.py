@@ -1,6 +1,7 @@
 """The backlog: who stands where, why, and what each page shows, now and as of a position."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -141,6 +142,70 @@ def test_equal_scores_go_by_submission(database_url: str, recorder: Recorder, fo
     follow()
     assert [(row.title, row.rank) for row in page(database_url)] == [("first", 1), ("second", 2), ("third", 3)]
     assert titles(page(database_url, descending=False)) == ["third", "second", "first"]
+
+
+@pytest.mark.parametrize("order", [Order.SCORE, Order.TITLE])
+def test_a_rank_is_the_place_on_the_teams_whole_list_whatever_page_shows_it(
+    database_url: str, recorder: Recorder, follow: Follow, order: Order
+) -> None:
+    for number in range(24):
+        team = OTHER if number % 3 else TEAM
+        proposal = propose(recorder, f"title {number * 7 % 24:02}", drag=number % 5 + 1, team=team)
+        if number % 4 == 0:
+            decline(recorder, proposal)
+    before = recorder.ledger.head()
+    for title in ("later", "latest"):
+        propose(recorder, title, drag=40)
+    follow()
+    ranks = {
+        (team, at): {row.id: rank for rank, row in enumerate(page(database_url, Filter(teams=(team,)), as_of=at), 1)}
+        for team in (TEAM, OTHER)
+        for at in (None, before)
+    }
+    anything = Filter(statuses=tuple(ProposalStatus), score_min=0.5)
+    for wanted in (Filter(), Filter(teams=(OTHER,)), Filter(teams=(OTHER,), title="1"), anything):
+        for at in (None, before):
+            whole = page(database_url, wanted, order=order, as_of=at)
+            third = page(database_url, wanted, order=order, as_of=at, after=key_of(whole[2], order), limit=5)
+            picked = ask(
+                database_url,
+                lambda c, ids=[row.id for row in whole[::-2]], at=at: queries.proposals(
+                    c, None, ids, as_of=at, ranked=True
+                ),
+            )
+            assert third == whole[3:8]
+            for row in (*whole, *picked):
+                assert row.team_id is not None
+                assert row.rank == ranks[row.team_id, at].get(row.id)
+                assert (row.rank is None) == (row.status is not ProposalStatus.PENDING)
+
+
+def test_a_page_counts_no_more_entries_than_its_highest_rank(
+    database_url: str, recorder: Recorder, follow: Follow
+) -> None:
+    for number in range(40):
+        propose(recorder, f"title {number}", drag=number + 1)
+    follow()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE) views.backlog")
+    after = key_of(page(database_url)[19], Order.SCORE)
+    statement, values = queries.page_statement(
+        None,
+        Filter(),
+        limit=10,
+        order=Order.SCORE,
+        descending=True,
+        after=after,
+        as_of=None,
+        ranked=True,
+        explained=True,
+    )
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET enable_seqscan = off")
+        explained = f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF, COSTS OFF) {statement}"
+        plan = "\n".join(line for (line,) in connection.execute(explained, values).fetchall())  # type: ignore[arg-type]
+    scans = re.findall(r"Scan .*on backlog x \(actual rows=([\d.]+) loops=(\d+)\)", plan)
+    assert [round(float(rows) * int(loops)) for rows, loops in scans] == [30], plan
 
 
 def test_a_policy_that_is_activated_or_revised_ranks_its_teams_anew(
