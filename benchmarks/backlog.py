@@ -1,7 +1,10 @@
-"""How long a page of the backlog takes at 10,000, 100,000 and 1,000,000 pending proposals, and which index serves it.
+"""How long a page of the backlog takes at 10,000, 100,000 and 1,000,000 pending proposals, which index serves it, and what it reads.
 
 The rows are put straight into the view's tables, as a rebuild stores them, each with one past version. Each page has 50 rows and is
 decoded; pages begin at random places of the order, half of them in one team's backlog (a twentieth of all), half in that of all teams.
+
+A page touches a block of the index for each of its levels, and a block of the table for each row, however many there are. Those that
+are not in the server's own memory (`shared_buffers`, 128 MiB unless told) are copied in first: the times grow by no more than that.
 """
 
 import argparse
@@ -12,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
-from statistics import quantiles
+from statistics import mean, quantiles
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -34,6 +37,8 @@ from projections.copying import copy, packer
 SIZES = (10_000, 100_000, 1_000_000)
 TEAMS = 20
 ROWS = 50
+#: Pages that are explained.
+EXPLAINED = 100
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 Place = tuple[Any, int, UUID]
 
@@ -47,20 +52,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pages", type=int, default=1_000, help="of each size")
     given = parser.parse_args(arguments)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.pages:,} pages of {ROWS} rows for each size")
-    print(f"{'proposals':>12}{'p50 ms':>10}{'p99 ms':>10}  index")
+    print(f"{'proposals':>12}{'p50 ms':>10}{'p99 ms':>10}{'blocks':>10}{'copied':>10}  index")
     with server() as url:
         for count in given.proposals:
             with database(url) as own:
                 migrate(own)
-                teams, places = fill(own, count)
-                times, indexes = asyncio.run(measure(own, teams, places, given.pages))
+                places = fill(own, count)
+                times = asyncio.run(measure(own, places, given.pages))
+                blocks, copied, indexes = asyncio.run(explained(own, places))
                 cuts = quantiles(times, n=100)
-                print(f"{count:12,}{cuts[49]:10.2f}{cuts[98]:10.2f}  {', '.join(sorted(indexes))}", flush=True)
+                figures = f"{cuts[49]:10.2f}{cuts[98]:10.2f}{blocks:10.1f}{copied:10.1f}"
+                print(f"{count:12,}{figures}  {', '.join(sorted(indexes))}", flush=True)
     return 0
 
 
-def fill(url: str, count: int) -> tuple[list[TeamId], list[tuple[TeamId, Place]]]:
-    """This will make the view with so many pending proposals, and give the teams and a thousand places in their order."""
+def fill(url: str, count: int) -> list[tuple[TeamId, Place]]:
+    """This will make the view with so many pending proposals, and give a thousand places in their order."""
     random = Random(count)
     teams = [TeamId(UUID(int=random.getrandbits(128), version=4)) for _ in range(TEAMS)]
     places: list[tuple[TeamId, Place]] = []
@@ -79,7 +86,7 @@ def fill(url: str, count: int) -> tuple[list[TeamId], list[tuple[TeamId, Place]]
                 chunk = []
         copy(connection, CARDS, schema.LIVE, pack(chunk))
         connection.execute("VACUUM (ANALYZE) views.backlog")
-    return teams, places
+    return places
 
 
 def _cards(random: Random, teams: list[TeamId], count: int) -> Iterator[Card]:
@@ -102,11 +109,9 @@ def _cards(random: Random, teams: list[TeamId], count: int) -> Iterator[Card]:
         yield replace(card, score=score(DEFAULT_FORMULA, card.item).total)
 
 
-async def measure(
-    url: str, teams: list[TeamId], places: list[tuple[TeamId, Place]], pages: int
-) -> tuple[list[float], set[str]]:
-    """This will read random pages and give the milliseconds of each, and the indexes that their plans name."""
-    random, times, indexes = Random(1), [], set()
+async def measure(url: str, places: list[tuple[TeamId, Place]], pages: int) -> list[float]:
+    """This will read random pages and give the milliseconds of each."""
+    random, times = Random(1), []
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         for number in range(pages):
             team, after = random.choice(places)
@@ -116,18 +121,30 @@ async def measure(
             times.append(1_000 * (perf_counter() - began))
             if not rows and number % 2 == 0:
                 raise AssertionError("a page in the middle of the order is empty: this measures nothing")
-        for wanted in (Filter(), Filter(teams=(teams[0],))):
+    return times[pages // 10 :]
+
+
+async def explained(url: str, places: list[tuple[TeamId, Place]]) -> tuple[float, float, set[str]]:
+    """This will explain some pages, and give the blocks that one touches, how many of them the server had not, and the indexes."""
+    random, blocks, copied, indexes = Random(2), [], [], set()
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        for number in range(EXPLAINED):
+            team, after = random.choice(places)
             statement, values = queries.page_statement(
                 None,
-                wanted,
+                Filter(teams=(team,)) if number % 2 else Filter(),
                 limit=ROWS + 1,
                 order=Order.SCORE,
                 descending=True,
-                after=places[0][1],
+                after=after,
                 as_of=None,
                 ranked=False,
                 explained=False,
             )
-            plan = await (await connection.execute(f"EXPLAIN {statement}".encode(), values)).fetchall()
-            indexes |= set(re.findall(r"using (\w+)", "\n".join(line for (line,) in plan)))
-    return times[pages // 10 :], indexes
+            query = f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {statement}".encode()
+            ((found,),) = await (await connection.execute(query, values)).fetchall()
+            plan = found[0]["Plan"]
+            blocks.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+            copied.append(plan["Shared Read Blocks"])
+            indexes |= set(re.findall(r"'Index Name': '(\w+)'", str(found)))
+    return mean(blocks), mean(copied), indexes
