@@ -11,6 +11,9 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Self, TypeVar
 
+from ledger import providers
+from ledger.providers import Provider
+
 T = TypeVar("T")
 
 PEPPER_BYTES = 32
@@ -27,21 +30,6 @@ DATA_DIR_OF_ROOT = Path("/var/lib/decision-ledger")
 
 class SettingsError(ValueError):
     """The environment says something that can't be; each line names a variable and what it takes."""
-
-
-@dataclass(frozen=True)
-class Provider:
-    """An identity provider whose tokens (OIDC, JWT) let people in. Nothing that a token says chooses another."""
-
-    issuer: str
-    #: What its tokens for this ledger have as their one audience.
-    audience: str
-    #: Where its public keys are.
-    jwks_url: str
-    #: Which `typ` its tokens have, in lower case: at+jwt (RFC 9068), or jwt for a provider that says no more than that.
-    types: frozenset[str] = frozenset({"at+jwt"})
-    #: What each of its tokens may be used for besides what its claim `scope` says.
-    scopes: frozenset[str] = frozenset({"graphql:free-form", "graphql:mutate"})
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,8 +71,8 @@ class Settings:
     origins: frozenset[str] = frozenset()
     #: May webhooks go to http and into private networks?
     webhooks_private: bool = False
-    #: Whose tokens let people in besides the ledger's own; None: nobody's.
-    oidc: Provider | None = None
+    #: Whose tokens let people in besides the ledger's own.
+    oidc: tuple[Provider, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -128,14 +116,7 @@ class Settings:
             ),
             origins=read("LEDGER_ORIGINS", _origins, cls.origins),
             webhooks_private=read("LEDGER_WEBHOOKS_PRIVATE", _yes_or_no, cls.webhooks_private),
-            oidc=_provider(
-                read("LEDGER_OIDC_ISSUER", _web_address, ""),
-                read("LEDGER_OIDC_AUDIENCE", str, ""),
-                read("LEDGER_OIDC_JWKS_URL", _web_address, ""),
-                read("LEDGER_OIDC_TYPES", _types, Provider.types),
-                read("LEDGER_OIDC_SCOPES", _scopes, Provider.scopes),
-                faults,
-            ),
+            oidc=read("LEDGER_OIDC", providers.read, ()),
         )
         if faults:
             raise SettingsError("\n".join(faults))
@@ -225,39 +206,6 @@ def _pepper(text: str) -> bytes:
             f"must be {2 * PEPPER_BYTES} hexadecimal digits; make them with: openssl rand -hex {PEPPER_BYTES}"
         )
     return bytes.fromhex(text)
-
-
-def _provider(
-    issuer: str, audience: str, jwks_url: str, types: frozenset[str], scopes: frozenset[str], faults: list[str]
-) -> Provider | None:
-    given = {"LEDGER_OIDC_ISSUER": issuer, "LEDGER_OIDC_AUDIENCE": audience, "LEDGER_OIDC_JWKS_URL": jwks_url}
-    missing = [name for name, text in given.items() if not text]
-    if missing and len(missing) < len(given):
-        faults.append(
-            f"{', '.join(missing)} must be set too: a provider is its issuer, its audience and where its keys are."
-        )
-    return None if missing else Provider(issuer, audience, jwks_url, types, scopes)
-
-
-def _web_address(text: str) -> str:
-    if not re.match(r"https://[^\s/]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/|$)", text):
-        raise ValueError(f"must be an https address (http on this machine only), and is {text!r}")
-    return text
-
-
-def _types(text: str) -> frozenset[str]:
-    found = frozenset(text.lower().split())
-    if not found <= {"at+jwt", "jwt"}:
-        raise ValueError(f"must be at+jwt, jwt or both, and is {text!r}")
-    return found
-
-
-def _scopes(text: str) -> frozenset[str]:
-    known = {"graphql:free-form", "graphql:introspect", "graphql:mutate"}
-    found = frozenset() if text.lower() == "none" else frozenset(text.split())
-    if not found <= known:
-        raise ValueError(f"must be none, or some of {' '.join(sorted(known))}")
-    return found
 
 
 def _log_level(text: str) -> str:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.settings import DATA_DIR_OF_ROOT, Provider, Settings, SettingsError, masked
+from ledger.providers import SIGNATURES, Provider
+from ledger.settings import DATA_DIR_OF_ROOT, Settings, SettingsError, masked
 
 
 def test_an_empty_environment_gives_the_embedded_server_on_this_machine_only(monkeypatch):
@@ -69,10 +70,7 @@ def test_each_variable_is_taken():
         ("LEDGER_HOST", "a b", "one address"),
         ("LEDGER_DATABASE_URL", "host=x password=hunter2", "postgresql://"),
         ("LEDGER_TOKEN_PEPPER", "hunter2", "openssl rand -hex 32"),
-        ("LEDGER_OIDC_ISSUER", "http://id.example", "https address"),
-        ("LEDGER_OIDC_JWKS_URL", "http://localhost.evil.example/jwks", "https address"),
-        ("LEDGER_OIDC_TYPES", "jws", "at+jwt, jwt or both"),
-        ("LEDGER_OIDC_SCOPES", "graphql:everything", "none, or some of graphql:free-form"),
+        ("LEDGER_OIDC", "/there/is/none", "No such file"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_what_it_takes_and_no_secret(name, value, says):
@@ -84,21 +82,59 @@ def test_a_value_out_of_bounds_is_refused_with_what_it_takes_and_no_secret(name,
     assert "hunter2" not in str(refused.value)
 
 
-def test_an_identity_provider_is_its_issuer_its_audience_and_where_its_keys_are():
-    given = {
-        "LEDGER_OIDC_ISSUER": "https://id.example/realm",
-        "LEDGER_OIDC_AUDIENCE": "https://ledger.example",
-        "LEDGER_OIDC_JWKS_URL": "http://127.0.0.1:8080/jwks",
-    }
-    usual = Provider("https://id.example/realm", "https://ledger.example", "http://127.0.0.1:8080/jwks")
-    assert Settings.from_environment({}).oidc is None
-    assert Settings.from_environment(given).oidc == usual
-    more = Settings.from_environment({**given, "LEDGER_OIDC_TYPES": "JWT at+jwt", "LEDGER_OIDC_SCOPES": "none"}).oidc
-    assert more is not None
-    assert (more.types, more.scopes) == ({"jwt", "at+jwt"}, frozenset())
-    for name in given:
-        with pytest.raises(SettingsError, match=f"{name} must be set too"):
-            Settings.from_environment({key: value for key, value in given.items() if key != name})
+STAFF = """
+[[provider]]
+issuer = "https://id.example/realm"
+audience = "https://ledger.example"
+jwks_url = "http://127.0.0.1:8080/jwks"
+"""
+PARTNERS = """
+[[provider]]
+issuer = "https://partners.example"
+audience = "ledger"
+jwks_url = "https://partners.example/keys"
+types = ["jwt", "at+jwt"]
+algorithms = ["ES256"]
+scopes = []
+"""
+
+
+def test_identity_providers_are_tables_of_a_file(tmp_path):
+    file = tmp_path / "providers.toml"
+    file.write_text(STAFF + PARTNERS)
+    assert Settings.from_environment({}).oidc == ()
+    staff, partners = Settings.from_environment({"LEDGER_OIDC": str(file)}).oidc
+    assert staff == Provider("https://id.example/realm", "https://ledger.example", "http://127.0.0.1:8080/jwks")
+    assert staff.algorithms == SIGNATURES
+    assert (partners.types, partners.algorithms, partners.scopes) == ({"jwt", "at+jwt"}, {"ES256"}, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "has 0"),
+        (STAFF * 17, "has 17"),
+        (STAFF * 2, "https://id.example/realm 2 times"),
+        ("[[provider]", "is none"),
+        ("provider = 3", "is none"),
+        (STAFF.replace("audience", "audiences"), "audience"),
+        (STAFF + 'secret = "x"', "secret"),
+        (STAFF.replace("https://id.example/realm", "http://id.example"), "provider 1, issuer must be an https address"),
+        (STAFF.replace("http://127.0.0.1", "http://localhost.evil.example"), "jwks_url must be an https address"),
+        (STAFF.replace("https://ledger.example", " "), "audience is empty"),
+        (PARTNERS.replace('["jwt", "at+jwt"]', '["jws"]'), "types must be some of at+jwt, jwt"),
+        (PARTNERS.replace("ES256", "HS256"), "algorithms must be some of ES256"),
+        (PARTNERS.replace("ES256", "none"), "algorithms must be some of ES256"),
+        (PARTNERS.replace('["ES256"]', "[]"), "algorithms must be some of ES256"),
+        (STAFF + PARTNERS.replace("[]", '["metrics:read"]'), "provider 2, scopes must be some of graphql:free-form"),
+    ],
+)
+def test_a_file_of_providers_that_cannot_be_is_refused_with_what_is_wrong(tmp_path, text, says):
+    file = tmp_path / "providers.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match="LEDGER_OIDC must") as refused:
+        Settings.from_environment({"LEDGER_OIDC": str(file)})
+    assert says in str(refused.value)
 
 
 def test_all_faults_are_told_at_once():

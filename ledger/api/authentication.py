@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from ledger.api.attempts import Attempts, Key
 from ledger.api.context import Authentication, Viewer
-from ledger.api.oidc import NotLetIn, Verifier
+from ledger.api.oidc import NotLetIn, Verifiers
 from ledger.api.roles import roles_of
 from ledger.api.standing import Pool
 from ledger.directory import identities, tokens
@@ -22,23 +22,23 @@ NOT_LINKED = "OIDC: subject is no member"
 
 
 class Door:
-    """Lets in. `directory` gives the connections to look tokens up with, `verifier` None: there is no identity provider."""
+    """Lets in. `directory` gives the connections to look tokens up with."""
 
     def __init__(
         self,
         directory: Callable[[], Pool],
         pepper: bytes,
         attempts: Callable[[], Attempts],
-        verifier: Verifier | None = None,
+        verifiers: Verifiers,
     ) -> None:
-        self._directory, self._pepper, self._attempts, self._verifier = directory, pepper, attempts, verifier
+        self._directory, self._pepper, self._attempts, self._verifiers = directory, pepper, attempts, verifiers
 
     async def viewer_of(self, secret: str) -> Viewer | None:
         """This will turn a token into its viewer; None: the token lets nobody in."""
         if tokens.is_well_formed(secret):
             return await self._by_token(secret)
-        if self._verifier is not None and self._verifier.may_be_its(secret):
-            return await self._by_provider(self._verifier, secret)
+        if self._verifiers.may_be_theirs(secret):
+            return await self._by_provider(secret)
         return self._refused(Key(AccessKind.UNAUTHENTICATED, MALFORMED))
 
     async def _by_token(self, secret: str) -> Viewer | None:
@@ -64,9 +64,9 @@ class Door:
             token.expires_at,
         )
 
-    async def _by_provider(self, verifier: Verifier, secret: str) -> Viewer | None:
+    async def _by_provider(self, secret: str) -> Viewer | None:
         try:
-            claims = await verifier.verified(secret)
+            claims = await self._verifiers.verified(secret)
         except NotLetIn as refused:
             return self._refused(Key(AccessKind.UNAUTHENTICATED, f"OIDC: {refused}"))
         async with self._directory().connection() as connection:
@@ -94,7 +94,7 @@ def by_token(
     directory: Callable[[], Pool],
     pepper: bytes,
     attempts: Callable[[], Attempts],
-    verifier: Verifier | None = None,
+    verifiers: Verifiers,
 ) -> Callable[[str], Awaitable[Viewer | None]]:
     """This will give the function that turns a token into its viewer; None: the token lets nobody in."""
-    return Door(directory, pepper, attempts, verifier).viewer_of
+    return Door(directory, pepper, attempts, verifiers).viewer_of

@@ -29,9 +29,11 @@ FETCH_S = 5.0
 #: Most bytes of an answer, and most keys in it.
 BYTES_MAX = 64 * 1024
 KEYS_MAX = 32
-RSA_BITS_MIN = 2_048
+RSA_BITS_MIN, RSA_BITS_MAX = 2_048, 8_192
 #: What a key may be. A symmetric one (`oct`) is never one of them: its secret would be public.
 KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
+#: What only the provider may know of a key. Whoever reads it can sign as the provider, so a key that shows it opens nothing.
+PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 HTTP_OK = 200
 
 
@@ -127,13 +129,22 @@ def parsed(body: bytes, algorithms: frozenset[str]) -> dict[str, PyJWK]:
 
 
 def _usable(found: Any, algorithms: frozenset[str]) -> PyJWK | None:
-    if not isinstance(found, dict) or found.get("kty") not in KEY_TYPES or found.get("use", "sig") != "sig":
+    if not isinstance(found, dict) or str(found.get("kty")) not in KEY_TYPES or not _is_for_signatures(found):
         return None
     if not isinstance(found.get("kid"), str) or not found["kid"]:
         return None
+    if not PRIVATE.isdisjoint(found):
+        log.error("the identity provider shows a private key, %.60r: it is not used", found["kid"])
+        return None
     try:
         key = PyJWK.from_dict(found)
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError, NotImplementedError):
         return None
-    is_short = getattr(key.key, "key_size", RSA_BITS_MIN) < RSA_BITS_MIN and found["kty"] == "RSA"
-    return None if is_short or key.algorithm_name not in algorithms else key
+    if found["kty"] == "RSA" and not RSA_BITS_MIN <= key.key.key_size <= RSA_BITS_MAX:
+        return None
+    return key if key.algorithm_name in algorithms else None
+
+
+def _is_for_signatures(found: dict[str, Any]) -> bool:
+    operations = found.get("key_ops", ["verify"])
+    return found.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations

@@ -20,7 +20,7 @@ from ledger.api import metrics, schema, subscription
 from ledger.api.authentication import by_token
 from ledger.api.context import Resources
 from ledger.api.feed import Feed
-from ledger.api.oidc import Verifier
+from ledger.api.oidc import Verifiers
 from ledger.api.persisted import DocumentsInvalid, TrustedDocuments
 from ledger.api.standing import Pool
 from ledger.api.traffic import Traffic
@@ -67,7 +67,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
     url, pepper = settings.database_url, settings.pepper()
     disk = None if settings.disk_folder is None else Disk(settings.disk_folder, settings.disk_percent_max)
     parts: list[Parts] = []
-    verifier = None if settings.oidc is None else Verifier(settings.oidc)
+    verifiers = Verifiers(settings.oidc)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -82,7 +82,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
                 event_triggers=settings.event_triggers,
             ) as found,
             found.resources.attempts.recording(found.directory),
-            verifier or nullcontext(),
+            verifiers,
         ):
             parts.append(found)
             _settle_memory()
@@ -91,7 +91,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
             parts.clear()
 
     traffic = Traffic(_trusted(settings), settings.points_per_minute)
-    authenticate = by_token(lambda: parts[0].directory, pepper, lambda: parts[0].resources.attempts, verifier)
+    authenticate = by_token(lambda: parts[0].directory, pepper, lambda: parts[0].resources.attempts, verifiers)
     return web(
         schema.build(),
         lambda: parts[0].resources,

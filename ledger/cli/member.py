@@ -84,7 +84,7 @@ def list_(json: bool) -> None:
 @member.command()
 @click.argument("who")
 @click.option("--subject", required=True, help="The claim `sub` of the provider's tokens.")
-@click.option("--issuer", help="The provider (LEDGER_OIDC_ISSUER).")
+@click.option("--issuer", help="The provider, where there are several in LEDGER_OIDC.")
 @as_json
 def link(who: str, subject: str, issuer: str | None, json: bool) -> None:
     """Let the provider's SUBJECT in as the member WHO, a name or an id.
@@ -103,7 +103,7 @@ def link(who: str, subject: str, issuer: str | None, json: bool) -> None:
 
 @member.command()
 @click.option("--subject", required=True, help="The claim `sub` of the provider's tokens.")
-@click.option("--issuer", help="The provider (LEDGER_OIDC_ISSUER).")
+@click.option("--issuer", help="The provider, where there are several in LEDGER_OIDC.")
 @as_json
 def unlink(subject: str, issuer: str | None, json: bool) -> None:
     """Let the provider's SUBJECT in no more.
@@ -157,7 +157,9 @@ def _connected() -> Iterator[tuple[Settings, psycopg.Connection[Any]]]:
 
 def _issuer(settings: Settings, issuer: str | None) -> str:
     """This will give the provider that is meant. Raises Failed."""
-    found = issuer or (settings.oidc.issuer if settings.oidc is not None else None)
-    if found is None:
-        raise Failed("No provider is named: give --issuer, or set LEDGER_OIDC_ISSUER and what belongs to it.", USAGE)
-    return found
+    if issuer is not None:
+        return issuer
+    if len(settings.oidc) != 1:
+        there_are = ", ".join(one.issuer for one in settings.oidc) or "none"
+        raise Failed(f"No provider is named: give --issuer. In LEDGER_OIDC there are: {there_are}.", USAGE)
+    return settings.oidc[0].issuer

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from ledger.settings import Provider
+from ledger.providers import Provider
 
 AUDIENCE = "https://ledger.example"
 ADA = "00u-ada"
@@ -40,8 +40,8 @@ def jwk(key: Any, kid: str, **more: Any) -> dict[str, Any]:
 class IdentityProvider:
     """Shows `keys` at `/jwks`, unless `answer` does something else; counts the requests."""
 
-    def __init__(self) -> None:
-        self.key, self.kid = RSA_KEYS[0], "first"
+    def __init__(self, key: Any = RSA_KEYS[0]) -> None:
+        self.key, self.kid = key, "first"
         self.keys: list[dict[str, Any]] = [jwk(self.key, self.kid, alg="RS256")]
         self.requests = 0
         self.sent = 0
@@ -161,8 +161,8 @@ def encoded(data: bytes) -> bytes:
 
 
 @contextmanager
-def identity_provider() -> Iterator[IdentityProvider]:
-    found = IdentityProvider()
+def identity_provider(key: Any = RSA_KEYS[0]) -> Iterator[IdentityProvider]:
+    found = IdentityProvider(key)
     try:
         yield found
     finally:

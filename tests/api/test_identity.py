@@ -48,7 +48,7 @@ def provider() -> Iterator[IdentityProvider]:
 @pytest.fixture
 def settings(settings: Settings, provider: IdentityProvider) -> Settings:
     """The ledger lets the provider's people in."""
-    return replace(settings, oidc=provider.settings())
+    return replace(settings, oidc=(provider.settings(),))
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def test_of_a_hundred_tokens_only_the_valid_ones_open_the_door(api: Api, provide
 
 
 def test_without_a_provider_no_provider_lets_in(settings: Settings, provider: IdentityProvider) -> None:
-    settings = replace(settings, oidc=None)
+    settings = replace(settings, oidc=())
     assert settings.database_url is not None
     with Ledger(settings.database_url) as ledger, served(create_app(settings), settings) as base_url:
         bootstrap(ledger, datetime.now(UTC), uuid4())

@@ -1,7 +1,9 @@
 """The provider's keys: fetched rarely, by one request at a time, within bounds, and kept for an hour while it is down."""
 
 import asyncio
+import base64
 import gzip
+import json
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -9,10 +11,11 @@ from typing import Any
 
 import pytest
 from jwt import PyJWK
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from ledger.api import keys as jwks
 from ledger.api.keys import BYTES_MAX, FETCH_EVERY_S, FRESH_S, KEPT_S, Keys, KeysUnavailable, parsed
-from ledger.api.oidc import ALGORITHMS
+from ledger.providers import SIGNATURES
 from tests.api.provider import EC_KEY, RSA_KEYS, SHORT_KEY, IdentityProvider, identity_provider, jwk
 
 
@@ -38,7 +41,7 @@ Test = Callable[[Keys, Clock], Coroutine[Any, Any, None]]
 def run(provider: IdentityProvider, test: Test) -> None:
     async def go() -> None:
         clock = Clock()
-        keys = Keys(f"{provider.base_url}/jwks", ALGORITHMS, clock)
+        keys = Keys(f"{provider.base_url}/jwks", SIGNATURES, clock)
         try:
             await test(keys, clock)
         finally:
@@ -217,12 +220,20 @@ def test_only_keys_that_sign_and_are_strong_enough_are_taken() -> None:
         {"kty": "RSA", "kid": "broken", "n": "AQAB"},
         {name: value for name, value in jwk(RSA_KEYS[0], "nameless").items() if name != "kid"},
         "no key at all",
+        json.loads(RSAAlgorithm.to_jwk(RSA_KEYS[0])) | {"kid": "its private part", "alg": "RS256"},
+        json.loads(ECAlgorithm.to_jwk(EC_KEY)) | {"kid": "its private part too"},
+        jwk(RSA_KEYS[0], "encrypts too", key_ops=["encrypt"]),
+        jwk(RSA_KEYS[0], "odd operations", key_ops="verify"),
+        jwk(RSA_KEYS[0], "endless", n=base64.urlsafe_b64encode(b"\xff" * 1_025).decode()),
+        jwk(RSA_KEYS[0], "odd kind", kty=["RSA"]),
+        jwk(RSA_KEYS[0], "none", alg="none"),
+        jwk(RSA_KEYS[0], "list", alg=["RS256"]),
     ]
-    assert parsed(msgspec.json.encode({"keys": found}), ALGORITHMS).keys() == {"good", "curve"}
+    assert parsed(msgspec.json.encode({"keys": found}), SIGNATURES).keys() == {"good", "curve"}
 
 
 def test_two_keys_of_one_id_are_a_fault_of_the_provider() -> None:
     import msgspec
 
     with pytest.raises(ValueError, match="one id"):
-        parsed(msgspec.json.encode({"keys": [jwk(key, "same") for key in RSA_KEYS]}), ALGORITHMS)
+        parsed(msgspec.json.encode({"keys": [jwk(key, "same") for key in RSA_KEYS]}), SIGNATURES)

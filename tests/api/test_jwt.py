@@ -1,6 +1,7 @@
 """A provider's token lets in only if everything about it holds; and each check is seen to be what stops one forgery."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -10,8 +11,8 @@ import pytest
 from jwt import PyJWK
 
 from ledger.api import keys as jwks
-from ledger.api import oidc
-from ledger.api.oidc import CLAIM_CHECKS, HEADER_CHECKS, OPTIONS, Claims, NotLetIn, Verifier
+from ledger.api.oidc import CLAIM_CHECKS, HEADER_CHECKS, OPTIONS, Claims, NotLetIn, Verifiers
+from ledger.providers import SIGNATURES, Provider
 from tests.api.provider import (
     ADA,
     AUDIENCE,
@@ -54,7 +55,13 @@ def not_required(*claims: str) -> Plant:
 
 
 def allowing(*algorithms: str) -> Plant:
-    return lambda patch: patch.setattr(oidc, "ALGORITHMS", oidc.ALGORITHMS | set(algorithms))
+    """Believes other signatures too, and those of one's own choice only, as no file of providers can say."""
+    usual = IdentityProvider.settings
+
+    def settings(provider: IdentityProvider, **more: Any) -> Provider:
+        return usual(provider, algorithms=SIGNATURES | set(algorithms), **more)
+
+    return lambda patch: patch.setattr(IdentityProvider, "settings", settings)
 
 
 def key_is(found: dict[str, Any], algorithm: str | None = None) -> Plant:
@@ -177,6 +184,10 @@ FORGERIES = (
         )
     ),
     Forgery("an empty sub", lambda p: p.token(sub="  "), "subject", (without(CLAIM_CHECKS, "subject"),)),
+    Forgery("a NUL in sub", lambda p: p.token(sub="a\0b"), "subject", (without(CLAIM_CHECKS, "subject"),)),
+    Forgery(
+        "half a character in sub", lambda p: p.token(sub="a\ud800"), "subject", (without(CLAIM_CHECKS, "subject"),)
+    ),
     Forgery("a very long sub", lambda p: p.token(sub="x" * 256), "subject", (without(CLAIM_CHECKS, "subject"),)),
     Forgery(
         "a number as sub",
@@ -224,8 +235,19 @@ FORGERIES = (
         ),
     ),
 )
+
+
+def _headed(provider: IdentityProvider, **header: Any) -> str:
+    """A token whose header says anything."""
+    found = {"alg": "RS256", "typ": "at+jwt", "kid": provider.kid, **header}
+    return encoded(json.dumps(found).encode()).decode() + "." + provider.token().split(".", 1)[1]
+
+
 #: Refused because they are no token at all; there is nothing to take out.
 ODD = {
+    "a list as alg": lambda p: _headed(p, alg=["RS256"]),
+    "an object as alg": lambda p: _headed(p, alg={"RS256": 1}),
+    "no alg": lambda p: _headed(p, alg=None),
     "two parts": lambda p: ".".join(p.token().split(".")[:2]),
     "five parts, as one that is encrypted": lambda p: p.token() + ".a.b",
     "a header that is no JSON": lambda p: "e30x." + p.token().split(".", 1)[1],
@@ -251,9 +273,10 @@ def provider() -> Iterator[IdentityProvider]:
 
 def verified(provider: IdentityProvider, token: str, **settings: Any) -> Claims:
     async def run() -> Claims:
-        async with Verifier(provider.settings(**settings)) as verifier:
-            if not verifier.may_be_its(token):
+        async with Verifiers([provider.settings(**settings)]) as verifiers:
+            if not verifiers.may_be_theirs(token):
                 raise NotLetIn("no token")
+            (verifier,) = verifiers._by_issuer.values()
             return await verifier.verified(token)
 
     return asyncio.run(run())
@@ -265,6 +288,20 @@ def test_a_token_of_the_provider_passes(provider: IdentityProvider) -> None:
     assert claims.scopes == {"graphql:free-form", "graphql:mutate", "graphql:introspect"}
     assert 590 < claims.expires_at.timestamp() - time.time() <= 600
     assert provider.requests == 1
+
+
+@pytest.mark.parametrize("client", ["", "x" * 256, "a\0b", "a\ud800", "a\r\nb", 7, ["portal"]])
+def test_a_program_whose_name_cannot_be_kept_has_none(provider: IdentityProvider, client: object) -> None:
+    assert verified(provider, provider.token(client_id=client)).client == "oidc"
+
+
+def test_a_provider_may_sign_with_less_than_all_algorithms(provider: IdentityProvider) -> None:
+    provider.keys = [jwk(EC_KEY, "curve"), *provider.keys]
+    by_curve = provider.token(alg="ES256", key=EC_KEY, headers={"kid": "curve"})
+    assert verified(provider, by_curve, algorithms=frozenset({"ES256"})).subject == ADA
+    for token in (provider.token(), provider.token(headers={"kid": "curve"})):
+        with pytest.raises(NotLetIn, match="alg"):
+            verified(provider, token, algorithms=frozenset({"ES256"}))
 
 
 def test_a_provider_may_sign_with_a_curve_and_say_less_of_the_type(provider: IdentityProvider) -> None:

@@ -1,6 +1,7 @@
 """token create, list and revoke: who gets in, and as what."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -101,16 +102,18 @@ def test_a_service_is_a_member_that_decides_nothing(cli: Cli) -> None:
     assert "is a service" in cli.run("member", "add", "Portal").err
 
 
-def test_somebody_of_a_provider_is_linked_and_unlinked(cli: Cli) -> None:
+def test_somebody_of_a_provider_is_linked_and_unlinked(cli: Cli, tmp_path: Path) -> None:
     ada = cli.run("member", "add", "Ada").out.strip()
     linking = ("member", "link", "Ada", "--subject", "00u-ada")
     nobody = cli.run(*linking)
-    assert (nobody.code, "LEDGER_OIDC_ISSUER" in nobody.err) == (2, True)
-    provider = {
-        "LEDGER_OIDC_ISSUER": "https://id.example",
-        "LEDGER_OIDC_AUDIENCE": "https://ledger.example",
-        "LEDGER_OIDC_JWKS_URL": "https://id.example/jwks",
-    }
+    assert (nobody.code, "give --issuer" in nobody.err) == (2, True)
+    one = '[[provider]]\nissuer = "https://id.example"\naudience = "https://ledger.example"\njwks_url = "https://id.example/jwks"\n'
+    file, several = tmp_path / "providers.toml", tmp_path / "several.toml"
+    file.write_text(one)
+    several.write_text(one + one.replace("id.example", "other.example"))
+    which = cli.run(*linking, LEDGER_OIDC=str(several))
+    assert (which.code, "https://id.example, https://other.example" in which.err) == (2, True)
+    provider = {"LEDGER_OIDC": str(file)}
     linked = cli.run(*linking, "--json", **provider)
     assert linked.json() == {"issuer": "https://id.example", "subject": "00u-ada", "member_id": ada}
     again = cli.run("member", "link", ada, "--subject", "00u-ada", **provider)

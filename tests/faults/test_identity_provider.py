@@ -28,7 +28,7 @@ def provider() -> Iterator[IdentityProvider]:
 
 @pytest.fixture
 def settings(settings: Settings, provider: IdentityProvider) -> Settings:
-    return replace(settings, oidc=provider.settings())
+    return replace(settings, oidc=(provider.settings(),))
 
 
 def test_kept_keys_do_and_then_the_door_is_closed(
