@@ -34,6 +34,7 @@ from ledger.commands.issued import Issued
 from ledger.directory.access import AccessKind
 from ledger.directory.members import Person, people
 from ledger.store.integrity.logtree import LogTree
+from ledger.store.integrity.remembering import Memory
 from ledger.values import GLOBAL_ROLES, ORGANISATION, MemberId, Role, TeamId
 from projections.sources.queries import position_known
 
@@ -88,6 +89,8 @@ class Resources(Struct, frozen=True):
     commands: anyio.CapacityLimiter
     #: New facts as they come.
     feed: Feed
+    #: What was seen of the ledger: where it is another now, nothing is answered.
+    memory: Memory
     #: Longest wait for a view, in seconds.
     wait_s: float = WAIT_S
     #: Counts what was refused.
@@ -119,8 +122,9 @@ class Context:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
-        """This will lend a connection that may only read. Wait for nothing else inside the block."""
+        """This will lend a connection that may only read. Wait for nothing else inside the block. Raises NotReconciled."""
         async with self.resources.reads.connection() as connection:
+            self.resources.memory.refuse()
             yield connection
 
     async def position(self, view: str, as_of: AsOf | None = None, at_least: int | None = None) -> int | None:

@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from ledger.domain.rejected import Rejected
-from ledger.store.faults import CommandReused, LedgerBusy, LedgerFull, LedgerUnavailable, OutcomeUnknown
+from ledger.store.faults import CommandReused, LedgerBusy, LedgerFull, LedgerUnavailable, NotReconciled, OutcomeUnknown
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ VIEW_LATE = "VIEW_LATE"
 UNAVAILABLE = "UNAVAILABLE"
 #: The token asks for more than it may; the answer says when to come back.
 RATE_LIMITED = "RATE_LIMITED"
+#: The ledger is not the one that this server has seen: nothing is read or recorded until its operator has mended that.
+NOT_RECONCILED = "NOT_RECONCILED"
 #: Whether a mutation was recorded is not known; sending it again with the same commandId tells.
 OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
 INTERNAL = "INTERNAL"
@@ -57,6 +59,15 @@ def not_found(what: str) -> GraphQLError:
 def forbidden(message: str) -> GraphQLError:
     """This will make the error for what the viewer's roles do not allow."""
     return refusal(FORBIDDEN, message)
+
+
+def not_reconciled(fault: NotReconciled) -> GraphQLError:
+    """This will make the error for a ledger that is not the one that this server has seen."""
+    return refusal(NOT_RECONCILED, _not_reconciled(fault))
+
+
+def _not_reconciled(fault: NotReconciled) -> str:
+    return f"{fault} Nothing is read or recorded until its operator has reconciled it."
 
 
 def presented(error: GraphQLError) -> dict[str, Any]:
@@ -100,6 +111,8 @@ def _named(error: GraphQLError) -> tuple[str, str | None, dict[str, object]]:
         case OutcomeUnknown():
             text = "Whether this was recorded is not known. Send it again with the same commandId: it is recorded at most once."
             return OUTCOME_UNKNOWN, text, {"commandId": str(cause.command_id)}
+        case NotReconciled():
+            return NOT_RECONCILED, _not_reconciled(cause), {}
         case LedgerFull():
             return UNAVAILABLE, str(cause), {}
         case LedgerBusy() | LedgerUnavailable() | PoolTimeout() | PoolClosed() | TooManyRequests():

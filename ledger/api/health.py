@@ -29,10 +29,13 @@ def health_routes(resources: Callable[[], Resources]) -> list[HTTPRouteHandler]:
 
     @get("/health/ready")
     async def ready() -> Response[bytes]:
-        """Say whether the database answers and the views are up to date: 200, or 503."""
+        """Say whether the database answers, is the one that was seen, and the views are up to date: 200, or 503."""
         database, views = await _state(resources())
-        is_ready = database == "ok" and views == "ok"
-        return _answer(200 if is_ready else 503, {"ready": is_ready, "database": database, "views": views})
+        fault = resources().memory.fault()
+        ledger = "ok" if fault is None else str(fault)
+        is_ready = (database, views, ledger) == ("ok", "ok", "ok")
+        state = {"ready": is_ready, "database": database, "views": views, "ledger": ledger}
+        return _answer(200 if is_ready else 503, state)
 
     return [live, ready]
 

@@ -12,7 +12,16 @@ from litestar.types import HTTPScope, Receive, Send
 
 from ledger.api.answering import NOT_MODIFIED, Reply, Wish, answered
 from ledger.api.context import Resources, Viewer
-from ledger.api.errors import BAD_USER_INPUT, FORBIDDEN, INTERNAL, UNAVAILABLE, logged, presented, refusal
+from ledger.api.errors import (
+    BAD_USER_INPUT,
+    FORBIDDEN,
+    INTERNAL,
+    UNAVAILABLE,
+    logged,
+    not_reconciled,
+    presented,
+    refusal,
+)
 from ledger.api.observing import Observation
 from ledger.api.rate import Overloaded
 from ledger.api.requests import (
@@ -121,6 +130,8 @@ async def let_in(
         raise not_knowable(error) from None
     if found is None:
         raise stranger()
+    if (fault := resources.memory.fault()) is not None:  # where everything stands may be of another ledger
+        raise RequestRefused(503, not_reconciled(fault), Retry_After="5")
     return found
 
 

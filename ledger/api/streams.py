@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from ledger.api.context import Context, Viewer
 from ledger.api.cost import refuse_long_lists
 from ledger.api.documents import prepare
-from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, presented, refusal
+from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, not_reconciled, presented, refusal
 from ledger.api.persisted import TrustedDocuments
 from ledger.api.requests import Asked
 from ledger.api.schema import LedgerSchema
@@ -58,11 +58,15 @@ def admitted(schema: LedgerSchema, asked: Asked, viewer: Viewer, documents: Trus
 
 
 async def answers(schema: LedgerSchema, context: Context, asked: Asked) -> AsyncGenerator[Shown, None]:
-    """This will run an admitted subscription and give its answers as they come. Raises StreamRefused in place of the first."""
-    has_begun = False
+    """This will run an admitted subscription and give its answers as they come. Raises StreamRefused in place of the first,
+    and in place of any where the ledger is not the one any more that was seen.
+    """
+    has_begun, memory = False, context.resources.memory
     found = await schema.subscribe(asked.query, asked.variables, context, None, asked.operationName)
     async with aclosing(found):
         async for result in found:
+            if (fault := memory.fault()) is not None:
+                raise StreamRefused([presented(not_reconciled(fault))])
             errors = [presented(error) for error in result.errors or ()]
             if errors and not has_begun and result.data is None:
                 raise StreamRefused(errors)

@@ -36,6 +36,8 @@ from ledger.store.application import Ledger
 from ledger.store.connections import READER, WRITER, async_pool
 from ledger.store.disk import Disk
 from ledger.store.integrity import guard
+from ledger.store.integrity.keeping import Kept
+from ledger.store.integrity.remembering import Memory
 from ledger.store.streams import StreamReader
 from ledger.webhooks.sender import Sender
 from projections.catalogue import VIEWS
@@ -78,6 +80,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
                 settings.wait_s,
                 settings.data_dir / CACHE,
                 disk,
+                settings.seal_folder,
                 follow=follow,
                 event_triggers=settings.event_triggers,
             ) as found,
@@ -120,13 +123,18 @@ async def running(
     wait_s: float,
     cache: Path | None = None,
     disk: Disk | None = None,
+    sealed: Path | None = None,
     *,
     follow: bool,
     event_triggers: bool = True,
 ) -> AsyncIterator[Parts]:
     """This will bring up what a process needs, and take it down again in the opposite order."""
     async with AsyncExitStack() as stack:
-        ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size, disk=disk))
+        memory = Memory(url, None if sealed is None else Kept(sealed))
+        await anyio.to_thread.run_sync(memory.start)
+        stack.push_async_callback(anyio.to_thread.run_sync, memory.stop)
+        stops = [memory.fault, *(() if disk is None else (disk.fault,))]
+        ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size, stops=stops))
         stack.push_async_callback(anyio.to_thread.run_sync, ledger.close)
         watch = guard.Watch(url, event_triggers=event_triggers)
         await anyio.to_thread.run_sync(watch.start)
@@ -136,7 +144,7 @@ async def running(
             follower = Follower(url, ledger, VIEWS)
             follower.start()
             stack.push_async_callback(anyio.to_thread.run_sync, follower.stop, GRACE_S)
-        reads = await stack.enter_async_context(async_pool(url, READER, pool_size))
+        reads = await stack.enter_async_context(async_pool(url, READER, pool_size, memory.recognise))
         directory = await stack.enter_async_context(async_pool(url, WRITER, DIRECTORY_POOL_SIZE))
         candidates = ViewCandidates(url)
         stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
@@ -155,7 +163,8 @@ async def running(
         feed = Feed(reads, subscription.read)
         stack.push_async_callback(feed.stop)
         stack.enter_context(_told_of_the_end(feed))
-        yield Parts(Resources(reads, handle_at_once, handle, anyio.CapacityLimiter(pool_size), feed, wait_s), directory)
+        commands = anyio.CapacityLimiter(pool_size)
+        yield Parts(Resources(reads, handle_at_once, handle, commands, feed, memory, wait_s), directory)
 
 
 @contextmanager

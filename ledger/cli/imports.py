@@ -38,10 +38,10 @@ def import_(files: tuple[Path, ...], format_: str, strict: bool, json: bool) -> 
         _restore(files, json)
         return
     settings = Settings.from_environment()
-    disk = None if settings.disk_folder is None else Disk(settings.disk_folder, settings.disk_percent_max)
+    stops = [] if settings.disk_folder is None else [Disk(settings.disk_folder, settings.disk_percent_max).fault]
     with (
         database(settings, migrated=True) as url,
-        Ledger(url, pool_size=2, statement_timeout_ms=60_000, disk=disk) as ledger,
+        Ledger(url, pool_size=2, statement_timeout_ms=60_000, stops=stops) as ledger,
         progress("Importing", json=json) as moved,
     ):
         report = import_histories(

@@ -24,8 +24,8 @@ from ledger.events.envelope import Event
 from ledger.store.batch import PackedCommand, packed
 from ledger.store.codec import Placed, decode, encode, placed
 from ledger.store.connections import STATEMENT_TIMEOUT_MS
-from ledger.store.disk import Disk
 from ledger.store.faults import AppendFault, LedgerFull
+from ledger.store.group import Stop
 from ledger.store.mapper import LedgerMapper
 from ledger.store.pages import Pages
 from ledger.store.receipt import CommandEvents, Receipt
@@ -94,14 +94,14 @@ class Ledger(Application[UUID]):
         *,
         pool_size: int = 4,
         statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
-        disk: Disk | None = None,
+        stops: Sequence[Stop] = (),
     ) -> None:
         """Connects when first used: `pool_size` is the most connections that read at once, besides the one that appends.
 
-        `disk`: where the database lies, whose fullness ends writing; None: nobody looks.
+        `stops` are asked before anything is appended: a full disk, for one, is nearly full before the database finds out.
         """
         self._log = LedgerRecorder(
-            database_url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, disk=disk
+            database_url, pool_size=pool_size, statement_timeout_ms=statement_timeout_ms, stops=stops
         )
         super().__init__()
 

@@ -45,6 +45,8 @@ Connection = psycopg.Connection[TupleRow]
 AsyncConnection = psycopg.AsyncConnection[TupleRow]
 Pool = ConnectionPool[Connection]
 AsyncPool = AsyncConnectionPool[AsyncConnection]
+#: Does something with a fresh connection.
+Prepare = Callable[[AsyncConnection], Awaitable[None]]
 
 
 class Limited(psycopg.Connection[TupleRow]):
@@ -105,7 +107,7 @@ def configured(role: str, statement_timeout_ms: int) -> Callable[[Connection], N
     return configure
 
 
-def configured_async(role: str, statement_timeout_ms: int) -> Callable[[AsyncConnection], Awaitable[None]]:
+def configured_async(role: str, statement_timeout_ms: int) -> Prepare:
     """This will do the same for tasks."""
     settings = limits(role, statement_timeout_ms)
 
@@ -185,8 +187,15 @@ def reader_pool(url: str, size: int, statement_timeout_ms: int) -> Pool:
     )
 
 
-def async_pool(url: str, role: str, size: int) -> AsyncPool:
-    """This will make a pool of connections for tasks, in a role; it opens with its `async with`."""
+def async_pool(url: str, role: str, size: int, first: Prepare | None = None) -> AsyncPool:
+    """This will make a pool of connections for tasks, in a role; it opens with its `async with`. `first` is done on each fresh one."""
+    prepare = configured_async(role, STATEMENT_TIMEOUT_MS)
+
+    async def configure(connection: AsyncConnection) -> None:
+        await prepare(connection)
+        if first is not None:
+            await first(connection)
+
     return AsyncConnectionPool(
         url,
         connection_class=LimitedAsync,
@@ -194,7 +203,7 @@ def async_pool(url: str, role: str, size: int) -> AsyncPool:
         min_size=1,
         max_size=size,
         open=False,
-        configure=configured_async(role, STATEMENT_TIMEOUT_MS),
+        configure=configure,
         check=check_quiet_async,
         name=f"{role}-pool",
         timeout=CONNECT_TIMEOUT_S,

@@ -69,6 +69,10 @@ class OutcomeUnknown(StoreFault):
         self.command_id = command_id
 
 
+class NotReconciled(StoreFault):
+    """The ledger is not the one that was signed or seen: an older state was restored, or somebody rewrote what is kept of it."""
+
+
 class UnknownTopic(StoreFault):
     """A stored fact has a topic, or a version of it, that this program does not know: it was written by a newer one."""
 

@@ -19,8 +19,7 @@ from time import monotonic
 import psycopg
 
 from ledger.store.batch import PackedCommand
-from ledger.store.disk import Disk
-from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown
+from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown, StoreFault
 from ledger.store.flights import Flights
 from ledger.store.waiting import Outcome, Series, Waiting, deliver
 
@@ -44,14 +43,17 @@ ANSWER_TIMEOUT_S = 30.0
 
 NEVER = sys.maxsize
 
+#: Says why nothing may be appended now; None: as far as it knows, it may.
+Stop = Callable[[], StoreFault | None]
+
 
 class GroupCommit:
     """The queue of commands and the thread that appends them. `appended` is called with the new head after each batch."""
 
     def __init__(
-        self, connect: Callable[[], psycopg.Connection], appended: Callable[[int], None], disk: Disk | None = None
+        self, connect: Callable[[], psycopg.Connection], appended: Callable[[int], None], stops: Sequence[Stop] = ()
     ) -> None:
-        self._disk = disk
+        self._stops = stops
         self._flights = Flights(connect, appended, self._pace)
         self._queue: deque[Waiting] = deque()
         #: Whoever holds it sends and receives, and moves commands from the queue to the flights and out of them.
@@ -109,8 +111,9 @@ class GroupCommit:
         self._waker.close()
 
     def _enqueue(self, waiting: list[Waiting]) -> None:
-        if self._disk is not None and (full := self._disk.fault()) is not None:
-            raise full
+        for stop in self._stops:
+            if (fault := stop()) is not None:
+                raise fault
         if len(self._queue) + len(waiting) > WAITING_COMMANDS and self._queue:
             raise LedgerBusy(f"{len(self._queue)} commands are waiting already")
         if self._thread is None:

@@ -18,9 +18,8 @@ from psycopg_pool import PoolTimeout
 from ledger.store.batch import Repeated, packed
 from ledger.store.codec import PAYLOAD
 from ledger.store.connections import Pool, reader_pool, writer_connection
-from ledger.store.disk import Disk
 from ledger.store.faults import CommandReused, OutcomeUnknown
-from ledger.store.group import GroupCommit
+from ledger.store.group import GroupCommit, Stop
 from ledger.store.head import Head
 from ledger.store.mapper import RecordedEvent, stored_command
 from ledger.store.receipt import Receipt
@@ -150,13 +149,13 @@ class LedgerRecorder(StreamRecorder, ApplicationRecorder):
     """The same, with the log as a whole: positions are notification ids, without gaps and in commit order."""
 
     def __init__(
-        self, database_url: str, *, pool_size: int, statement_timeout_ms: int, disk: Disk | None = None
+        self, database_url: str, *, pool_size: int, statement_timeout_ms: int, stops: Sequence[Stop] = ()
     ) -> None:
         self.head = Head()
         self.writer = lambda: writer_connection(database_url, statement_timeout_ms)
         super().__init__(
             reader_pool(database_url, pool_size, statement_timeout_ms),
-            GroupCommit(self.writer, self.head.advance, disk),
+            GroupCommit(self.writer, self.head.advance, stops),
         )
 
     def close(self) -> None:

@@ -15,10 +15,13 @@ from ledger.directory import members, tokens
 from ledger.directory.members import Person
 from ledger.directory.tokens import is_well_formed, new_secret
 from ledger.settings import Settings
+from ledger.store.integrity import remembering
 from ledger.values import MemberId, Role
 from tests.api.conftest import PEPPER, Api, served
 from tests.databases import Server
+from tests.integrity.conftest import cut_to
 
+COUNT = "{ teams { totalCount } }"
 VIEWER = "{ viewer { client } }"
 GRAPHQL_JSON = "application/graphql-response+json"
 
@@ -134,7 +137,7 @@ def test_the_use_of_a_token_is_noted_once_a_minute(api: Api) -> None:
 
 def test_health_is_open_and_everything_else_is_closed(api: Api) -> None:
     assert httpx.get(f"{api.base_url}/health/live").json() == {"live": True}
-    assert until_ready(api) == {"ready": True, "database": "ok", "views": "ok"}
+    assert until_ready(api) == {"ready": True, "database": "ok", "views": "ok", "ledger": "ok"}
     refused(httpx.get(f"{api.base_url}/schema"), 404, "NOT_FOUND")
     refused(httpx.put(f"{api.base_url}/graphql"), 405, "BAD_USER_INPUT")
 
@@ -325,3 +328,32 @@ def test_a_database_that_is_gone_is_said_to_be_unavailable(settings: Settings, s
         admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         ada.http.close()
     admin.close()
+
+
+def test_an_older_state_of_the_ledger_is_neither_read_nor_written(api: Api) -> None:
+    until_ready(api)
+    steward = api.client(Role.STEWARD)
+    api.team()
+    for _ in range(2):
+        steward.ask(COUNT)  # the second one is a kept answer
+    head = api.ledger.head()
+    time.sleep(1.5 * remembering.EVERY_S)
+    with psycopg.connect(api.database_url, autocommit=True) as superuser:
+        cut_to(superuser, head - 1)
+    deadline = time.monotonic() + 20
+    while (ready := httpx.get(f"{api.base_url}/health/ready")).status_code == 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    why = f"The ledger ends at {head - 1}, and {head} facts were seen here: an older state was restored."
+    assert ready.json()["ledger"] == why
+    mutation = "mutation M($input: FormTeamInput!) { formTeam(input: $input) { position } }"
+    for asked in (COUNT, mutation):
+        answer = steward.http.post("/graphql", json={"query": asked, "variables": {"input": {"name": "Lost"}}})
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["extensions"]["code"]) == (503, "NOT_RECONCILED")
+        assert error["message"].startswith(why)
+    assert api.ledger.head() == head - 1
+    followed = steward.http.post(
+        "/graphql/stream", json={"query": 'subscription { ledgerEvents(after: "0") { kind } }'}
+    )
+    assert "NOT_RECONCILED" in followed.text

@@ -10,7 +10,7 @@ from psycopg_pool import PoolTimeout
 from ledger.api.errors import bad_input, presented
 from ledger.api.payload import refused
 from ledger.domain.rejected import Code, Rejected
-from ledger.store.faults import CommandReused, LedgerBusy, LedgerUnavailable, OutcomeUnknown
+from ledger.store.faults import CommandReused, LedgerBusy, LedgerUnavailable, NotReconciled, OutcomeUnknown
 
 COMMAND = uuid4()
 
@@ -28,6 +28,7 @@ def located(cause: Exception) -> GraphQLError:
         (CommandReused(COMMAND), "COMMAND_REUSED"),
         (OutcomeUnknown(COMMAND), "OUTCOME_UNKNOWN"),
         (LedgerBusy("busy"), "UNAVAILABLE"),
+        (NotReconciled("The ledger ends at 20."), "NOT_RECONCILED"),
         (LedgerUnavailable("gone"), "UNAVAILABLE"),
         (PoolTimeout("all taken"), "UNAVAILABLE"),
         (psycopg.errors.QueryCanceled("too long"), "UNAVAILABLE"),

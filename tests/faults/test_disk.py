@@ -44,7 +44,7 @@ def test_from_90_percent_on_nothing_is_appended_and_all_is_read(
     used = 89
     monkeypatch.setattr("ledger.store.disk.LOOKED_S", 0.0)
     monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(105, used, 100 - used))
-    with Ledger(database_url, disk=Disk(tmp_path)) as ledger:
+    with Ledger(database_url, stops=[Disk(tmp_path).fault]) as ledger:
         first = command(uuid4(), 1)
         receipt = append(ledger, first)
         used = 90
@@ -58,7 +58,7 @@ def test_from_90_percent_on_nothing_is_appended_and_all_is_read(
 
 
 def test_a_disk_that_nobody_can_look_at_has_no_say(database_url: str, tmp_path: Path) -> None:
-    with Ledger(database_url, disk=Disk(tmp_path / "nowhere")) as ledger:
+    with Ledger(database_url, stops=[Disk(tmp_path / "nowhere").fault]) as ledger:
         assert append(ledger, command(uuid4(), 1)).first_position == 1
 
 

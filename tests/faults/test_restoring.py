@@ -2,17 +2,32 @@
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
+from ledger.app import create_app
+from ledger.handlers import bootstrap
+from ledger.settings import Settings
 from ledger.store.application import Ledger
+from ledger.store.integrity.remembering import Memory
+from ledger.values import Role
+from tests.api.conftest import PEPPER, Api, Client, served
 from tests.cli.conftest import Cli
 from tests.faults import cluster
+from tests.faults.asking import ask, known
+from tests.faults.cluster import until
 from tests.faults.figures import Figures
 from tests.faults.oracle import Book, examine
 from tests.faults.outside import Outside
 from tests.faults.test_oracle import remember
+from tests.faults.wire import Wire, wired
 
 
 @pytest.mark.faults
@@ -45,3 +60,106 @@ def test_it_is_refused_until_it_is_reconciled(seed: Path, tmp_path: Path, outsid
         with cli.running("serve", "--port", "0", "--json") as process:
             assert process.document()["address"].startswith("http://")
     figures.named("an older state restored", f"refused: {refused.err.strip().partition('Error: ')[2]}", after_s=took_s)
+
+
+HOW_MANY = "{ teams(first: 100) { totalCount } }"
+WAIT_S = 20
+
+
+class Replaced:
+    """A server that goes on while the database under it is put back to how it was ten teams before."""
+
+    def __init__(self, steward: Client, wire: Wire, now: str, older: str, book: Book) -> None:
+        self.steward, self.wire, self.now, self.older, self.book = steward, wire, now, older, book
+
+    def ready(self) -> tuple[int, Any]:
+        found = httpx.get(f"{self.steward.http.base_url}/health/ready", timeout=30)
+        return found.status_code, found.json()
+
+    def found(self, count: int) -> list[str]:
+        """The codes of so many mutations, each under a command of its own that is asked once."""
+        codes = []
+        for _ in range(count):
+            self.book.ask(command := uuid4(), 1)
+            code, facts = ask(self.steward.http, command)
+            codes.append(code or "ACKNOWLEDGED")
+            if code is None:
+                position = int(facts[0]["position"])
+                self.book.acknowledge(command, position, position, [bytes.fromhex(facts[0]["leaf"])])
+        return codes
+
+    def restore(self) -> float:
+        """This will lead the server to the older state, and wait until it has an answer of it: for how long, in seconds."""
+        self.wire.lead_to(self.older)
+        return until(lambda: self.codes() != {"UNAVAILABLE"}, seconds=WAIT_S)
+
+    def codes(self) -> set[str]:
+        return {error["extensions"]["code"] for error in self.steward.answer(HOW_MANY).get("errors", ())}
+
+
+@contextmanager
+def replaced(seed: Path, folder: Path) -> Iterator[Replaced]:
+    book, backup = Book(), folder / "backup"
+    live = cluster.copied(seed, folder / "cluster")
+    with cluster.running(live) as server, Ledger(server.url) as ledger:
+        bootstrap(ledger, datetime.now(UTC), uuid4())
+        api = Api(server.url, "", ledger)
+        steward = api.client(Role.STEWARD)
+        known(api, book)
+        api.handlers._candidates.close()  # type: ignore[attr-defined]
+    cluster.copied(live, backup)
+    with cluster.running(live) as server, cluster.running(backup) as older, wired(server.url) as wire:
+        settings = Settings(wire.url, folder, token_pepper=PEPPER, pool_size=4, wait_s=5)
+        with (
+            served(create_app(settings), settings) as base_url,
+            Client(base_url, steward.token, steward.member_id).http as http,
+        ):
+            steward.http.close()
+            steward.http = http
+            found = Replaced(steward, wire, server.url, older.url, book)
+            until(lambda: found.ready()[0] == 200, seconds=WAIT_S)
+            assert found.found(10) == ["ACKNOWLEDGED"] * 10
+            time.sleep(2)  # in which the server has looked again
+            yield found
+
+
+@pytest.mark.faults
+def test_a_running_server_refuses_it_and_serves_again_once_the_facts_are_back(
+    seed: Path, tmp_path: Path, figures: Figures
+) -> None:
+    with replaced(seed, tmp_path) as under:
+        took_s = under.restore()
+        assert under.codes() == {"NOT_RECONCILED"}
+        assert under.found(3) == ["NOT_RECONCILED"] * 3
+        status, body = under.ready()
+        assert (status, body["ready"], body["database"]) == (503, False, "ok")
+        assert "an older state was restored" in body["ledger"]
+        answer = under.steward.http.post("/graphql", json={"query": HOW_MANY})
+        (error,) = answer.json()["errors"]
+        assert answer.status_code == 503
+        assert error["message"] == f"{body['ledger']} Nothing is read or recorded until its operator has reconciled it."
+        with Ledger(under.older) as older:
+            assert older.head() < 40
+        under.wire.lead_to(under.now)
+        until(lambda: under.ready()[0] == 200, seconds=WAIT_S)
+        assert under.found(1) == ["ACKNOWLEDGED"]
+        seen = examine(under.now, under.book)
+        figures.survived(
+            "an older state restored under a server", seen, more=f"refused: {error['message']} ({took_s:.1f} s)"
+        )
+
+
+@pytest.mark.faults
+def test_a_server_that_does_not_remember_is_found_out(
+    seed: Path, tmp_path: Path, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the test above can fail: the older state is read and written as if it were the ledger."""
+    monkeypatch.setattr(Memory, "_note", lambda *_: None)
+    with replaced(seed, tmp_path) as under:
+        under.restore()
+        assert under.codes() == set()
+        assert under.found(3) == ["ACKNOWLEDGED"] * 3
+        assert under.ready()[1]["ledger"] == "ok"
+        seen = examine(under.now, under.book)  # what was acknowledged is not in the ledger that everybody knows
+        assert seen.lost == 3
+        figures.caught("once", "a server that does not know its ledger again", seen)

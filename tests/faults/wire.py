@@ -54,6 +54,14 @@ class Wire(Proxy):
         self._hole_ended = time.monotonic()
         self._passable.set()
 
+    def lead_to(self, url: str) -> None:
+        """This will cut every connection, and lead those to come to another server."""
+        found = conninfo_to_dict(url)
+        self._host, self._port = str(found["host"]), int(found.get("port") or 5432)
+        for one in self._open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
     def _connect(self) -> socket.socket:
         server = super()._connect()
         self._numbers[server] = len(self._numbers) + 1

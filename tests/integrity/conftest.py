@@ -91,3 +91,15 @@ def do(superuser: psycopg.Connection, statements: Sequence[str]) -> None:
     with unguarded(superuser):
         for statement in statements:
             superuser.execute(statement)  # type: ignore[arg-type]
+
+
+def cut_to(superuser: psycopg.Connection, head: int) -> None:
+    """This will leave the ledger as an older backup has it: without what came after a position."""
+    do(
+        superuser,
+        [
+            f"DELETE FROM ledger.events WHERE position > {head}",
+            f"DELETE FROM ledger.commands WHERE first_position > {head}",
+            f"UPDATE ledger.head SET position = {head}",
+        ],
+    )

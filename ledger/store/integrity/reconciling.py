@@ -1,14 +1,20 @@
 """Whether the ledger still is what was signed of it: asked before anything is served."""
 
-from ledger.store.faults import StoreFault
+from ledger.store.faults import NotReconciled
 from ledger.store.integrity import reading
+from ledger.store.integrity.checkpoint import Checkpoint
 from ledger.store.integrity.keeping import Kept
 from ledger.store.integrity.logtree import LogTree
 from ledger.store.integrity.note import BadNote
 
 
-class NotReconciled(StoreFault):
-    """The ledger is not what the kept checkpoint was signed over: an older backup was restored, or somebody rewrote one of them."""
+def signed(kept: Kept) -> Checkpoint | None:
+    """This will give the kept checkpoint; None: there is none yet. Raises NotReconciled for one that the kept key did not sign."""
+    verifier = kept.verifier()
+    try:
+        return None if verifier is None else kept.checkpoint(verifier)
+    except BadNote as error:
+        raise NotReconciled(f"The checkpoint in {kept.folder} does not hold: {error}.") from error
 
 
 def reconcile(url: str, kept: Kept) -> int:
@@ -16,11 +22,7 @@ def reconcile(url: str, kept: Kept) -> int:
 
     It looks at the leaves as they are stored, a second or two for a million; `verify` looks at everything. Raises NotReconciled.
     """
-    verifier = kept.verifier()
-    try:
-        checkpoint = None if verifier is None else kept.checkpoint(verifier)
-    except BadNote as error:
-        raise NotReconciled(f"The checkpoint in {kept.folder} does not hold: {error}.") from error
+    checkpoint = signed(kept)
     if checkpoint is None:
         return 0
     with reading.reader(url) as connection:
