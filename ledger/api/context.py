@@ -109,6 +109,8 @@ class Context:
     shown: dict[str, Standing] = field(default_factory=dict)
     #: The last position that this request's mutations recorded; 0: none did.
     recorded: int = 0
+    #: By what the answer calls them: the payloads of mutations that were done before the standard executor came to them, or their errors.
+    done: dict[str, Any] = field(default_factory=dict)
     #: Where a stream that broke off goes on, as its transport knows it; None: it is a new one.
     resume_after: int | None = None
     #: Where the views stood when the request came; None: that is looked up when it is needed.

@@ -63,6 +63,10 @@ class Verb(NamedTuple):
     payload: type[Payload]
 
 
+#: By the mutation's name.
+VERBS: dict[str, Verb] = {}
+
+
 def verb(command: type[Struct]) -> Verb:
     """This will make the input and the payload of a command."""
     new = NEW.get(command, ())
@@ -97,7 +101,10 @@ def mutation(found: Verb) -> Any:
     """This will make the mutation's field."""
 
     async def resolve(info: Info, input: Any) -> Any:  # noqa: A002 - the schema's word
-        return await perform(info.context, found, input)
+        done = info.context.done.pop(str(info.path.key), None)
+        if isinstance(done, Exception):
+            raise done
+        return done or await perform(info.context, found, input)
 
     resolve.__annotations__ = {
         "info": Info,
@@ -163,7 +170,8 @@ def _for_whom(permission: Permission) -> str:
 
 def mutation_type() -> type:
     """This will make the root type of the mutations, one for each command that anybody may issue."""
-    fields = {_field_name(command): mutation(verb(command)) for command in PERMISSIONS}
+    VERBS.update({_field_name(command): verb(command) for command in PERMISSIONS})
+    fields = {name: mutation(found) for name, found in VERBS.items()}
     return strawberry.type(type("Mutation", (), fields), description="What can be done: one verb for each command.")
 
 
