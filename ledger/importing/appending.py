@@ -1,8 +1,10 @@
-"""The second time through: what waits is appended in the order of knowing."""
+"""What was decided is appended in the order of knowing, while the rest is decided."""
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from time import sleep
 
 import msgspec
@@ -13,6 +15,7 @@ from ledger.events import Event, event_id
 from ledger.events.team import TeamFormed
 from ledger.importing.counting import Counting
 from ledger.importing.deciding import SourceTeam
+from ledger.importing.form import MICROSECOND, UNIX_EPOCH
 from ledger.importing.naming import IMPORTER
 from ledger.importing.placed import Placed
 from ledger.importing.runs import Runs
@@ -35,44 +38,77 @@ BUSY_PAUSE_S = 0.5
 #: What became of each command of a page; None: all of them were recorded.
 Answers = list[Receipt | AppendFault] | None
 Page = list[Placed]
+_known = attrgetter("known")
 
 
-def append_in_order(
-    ledger: Ledger, staging: Staging, runs: Runs, counting: Counting, teams: Sequence[SourceTeam]
-) -> None:
-    """This will form the teams that are missing, then append all that waits, a page at a time.
+class Appending:
+    """The appending of one file: the teams that are missing, each before its first fact, and all that waits, a page at a time."""
 
-    While pages are being appended the next is made ready. Raises LedgerUnavailable, LedgerBusy or OutcomeUnknown; what was
-    appended by then stays, and the next import goes on from there.
-    """
-    is_story = ledger.identity()[1] == "story"
-    one_by_one = _OneByOne(ledger, staging.recorded_at() if is_story else None)
-    for team in sorted(teams, key=lambda team: (team.since, team.names.system)):
-        _form(one_by_one, team)
-    sending = _Sending(ledger, one_by_one, in_pages=not is_story)
-    refused: set[int] = set()
-    done = 0
-    pages = runs.ordered()
-    sent: deque[Page] = deque()
-    try:
+    def __init__(
+        self, ledger: Ledger, staging: Staging, runs: Runs, counting: Counting, teams: Callable[[], list[SourceTeam]]
+    ) -> None:
+        is_story = ledger.identity()[1] == "story"
+        self._runs = runs
+        self._counting = counting
+        self._teams = teams
+        self._one_by_one = _OneByOne(ledger, staging.recorded_at() if is_story else None)
+        self._sending = _Sending(ledger, self._one_by_one, in_pages=not is_story)
+        self._sent: deque[Page] = deque()
+        self._refused: set[int] = set()
+        self._done = 0
+        self._is_last = False
+
+    def append(self, before: int | None) -> None:
+        """This will append what was known before a time, in microseconds since the Unix epoch; None: all that waits.
+
+        It waits for most of what is sent, and for all of it at the end. Raises LedgerUnavailable, LedgerBusy or OutcomeUnknown; what was
+        appended by then stays, and the next import goes on from there.
+        """
+        self._is_last = before is None
+        pages = self._runs.before(before)
         while True:
-            with counting.timed("order"):
-                page = next(pages, [])
-            with counting.timed("append"):
-                if page:
-                    sending.send(page)
-                    sent.append(page)
-                if len(sent) < PAGES_SENT and page:
-                    continue
-                if not sent:
-                    return
-                answers = sending.answers()
-            page = sent.popleft()
-            _count(page, answers, counting, refused)
-            done += len(page)
-            counting.recording(done)
-    finally:
-        sending.close()
+            with self._counting.timed("order"):
+                page = next(pages, None)
+            if page is None:
+                break
+            for team in self._teams():
+                begins = (team.since - UNIX_EPOCH) // MICROSECOND if team.since else 0
+                if begins > page[-1].known:
+                    break
+                first = bisect_left(page, begins, key=_known)
+                self._send(page[:first])
+                self._form(team)
+                page = page[first:]
+            self._send(page)
+        if before is None:
+            self._wait(0)
+
+    def close(self) -> None:
+        """This will close the connection for pages."""
+        self._sending.close()
+
+    def _send(self, page: Page) -> None:
+        if page:
+            with self._counting.timed("append"):
+                self._sending.send(page)
+            self._sent.append(page)
+            self._wait(PAGES_SENT - 1)
+
+    def _wait(self, most: int) -> None:
+        """This will wait until no more than so many pages are on their way."""
+        while len(self._sent) > most:
+            with self._counting.timed("append"):
+                answers = self._sending.answers()
+            page = self._sent.popleft()
+            _count(page, answers, self._counting, self._refused)
+            self._done += len(page)
+            if self._is_last:
+                self._counting.recording(self._done)
+
+    def _form(self, team: SourceTeam) -> None:
+        self._wait(0)
+        _form(self._one_by_one, team)
+        team.is_new = False
 
 
 class _Sending:

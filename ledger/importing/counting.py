@@ -16,6 +16,7 @@ class Counting:
     ) -> None:
         self.path = path
         self.total_bytes = 0
+        self._done_bytes = 0
         self.lines = 0
         self.proposals = 0
         self.proposals_new = 0
@@ -56,10 +57,11 @@ class Counting:
         finally:
             self._seconds[part] += perf_counter() - started
 
-    def reading(self, done_bytes: int) -> None:
-        """This will tell how far the reading is."""
+    def reading(self, more_bytes: int, *, is_last: bool) -> None:
+        """This will tell how far the reading is, now that so many bytes more are decided."""
+        self._done_bytes = self.total_bytes if is_last else self._done_bytes + more_bytes
         if self._progress is not None:
-            self._progress(Progress(self.path, "READING", done_bytes, self.total_bytes))
+            self._progress(Progress(self.path, "READING", self._done_bytes, self.total_bytes))
 
     def recording(self, done: int) -> None:
         """This will tell how far the recording is, in facts that waited."""

@@ -16,6 +16,7 @@ from ledger.importing.draft import Draft, Drafts, Teams
 from ledger.importing.form import read, refused
 from ledger.importing.lines import LINE_BYTES_MAX, Line
 from ledger.importing.naming import Names
+from ledger.importing.ordering import Chunk
 from ledger.importing.placed import Placed
 from ledger.importing.record import Record, ids, record
 from ledger.importing.runs import Runs
@@ -55,25 +56,28 @@ class Deciding:
         self._counting = counting
         self._teams: dict[str, SourceTeam] = {}
 
-    def teams(self) -> list[SourceTeam]:
-        """This will give the teams that the ledger does not have yet."""
-        return [team for team in self._teams.values() if team.is_new and team.since is not None]
+    def new_teams(self) -> list[SourceTeam]:
+        """This will give the teams that the ledger does not have yet, in the order in which they begin."""
+        found = [(team.since, system, team) for system, team in self._teams.items() if team.is_new and team.since]
+        return [team for _, _, team in sorted(found, key=lambda one: one[:2])]
 
     def importing_teams(self) -> Teams:
         """This will give the teams of the sources that were met so far, by the sources' names."""
         return {system: team.team for system, team in self._teams.items()}
 
-    def decide(self, chunk: Sequence[Line], drafts: Drafts) -> bool:
+    def decide(self, chunk: Chunk, drafts: Drafts) -> bool:
         """This will keep what the lines of a chunk say, and count those that can't be. False: a draft was of no use."""
         with self._counting.timed("decode"):
-            read_lines = self._read(chunk, drafts)
+            found = self._read(chunk.lines, drafts)
         with self._counting.timed("order"):
-            found = self._unrepeated(read_lines)
+            found = self._unrepeated(found) if chunk.is_repeated else found
             known = self._staging.known([one.first_command for _, one in found])
         mistaken = {number for number, one in found if isinstance(one, Draft) and one.first_command in known}
         if mistaken:
             with self._counting.timed("decode"):
-                redone = dict(self._read([line for line in chunk if line.number in mistaken], [None] * len(mistaken)))
+                redone = dict(
+                    self._read([line for line in chunk.lines if line.number in mistaken], [None] * len(mistaken))
+                )
                 self._counting.lines -= len(mistaken)
                 found = [(number, redone.get(number, one)) for number, one in found]
         with self._counting.timed("order"):
@@ -91,7 +95,7 @@ class Deciding:
         with self._counting.timed("order"):
             self._staging.add_people(chosen.people)
             self._runs.add(chosen.rows, chosen.size_bytes)
-        self._counting.reading(chunk[-1].end)
+        self._counting.reading(sum([line.size for line in chunk.lines]), is_last=chunk.next_begins is None)
         return not mistaken
 
     def _read(self, chunk: Sequence[Line], drafts: Drafts) -> list[tuple[int, Record | Draft]]:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Self, cast
 
 from ledger.importing.draft import Drafts, Teams, decode_drafts, encode, receive, run, send
 from ledger.importing.lines import Line
+from ledger.importing.ordering import Chunk
 
 #: A smaller file is read before other processes are there.
 DRAFTED_BYTES_MIN = 4 * 1024 * 1024
@@ -46,17 +47,17 @@ class Drafting:
         for worker in workers:
             worker.stop()
 
-    def ahead(self, chunks: Iterator[list[Line]], teams: Callable[[], Teams]) -> Iterator[tuple[list[Line], Drafts]]:
+    def ahead(self, chunks: Iterator[Chunk], teams: Callable[[], Teams]) -> Iterator[tuple[Chunk, Drafts]]:
         """This will give the chunks in order, each with the drafts of its lines. There are none until a source's team is known."""
-        waiting: deque[tuple[list[Line], Future[Drafts]]] = deque()
+        waiting: deque[tuple[Chunk, Future[Drafts]]] = deque()
         while True:
             while (worker := self._idlest()) and (known := teams()) and (chunk := next(chunks, None)):
-                waiting.append((chunk, worker.begin(chunk, known)))
+                waiting.append((chunk, worker.begin(chunk.lines, known)))
             if waiting:
                 chunk, drafts = waiting.popleft()
-                yield chunk, finished(chunk, drafts)
+                yield chunk, finished(chunk.lines, drafts)
             elif chunk := next(chunks, None):
-                yield chunk, [None] * len(chunk)
+                yield chunk, [None] * len(chunk.lines)
             else:
                 return
 

@@ -1,28 +1,26 @@
 """JSON Lines histories into the ledger, in the order in which their sources knew each thing.
 
-Twice through the facts: the first time a file is read, each line is checked and decided whole, and its commands wait on disk in sorted
-runs; then they are appended in order. So a line that can't be leaves nothing behind, and memory doesn't grow with the file.
+The lines of a file are decided as what they tell of begins, each of them whole, so that one that can't be leaves nothing behind. Their
+commands wait, on disk if there are many, until no other line can have anything from before them; then they are appended, while the
+next lines are decided. So both processors are busy to the end, and memory doesn't grow with the file.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
 from ledger.collector import without_collector
-from ledger.importing.appending import append_in_order
+from ledger.importing.appending import Appending
 from ledger.importing.counting import Counting
 from ledger.importing.deciding import Deciding
 from ledger.importing.drafting import Drafting
-from ledger.importing.lines import Line, lines
 from ledger.importing.naming import IMPORTER, IMPORTER_NAME
+from ledger.importing.ordering import as_they_begin, as_they_stand
 from ledger.importing.report import BadLine, FileReport, ImportReport, Progress
 from ledger.importing.runs import Runs
 from ledger.importing.staging import Staging
 from ledger.store.application import Ledger
-
-#: Lines and bytes that are looked up and decided together.
-CHUNK_LINES = 250
-CHUNK_BYTES = 8 * 1024 * 1024
 
 
 def import_histories(
@@ -63,23 +61,14 @@ def _import_file(ledger: Ledger, staging: Staging, runs: Runs, path: Path, count
     """This will import one file; True if a bad line stopped it."""
     counting.total_bytes = path.stat().st_size
     deciding = Deciding(ledger, staging, runs, counting)
-    with path.open("rb") as file, Drafting(counting.total_bytes) as drafting:
-        for chunk, drafts in drafting.ahead(_chunks(lines(file)), deciding.importing_teams):
+    appending = Appending(ledger, staging, runs, counting, deciding.new_teams)
+    with path.open("rb") as file, Drafting(counting.total_bytes) as drafting, closing(appending):
+        # Where one line may undo all others, nothing is recorded before the last.
+        chunks = as_they_stand(file) if strict else as_they_begin(file, staging)
+        for chunk, drafts in drafting.ahead(chunks, deciding.importing_teams):
             if not deciding.decide(chunk, drafts):
                 drafting.stop()
             if counting.tell(first_only=strict) and strict:
                 return True
-    append_in_order(ledger, staging, runs, counting, deciding.teams())
+            appending.append(chunk.next_begins)
     return counting.tell(first_only=False) and strict
-
-
-def _chunks(found: Iterable[Line]) -> Iterator[list[Line]]:
-    chunk, size = [], 0
-    for line in found:
-        chunk.append(line)
-        size += len(line.content or b"")
-        if len(chunk) >= CHUNK_LINES or size >= CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk

@@ -1,5 +1,6 @@
 """Lines of a file within bounds: a line that is too long is passed over, never held in memory."""
 
+import os
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -7,11 +8,12 @@ LINE_BYTES_MAX = 4 * 1024 * 1024
 
 
 class Line(NamedTuple):
-    """One line without its end; None: it is longer than LINE_BYTES_MAX. `number` counts from 1, `end` is the place after it in the file."""
+    """One line; None: it is longer than LINE_BYTES_MAX. `number` counts from 1, `start` and `size` are its bytes in the file."""
 
     number: int
+    start: int
+    size: int
     content: bytes | None
-    end: int
 
 
 def lines(file: BinaryIO) -> Iterator[Line]:
@@ -19,12 +21,22 @@ def lines(file: BinaryIO) -> Iterator[Line]:
     number = end = 0
     while content := file.readline(LINE_BYTES_MAX + 1):
         number += 1
-        end += len(content)
-        if len(content) > LINE_BYTES_MAX and not content.endswith(b"\n"):
+        start, end = end, end + len(content)
+        if _is_too_long(content):
             while more := file.readline(LINE_BYTES_MAX):
                 end += len(more)
                 if more.endswith(b"\n"):
                     break
-            yield Line(number, None, end)
+            yield Line(number, start, end - start, None)
         elif not content.isspace():
-            yield Line(number, content, end)
+            yield Line(number, start, end - start, content)
+
+
+def again(file: BinaryIO, number: int, start: int, size: int) -> Line:
+    """This will read a line once more, wherever the file is at."""
+    content = os.pread(file.fileno(), min(size, LINE_BYTES_MAX + 1), start)
+    return Line(number, start, size, None if _is_too_long(content) else content)
+
+
+def _is_too_long(content: bytes) -> bool:
+    return len(content) > LINE_BYTES_MAX and not content.endswith(b"\n")

@@ -21,7 +21,7 @@ class BadLine(Struct, frozen=True, omit_defaults=True):
 
 
 class Progress(Struct, frozen=True):
-    """How far one file is. READING counts bytes, RECORDING the source's facts."""
+    """How far one file is. READING counts bytes, and most facts are recorded meanwhile; RECORDING counts facts, when all is read."""
 
     path: str
     phase: str

@@ -1,9 +1,9 @@
 """What an import asks the database besides appending: which lines and commands there were before, and entries in the directory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 import psycopg
@@ -12,12 +12,33 @@ from psycopg import sql
 from ledger.store.connections import CONNECT_TIMEOUT_S, WRITER, Connection
 from ledger.values import MemberId
 
+
+class Outline(NamedTuple):
+    """Where a line of the file is, when what it tells of begins (microseconds since the Unix epoch), and a hash of its id."""
+
+    number: int
+    start: int
+    size: int
+    begins: int
+    id_hash: int
+
+
+_CREATE = """
+CREATE TEMPORARY TABLE seen (proposal_id uuid PRIMARY KEY, line bigint NOT NULL);
+CREATE TEMPORARY TABLE outlines (number bigint, start bigint, size bigint, begins bigint, id_hash bigint)"""
+_NOTED = """
+SELECT number, start, size, begins, id_hash, is_repeated
+  FROM (SELECT *, count(*) OVER (PARTITION BY id_hash) > 1 AS is_repeated FROM outlines) AS o
+ ORDER BY NOT is_repeated, CASE WHEN NOT is_repeated THEN begins END, number"""
+#: Outlines that are in memory at once.
+_NOTED_PAGE = 10_000
+
 #: Most people of whom it is remembered that they are in the directory.
 PEOPLE_KEPT = 50_000
 
 
 class Staging:
-    """A connection with a temporary table of the proposals of one file. It reads the ledger besides, and enters people."""
+    """A connection with temporary tables of the lines and proposals of one file. It reads the ledger besides, and enters people."""
 
     def __init__(self, database_url: str) -> None:
         self._entered: set[MemberId] = set()
@@ -26,7 +47,7 @@ class Staging:
             self._connection.execute(
                 sql.SQL("SET ROLE {}; SET statement_timeout = 0; SET TimeZone = 'UTC'").format(sql.Identifier(WRITER))
             )
-            self._connection.execute("CREATE TEMPORARY TABLE seen (proposal_id uuid PRIMARY KEY, line bigint NOT NULL)")
+            self._connection.execute(_CREATE)
         except BaseException:
             self._connection.close()
             raise
@@ -41,7 +62,23 @@ class Staging:
 
     def clear(self) -> None:
         """This will make room for another file."""
-        self._connection.execute("TRUNCATE seen")
+        self._connection.execute("TRUNCATE seen, outlines")
+
+    def note(self, outlines: Sequence[Outline]) -> None:
+        """This will note where lines stand."""
+        columns = [list(column) for column in zip(*outlines, strict=True)]
+        if columns:
+            self._connection.execute(
+                "INSERT INTO outlines SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])",
+                columns,
+            )
+
+    def noted(self) -> Iterator[tuple[Outline, bool]]:
+        """This will give the noted lines as what they tell of begins; before them, in their own order, those with another's id (True)."""
+        with self._connection.cursor("noted", binary=True, withhold=True) as cursor:
+            cursor.itersize = _NOTED_PAGE
+            for *outline, is_repeated in cursor.execute(_NOTED):
+                yield Outline(*outline), is_repeated
 
     def first_lines(self, proposals: Sequence[tuple[UUID, int]]) -> dict[UUID, int]:
         """This will note on which lines proposals are, and give the line on which each was first."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.synthetic_histories import write
-from ledger.importing import ImportReport, drafting, histories, import_histories
+from ledger.importing import ImportReport, drafting, histories, import_histories, ordering
 from ledger.importing.draft import Drafts, Teams
 from ledger.importing.lines import Line
 from ledger.store.application import Ledger
@@ -35,7 +35,7 @@ def drafted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     monkeypatch.setattr(drafting, "DRAFTED_BYTES_MIN", 0)
     monkeypatch.setattr(drafting, "finished", noted)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    monkeypatch.setattr(histories, "CHUNK_LINES", 10)
+    monkeypatch.setattr(ordering, "CHUNK_LINES", 10)
     monkeypatch.setattr(histories, "Drafting", Waited)
     return found
 
