@@ -155,6 +155,7 @@ async def running(
         handle = metrics.counted(jobs.handling(handlers.handle))
         streams = StreamReader(url)
         stack.push_async_callback(streams.close)
+        await stack.enter_async_context(handlers.forgetting(streams))
 
         @metrics.counted_at_once
         async def handle_at_once(issued: Issued[Struct]) -> Outcome | None:

@@ -1,6 +1,6 @@
 """Where every command arrives: look, decide, append; again if somebody was faster; and the first outcome for a repeated one."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from random import uniform
 from threading import Lock
 from time import sleep
@@ -70,6 +70,10 @@ class Handlers:
             if first is None:
                 raise
             return first
+
+    def forgetting(self, reader: StreamReader) -> AbstractAsyncContextManager[None]:
+        """This will keep what is remembered for tasks free of redacted words inside the block. To be entered before the first of them."""
+        return self._memory.forgetting(reader)
 
     async def handle_at_once(self, issued: Issued[Any], reader: StreamReader) -> Outcome | None:
         """This will do the same for a task, without a thread; None, and nothing done, for what must go through `handle` all the same.

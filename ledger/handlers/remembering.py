@@ -4,12 +4,16 @@ A state is never believed as it is remembered: each attempt first reads what its
 saves reading and folding, and never the look at what others did.
 """
 
+import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import NoReturn
 from uuid import UUID
 
+import psycopg
 from msgspec import Struct
 
 from ledger.events import Event
@@ -18,9 +22,13 @@ from ledger.store.application import Ledger
 from ledger.store.streams import NOTHING, StreamReader
 from ledger.values import TeamId
 
-#: Streams that are remembered, and for how long, in seconds: what a redaction took out of a fact is not kept longer.
+log = logging.getLogger(__name__)
+
+#: Streams that are remembered, and for how long, in seconds.
 STREAMS_MAX = 4_000
 KEPT_S = 60.0
+#: How often what may no longer be remembered is forgotten, in seconds: what a redaction took out of a fact is not kept longer.
+FORGOTTEN_EVERY_S = 1.0
 
 
 class Unseen(Exception):  # noqa: N818 - named for what happened
@@ -41,6 +49,8 @@ class Memory:
     def __init__(self) -> None:
         self._known: OrderedDict[UUID, tuple[Known, float]] = OrderedDict()
         self._beside: OrderedDict[UUID, frozenset[UUID]] = OrderedDict()
+        #: Words were taken out of these, or are about to be: a redaction is recorded a moment before it is carried out.
+        self._redacted: set[UUID] = set()
 
     def of(self, stream_id: UUID) -> Known | None:
         """This will give what is known of a stream, None if nothing is."""
@@ -51,13 +61,44 @@ class Memory:
         return found[0]
 
     def keep(self, stream_id: UUID, known: Known) -> None:
-        """This will remember a state. Its time runs from when the stream was first read."""
+        """This will remember a state, unless words are taken out of its stream. Its time runs from when the stream was first read."""
+        if stream_id in self._redacted:
+            return
         former = self._known.get(stream_id)
         until = former[1] if former is not None and former[1] >= monotonic() else monotonic() + KEPT_S
         self._known[stream_id] = known, until
         self._known.move_to_end(stream_id)
         while len(self._known) > STREAMS_MAX:
             self._known.popitem(last=False)
+
+    def forget(self, redacted: Iterable[UUID]) -> None:
+        """This will forget the states of streams whose words were taken out, for good, and all whose time is over."""
+        self._redacted.update(redacted)
+        now = monotonic()
+        for stream_id in [one for one, (_, until) in self._known.items() if until < now or one in self._redacted]:
+            del self._known[stream_id]
+
+    @asynccontextmanager
+    async def forgetting(self, reader: StreamReader) -> AsyncIterator[None]:
+        """This will see to it, as long as the block runs, that nothing is remembered that a redaction took out, whoever asked for it."""
+        head, _ = await reader.redacted(None)
+        task = asyncio.create_task(self._forget(reader, head), name="forgetting")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _forget(self, reader: StreamReader, after: int) -> None:
+        while True:
+            await asyncio.sleep(FORGOTTEN_EVERY_S)
+            try:
+                after, redacted = await reader.redacted(after)
+            except psycopg.Error as error:
+                log.warning("redactions could not be looked for, and will be again: %s", error)
+                redacted = []
+            self.forget(redacted)
 
     def beside(self, stream_id: UUID) -> frozenset[UUID]:
         """This will give the streams that the last command about this one looked at."""

@@ -19,6 +19,13 @@ _AFTER: LiteralString = (
     " FROM unnest(%s::uuid[], %s::integer[]) AS k (stream_id, version)"
     " JOIN ledger.events AS e ON e.stream_id = k.stream_id AND e.version > k.version ORDER BY e.stream_id, e.version"
 )
+#: The ledger's end, and the streams of what was redacted between a position (NULL: the end) and it. The log is read from there by position.
+_REDACTED: LiteralString = """
+SELECT h.position, ARRAY(
+    SELECT (convert_from(e.payload, 'UTF8')::json ->> 'stream_id')::uuid FROM ledger.events AS e
+     WHERE e.position > COALESCE(%s::bigint, h.position) AND e.topic = 'FactRedacted')
+  FROM ledger.head AS h
+"""
 #: The planner expects a hundred streams of any length, and would read the whole log for them.
 _PLANNING = b"SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
 
@@ -44,6 +51,16 @@ class StreamReader:
         if self._reading is None:
             self._reading = asyncio.create_task(self._read_all())
         return await answer
+
+    async def redacted(self, after: int | None) -> tuple[int, list[UUID]]:
+        """This will give the last position, and the streams of which words were taken out after another (None: of none).
+
+        Raises psycopg.Error.
+        """
+        connection = await self._ready()
+        cursor = await connection.execute(_REDACTED, [after])
+        position, stream_ids = await cursor.fetchone() or (0, [])
+        return position, stream_ids
 
     async def close(self) -> None:
         """This will close the connection."""

@@ -15,6 +15,7 @@ from ledger.commands import proposal as proposals
 from ledger.commands import team as teams
 from ledger.domain.rejected import Code, Rejected
 from ledger.handlers import Handlers, Outcome, remembering
+from ledger.handlers.redaction import RedactionAsked, redact
 from ledger.store.application import Ledger
 from ledger.store.migrations import migrate
 from ledger.store.streams import NOTHING, StreamReader
@@ -145,7 +146,37 @@ def test_a_state_is_forgotten_after_its_time(world: Tasks, monkeypatch: pytest.M
     late = monotonic() + remembering.KEPT_S + 1
     monkeypatch.setattr(remembering, "monotonic", lambda: late)
     assert world.handlers._memory.of(proposal_id) is None
+    world.handlers._memory.forget([])
+    assert not world.handlers._memory._known
     assert world.do(ENGINEER, concern(proposal_id)).version == len(world.ledger.events(proposal_id))
+
+
+def test_a_state_with_redacted_words_is_forgotten_within_a_second_and_for_good(world: Tasks, database_url: str) -> None:
+    secret, other = world.propose(), world.propose()
+    told = proposals.RaiseConcern(secret, ConcernId(uuid4()), "Ask Mrs Example, 030 1234567.")
+    why = "a customer's name and number were in it"
+
+    async def redacting() -> None:
+        async with world.handlers.forgetting(world.reader):
+            position = (await at_once(told)).position
+            await at_once(concern(other))
+            assert all(world.handlers._memory.of(one) for one in (secret, other))
+            with Ledger(database_url) as elsewhere:  # as the operator's own process does it
+                asked = RedactionAsked(position, STEWARD, why, "GDPR Article 17(1)(d)")
+                await asyncio.to_thread(redact, elsewhere, database_url, asked, command_id=uuid4(), at=world.now)
+            async with asyncio.timeout(5 * remembering.FORGOTTEN_EVERY_S):
+                while world.handlers._memory.of(secret) is not None:  # noqa: ASYNC110 - nobody tells of it
+                    await asyncio.sleep(0.02)
+            await at_once(concern(secret))  # reads it whole again
+            assert world.handlers._memory.of(secret) is None
+            assert world.handlers._memory.of(other) is not None
+
+    async def at_once(command: Struct) -> Outcome:
+        outcome = await world.handlers.handle_at_once(world.issue(ENGINEER, command), world.reader)
+        assert outcome is not None
+        return outcome
+
+    world.runner.run(redacting())
 
 
 def test_no_more_is_remembered_than_there_is_room_for(world: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
