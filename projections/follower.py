@@ -63,7 +63,7 @@ class Follower:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._moved = threading.Condition()
-        #: By view, as this follower knows them while it leads.
+        #: By view: as this follower has brought them on, or while another leads, as it has told.
         self.positions: dict[str, int] = {}
         self.faults: dict[str, str] = {}
         self.leads = False
@@ -106,7 +106,7 @@ class Follower:
             pause = min(pause * 2, BACKOFF_S[1])
 
     def wait_for(self, view: str, position: int, timeout_s: float) -> bool:
-        """This will wait until this follower has brought the view to the position; False if that took too long or the view has stopped."""
+        """This will wait until the view has got to the position, whoever leads; False if that took too long or the view has stopped."""
         deadline = monotonic() + timeout_s
         with self._moved:
             while self.positions.get(view, -1) < position:
@@ -124,8 +124,19 @@ class Follower:
         while not self._stopping.is_set():
             if connection.execute("SELECT pg_try_advisory_lock(%s)", [schema.LEADER_LOCK]).fetchone() == (True,):
                 return True
+            self._watch(connection)
             self._stopping.wait(SPARE_S)
         return False
+
+    def _watch(self, connection: Connection[Any]) -> None:
+        """This will learn how far the process that leads has got, for whoever waits for a view here."""
+        if connection.execute("SELECT to_regclass('views.positions') IS NULL").fetchone() == (True,):
+            return  # it has yet to make it
+        found = [each for each in schema.positions(connection) if each.view in self._views]
+        with self._moved:
+            self.positions = {each.view: each.position for each in found}
+            self.faults = {each.view: each.fault for each in found if each.fault is not None}
+            self._moved.notify_all()
 
     def _lead(self, connection: Connection[Any]) -> None:
         stale = schema.ensure(connection, list(self._views.values()))

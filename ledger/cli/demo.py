@@ -5,10 +5,12 @@ from dataclasses import replace
 import msgspec
 import rich_click as click
 
-from ledger.cli.running import Failed, answer, as_json, console, database, progress
+from ledger.app.serving import NotListening, bound
+from ledger.cli.running import USAGE, Failed, answer, as_json, console, database, progress
 from ledger.cli.serve import listening, served, settled
 from ledger.demo.queries import QUERIES, Query
 from ledger.demo.showing import WHO, Shown, show
+from ledger.settings import Settings
 
 #: Under the data folder, so that the story never meets a ledger that somebody works with.
 FOLDER = "demo"
@@ -29,6 +31,7 @@ def demo(host: str | None, port: int | None, workers: int | None, json: bool) ->
     """
     settings = settled(host, port, workers)
     settings = replace(settings, data_dir=settings.data_dir / FOLDER)
+    _free(settings)
     with database(settings) as url:
         try:
             with progress("Telling eighteen months of three teams", json=json) as moved:
@@ -40,6 +43,14 @@ def demo(host: str | None, port: int | None, workers: int | None, json: bool) ->
             lambda address: answer(_document(address, shown), _page(address, shown), json=json),
         )
     console.print("Stopped; what was told is kept.")
+
+
+def _free(settings: Settings) -> None:
+    """This will look for the port before anything else is done: the tokens of a demo that runs there go on. Raises Failed."""
+    try:
+        bound(settings.host, settings.port).close()
+    except NotListening as error:
+        raise Failed(str(error), USAGE) from error
 
 
 def _document(address: str, shown: Shown) -> dict[str, object]:
@@ -69,5 +80,5 @@ def _curl(address: str, secret: str, query: Query) -> str:
     return (
         f"\n# {query.asks}\n"
         f"curl -s {address}/graphql -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/json' \\\n"
-        f"  -d '{body}'"
+        f"  -d '{body}' | python3 -m json.tool --no-ensure-ascii"
     )

@@ -59,7 +59,7 @@ def _restore(files: tuple[Path, ...], json: bool) -> None:
         try:
             restored = restore(url, files[0], moved)
         except (NotEmpty, Unfit) as error:
-            raise Failed(f"Nothing was imported. {error}.") from error
+            raise Failed(f"Nothing was imported: {error}.") from error
     sentence = f"{restored.facts:,} facts, as they were. Root: {restored.root.hex()}"
     answer({"facts": restored.facts, "root": restored.root.hex()}, sentence, json=json)
 

@@ -36,6 +36,7 @@ VERBS = {
     "schema": ("schema", "schema"),
 }
 
+click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
 click.rich_click.COMMAND_GROUPS = {
     "decision-ledger": [
         {"name": "Run it", "commands": ["demo", "serve", "project"]},
@@ -90,12 +91,16 @@ def main() -> None:
     except EmbeddedPostgresError as error:
         _end(str(error), UNREACHABLE)
     except (psycopg.OperationalError, PoolTimeout, LedgerUnavailable) as error:
-        told = masked(str(error)).strip()
+        told, _, _ = masked(str(error)).strip().partition("\n")
         _end(f"The database can't be reached: {told}\nIs it running, and is LEDGER_DATABASE_URL right?", UNREACHABLE)
     except psycopg.errors.UndefinedTable:
         _end("This database holds no ledger yet. Run: decision-ledger migrate", CHECK_FAILED)
     except StoreFault as error:
         _end(str(error), CHECK_FAILED)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _end(f"{error.filename}: {error.strerror}. Choose another place, or make this one fit.", USAGE)
 
 
 def _end(sentence: str, code: int) -> None:

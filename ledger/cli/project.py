@@ -12,7 +12,7 @@ from ledger.webhooks.sender import Sender
 from projections.catalogue import VIEWS
 from projections.follower import Follower
 
-#: How often the lag is told where a person watches, in seconds.
+#: How often the lag is looked at, in seconds.
 TOLD_EVERY_S = 10.0
 
 
@@ -34,11 +34,14 @@ def project(once: bool, json: bool) -> None:
         nullcontext() if once else Sender(url, settings.pepper(), private=settings.webhooks_private),
     ):
         console.print(f"Following {len(VIEWS)} views. Ctrl-C ends it.")
-        head = ledger.head()
+        head, told = ledger.head(), None
         try:
             while not once:
                 time.sleep(TOLD_EVERY_S)
-                console.print(f"Behind: {max(follower.lag().values(), default=0)} facts.")
+                behind = max(follower.lag().values(), default=head)
+                if behind != told:  # a log is no place for saying again that all is well
+                    console.print(f"Behind: {behind} facts.")
+                told = behind
             for view in VIEWS:
                 _wait(follower, view.name, head)
         except KeyboardInterrupt:

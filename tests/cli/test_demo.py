@@ -164,6 +164,21 @@ def test_the_page_can_be_pasted_as_it_is(told: Told, tmp_path: Path) -> None:
         _end(process, folder, signal.SIGTERM)
 
 
+def test_a_second_demo_beside_the_first_leaves_its_tokens_or_is_served_too(told: Told, tmp_path: Path) -> None:
+    folder = told.copy(tmp_path / "copy")
+    with demo(folder).running("demo", "--port", "0", "--json") as first:
+        document = first.document()
+        port = document["graphql"].split(":")[2].split("/")[0]
+        refused = demo(folder).run("demo", "--port", port)
+        assert (refused.code, f"Nothing can listen on port {port}" in refused.err) == (2, True)
+        assert ask(document, QUERIES[1].text, "AUDITOR").status_code == 200
+        with demo(folder).running("demo", "--port", "0", "--json") as second:
+            later = second.document()
+            assert ask(later, QUERIES[1].text, "AUDITOR").status_code == 200
+            assert second.end(signal.SIGINT) == 0
+        _end(first, folder, signal.SIGINT)
+
+
 def _end(process: Process, folder: Path, number: signal.Signals) -> None:
     """A signal ends everything that was started."""
     server = running(folder / "demo")

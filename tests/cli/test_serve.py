@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.conftest import Cli, named_in
 
+SAMPLE = Path(__file__).parents[1] / "importing/samples/orchard.jsonl"
+
 
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, "1"), (signal.SIGINT, "2")])
 def test_it_answers_until_it_is_told_to_end(cli: Cli, number: signal.Signals, workers: str) -> None:
@@ -39,3 +41,12 @@ def test_a_port_that_is_taken_is_named(cli: Cli) -> None:
     assert (found.code, found.out) == (2, "")
     assert f"Nothing can listen on port {port} of 127.0.0.1" in found.err
     assert "Traceback" not in found.err
+
+
+def test_what_was_imported_beside_it_is_waited_for(cli: Cli) -> None:
+    with cli.running("serve", "--port", "0", "--json") as process:
+        process.document()
+        assert cli.run("import", str(SAMPLE)).code == 0
+        found = cli.run("project", "--once", "--json")
+        assert (found.code, found.json()["position"] > 30) == (0, True), found.err
+        assert process.end(signal.SIGINT) == 0

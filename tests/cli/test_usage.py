@@ -91,3 +91,16 @@ def test_a_database_that_cannot_be_reached_is_3(arguments: tuple[str, ...], tmp_
     assert "Traceback" not in found.err
     assert SECRET not in found.err
     assert found.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("export", "{}/facts.jsonl"), ("seal", "--once", "--folder", "{}/sealed"), ("seal", "--once", "--key", "{}/key")],
+    ids=" ".join,
+)
+def test_a_place_that_cannot_be_written_is_named_and_is_2(cli: Cli, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "file").touch()
+    found = cli.run(*(each.format(tmp_path / "file") for each in arguments))
+    assert (found.code, found.out) == (2, "")
+    assert f"Error: {tmp_path / 'file'}" in found.err
+    assert "Traceback" not in found.err

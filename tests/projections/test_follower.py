@@ -121,7 +121,9 @@ def test_a_spare_takes_over_when_the_leader_is_killed(database_url: str, recorde
     assert ready.wait(30)
     with Follower(database_url, recorder.ledger, [titles()]) as spare:
         fill(recorder, 10)
-        time.sleep(0.4)
+        # Whoever waits for a view here sees how far the other has got.
+        assert spare.wait_for("titles", recorder.ledger.head(), 20)
+        assert spare.lag() == {"titles": 0}
         assert not spare.leads
         assert leader.pid is not None
         os.kill(leader.pid, signal.SIGKILL)
