@@ -40,6 +40,8 @@ class StreamReader:
         self._connection: AsyncConnection | None = None
         self._asked: list[_Asked] = []
         self._reading: asyncio.Task[None] | None = None
+        #: Whoever holds it has the connection to itself: a statement under way looks like a server that says something by itself.
+        self._turn = asyncio.Lock()
 
     async def after(self, known: Mapping[UUID, int]) -> dict[UUID, list[Event]]:
         """This will give the events of each stream after the version that is known of it (NOTHING: all), as of one moment after this call.
@@ -57,9 +59,10 @@ class StreamReader:
 
         Raises psycopg.Error.
         """
-        connection = await self._ready()
-        cursor = await connection.execute(_REDACTED, [after])
-        position, stream_ids = await cursor.fetchone() or (0, [])
+        async with self._turn:
+            connection = await self._ready()
+            cursor = await connection.execute(_REDACTED, [after])
+            position, stream_ids = await cursor.fetchone() or (0, [])
         return position, stream_ids
 
     async def close(self) -> None:
@@ -77,7 +80,8 @@ class StreamReader:
                 for stream_id, version in known.items():
                     least[stream_id] = min(version, least.get(stream_id, version))
             try:
-                found = await self._read(least)
+                async with self._turn:
+                    found = await self._read(least)
             except Exception as error:
                 for _, answer in asked:
                     if not answer.done():

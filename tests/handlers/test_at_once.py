@@ -188,6 +188,21 @@ def test_no_more_is_remembered_than_there_is_room_for(world: Tasks, monkeypatch:
     assert len(world.handlers._memory._beside) <= 3
 
 
+def test_looking_for_redactions_does_not_disturb_those_who_read(world: Tasks) -> None:
+    proposal_id = world.propose()
+    length = len(world.ledger.events(proposal_id))
+
+    async def ask(index: int) -> int:
+        if index % 3 == 0:
+            assert await world.reader.redacted(0) == (world.ledger.head(), [])
+        return len((await world.reader.after({proposal_id: NOTHING}))[proposal_id])
+
+    async def many() -> list[int]:
+        return await asyncio.gather(*map(ask, range(30)))
+
+    assert world.runner.run(many()) == [length] * 30
+
+
 def test_readers_who_ask_together_share_a_statement_and_a_lost_connection_is_opened_again(
     world: Tasks, database_url: str
 ) -> None:
