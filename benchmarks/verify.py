@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for _ in range(given.rounds):
             with reading.reader(own) as connection:
                 began, busy = perf_counter(), process_time()
-                read = sum(len(page) for page in reading.values(connection, 0, total))
+                read = sum(len(page.position) for page in reading.pages(connection, 0, total))
                 note("read", read, perf_counter() - began)
                 print(f"read: {(process_time() - busy) / read * 1e6:.1f} µs of this process's CPU a fact")
             for processes in sorted({1, cores}):

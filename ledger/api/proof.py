@@ -157,7 +157,7 @@ def _verification(connection: BlockingConnection, start: int | None, count: int)
     head = reading.head(connection)
     after = max(0, head - count) if start is None else min(max(start, 1) - 1, head)
     end = min(head, after + count)
-    found = checked(after + 1, reading.rows(connection, after, end))
+    found = checked(after + 1, reading.pages(connection, after, end))
     fault = found.fault
     if fault is None and found.next <= end:
         fault = Fault(Kind.MISSING, found.next, "the fact is missing")

@@ -231,6 +231,14 @@ def leaves(first_position: int, recorded_at: datetime, metas: Sequence[bytes]) -
     return [sha256(pack(position, at) + meta).digest() for position, meta in enumerate(metas, first_position)]
 
 
+def leaves_at(positions: Sequence[int], times: Sequence[int], metas: Sequence[bytes]) -> list[bytes]:
+    """This will give the leaves of events at positions, recorded at times in microseconds since the Unix epoch."""
+    pack = _LEAF_HEAD.pack
+    return [
+        sha256(pack(position, at) + meta).digest() for position, at, meta in zip(positions, times, metas, strict=True)
+    ]
+
+
 def envelope(position: int, recorded_at: datetime, meta: bytes) -> bytes:
     """This will give the exact bytes that the proof is over: position, time in microseconds since the Unix epoch, meta."""
     return _LEAF_HEAD.pack(position, (recorded_at - _EPOCH) // _MICROSECOND)[1:] + meta

@@ -26,7 +26,8 @@ RELEAF = """UPDATE ledger.events SET leaf = sha256('\\x00'::bytea || int8send(po
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stretches of 64 facts, so that streams, times and the tree cross their joints."""
+    """Stretches of 64 facts, and pages of 25, so that streams, times and the tree cross their joints."""
+    monkeypatch.setattr(reading, "PAGE", 25)
     monkeypatch.setattr(verifying, "STRETCH", 64)
     monkeypatch.setattr(sealer, "STRETCH", 64)
 
@@ -61,6 +62,7 @@ def test_each_checkpoint_is_the_beginning(database_url: str, reads: Connection, 
         ("UPDATE ledger.events SET salt = sha256('x') WHERE position IN (120, 290)", Kind.PAYLOAD, 120),
         ("DELETE FROM ledger.events WHERE position BETWEEN 65 AND 128", Kind.MISSING, 65),
         ("DELETE FROM ledger.events WHERE position = 128", Kind.MISSING, 128),
+        ("UPDATE ledger.events SET recorded_at = 'infinity' WHERE position = 70", Kind.LEAF, 70),
         ("SELECT 'nothing'", None, 0),
     ],
 )

@@ -22,7 +22,7 @@ from msgspec import Raw, Struct
 
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
-from ledger.store.integrity.checking import Fault, Joined, Kind, Row, checked
+from ledger.store.integrity.checking import Fault, Joined, Kind, Page, Row, checked
 from ledger.store.integrity.checkpoint import Checkpoint
 from ledger.store.integrity.verifying import STRETCH, Progress, Verified, against, verified
 
@@ -115,11 +115,11 @@ def export(
     write = write or line
     head = reading.head(connection)
     joined = Joined()
-    for page in reading.rows(connection, 0, head):
+    for page in reading.pages(connection, 0, head):
         if joined.add(checked(joined.next, [page])):
             break
-        hashes = _hashes(connection, page)
-        kept = page if keeps is None else [row for row in page if keeps(row)]
+        hashes, rows = _hashes(connection, page), page.rows()
+        kept = rows if keeps is None else [row for row in rows if keeps(row)]
         out.write(b"".join([write(row, hashes.get(row.position)) + b"\n" for row in kept]))
         written += len(kept)
         progress(joined.next - 1, head)
@@ -176,7 +176,7 @@ def verify_export(
         try:
             for page in pages(file, STRETCH):
                 rows = [row for row, _ in page]
-                fault = joined.add(checked(joined.next, [rows], mark))
+                fault = joined.add(checked(joined.next, [Page.of(rows)], mark))
                 if fault is not None:
                     break
                 progress(file.tell(), total)
@@ -221,8 +221,8 @@ def _partly(text: bytes) -> str:
     )
 
 
-def _hashes(connection: Connection, page: list[Row]) -> dict[int, bytes]:
-    ids = list(dict.fromkeys(row.command_id for row in page))
+def _hashes(connection: Connection, page: Page) -> dict[int, bytes]:
+    ids = list(dict.fromkeys(page.command_id))
     with connection.cursor(binary=True) as cursor:
-        found = cursor.execute(_WITH_HASH, [ids, page[0].position - 1, page[-1].position]).fetchall()
+        found = cursor.execute(_WITH_HASH, [ids, page.position[0] - 1, page.position[-1]]).fetchall()
     return dict(found)

@@ -4,15 +4,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ledger.store.connections import Connection, reader_connection
-from ledger.store.integrity.checking import Row, Values
+from ledger.store.integrity.checking import Page, Row
 
-#: Facts read at once, and the longest that may take, in milliseconds.
-PAGE = 5_000
+#: Facts read at once: what is checked of them should still be in the processor's cache. And the longest that may take, in milliseconds.
+PAGE = 1_000
 STATEMENT_TIMEOUT_MS = 60_000
 
+#: What PostgreSQL counts from in what it sends, in microseconds since the Unix epoch.
+_SENT_EPOCH = 946_684_800_000_000
+
 _ROWS = (
-    "SELECT position, recorded_at, stream_id::text, version, topic, occurred_at, command_id::text, salt, meta, payload, leaf"
-    " FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position LIMIT %s"
+    "SELECT position, timestamptz_send(recorded_at), stream_id::text, version, topic, occurred_at, command_id::text, salt, meta,"
+    " payload, leaf FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position LIMIT %s"
 )
 _LEAVES = "SELECT leaf FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position"
 #: A command that says otherwise than its facts, or facts without a command: position, what is wrong.
@@ -52,22 +55,23 @@ def rows(
     connection: Connection, after: int, to: int, progress: Callable[[int], None] = lambda _: None
 ) -> Iterator[list[Row]]:
     """This will give the facts after a position and up to another, page by page. `progress` is told the size of each page done."""
-    for page in values(connection, after, to, progress):
-        yield [Row(*found) for found in page]
+    for page in pages(connection, after, to, progress):
+        yield page.rows()
 
 
-def values(
+def pages(
     connection: Connection, after: int, to: int, progress: Callable[[int], None] = lambda _: None
-) -> Iterator[list[Values]]:
-    """This will do the same without giving names, which takes a quarter less."""
+) -> Iterator[Page]:
+    """This will give the same column by column."""
     with connection.cursor(binary=True) as cursor:
         while after < to:
-            page: list[Any] = cursor.execute(_ROWS, [after, to, PAGE], prepare=True).fetchall()
-            if not page:
+            found: list[Any] = cursor.execute(_ROWS, [after, to, PAGE], prepare=True).fetchall()
+            if not found:
                 return
-            yield page
-            progress(len(page))
-            after = page[-1][0]
+            position, sent, *others = zip(*found, strict=True)
+            yield Page(position, [int.from_bytes(at, signed=True) + _SENT_EPOCH for at in sent], *others)
+            progress(len(found))
+            after = position[-1]
 
 
 def leaves(connection: Connection, after: int, to: int) -> list[bytes]:

@@ -7,7 +7,7 @@ import psycopg
 from msgspec import Struct
 
 from ledger.store.connections import CONNECT_TIMEOUT_S, Connection
-from ledger.store.integrity.checking import Joined, Row, checked
+from ledger.store.integrity.checking import Joined, Page, Row, checked
 from ledger.store.integrity.export import Unfit, pages
 from ledger.store.integrity.verifying import Progress
 
@@ -53,7 +53,7 @@ def restore(url: str, path: Path, progress: Progress = lambda _done, _total: Non
         with connection.cursor() as cursor, cursor.copy(_EVENTS) as copy:
             for page in pages(file):
                 rows = [row for row, _ in page]
-                if fault := joined.add(checked(joined.next, [rows])):
+                if fault := joined.add(checked(joined.next, [Page.of(rows)])):
                     raise Unfit(fault)
                 for row, request_hash in page:
                     copy.write_row(row)

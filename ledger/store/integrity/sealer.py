@@ -130,7 +130,7 @@ class Sealer:
         joined = Joined()
         while (after := joined.next - 1) < last.size:
             end = min(last.size, after + STRETCH)
-            joined.add(checked(after + 1, reading.values(self._connection, after, end), last.size))
+            joined.add(checked(after + 1, reading.pages(self._connection, after, end), last.size))
             self._refuse(joined.fault)
             if joined.next <= end:
                 if reading.head(self._connection) < last.size:
@@ -159,12 +159,12 @@ class Sealer:
             raise Refused(Fault(Kind.TAIL, head + 1, sentence))
         while (size := joined.next - 1) < head:
             end = min(head, size + STRETCH)
-            pages = list(reading.rows(self._connection, size, end))
+            pages = list(reading.pages(self._connection, size, end))
             joined.add(checked(size + 1, pages))
             self._refuse(joined.fault)
             if joined.next <= end:
                 self._refuse(Fault(Kind.MISSING, joined.next, "the fact is missing"))
-            rows = [row for page in pages for row in page]
+            rows = [row for page in pages for row in page.rows()]
             self._kept.tiles.grow(
                 size, [row.leaf for row in rows], [envelope(row.position, row.recorded_at, row.meta) for row in rows]
             )
@@ -175,7 +175,7 @@ class Sealer:
         """This will look at the next few old facts again, byte by byte and against their kept leaves."""
         start = self._again if self._again < size else 0
         end = min(size, start + AGAIN)
-        found = checked(start + 1, reading.values(self._connection, start, end))
+        found = checked(start + 1, reading.pages(self._connection, start, end))
         self._refuse(found.fault)
         if found.next <= end:
             self._refuse(Fault(Kind.MISSING, found.next, "the fact is missing"))

@@ -177,7 +177,7 @@ def stretch_of(url: str, first: int, last: int, mark: int) -> Stretch:
 
 
 def _checked(connection: Connection, first: int, last: int, mark: int, moved: Callable[[int], None]) -> Stretch:
-    found = checked(first, reading.values(connection, first - 1, last, moved), mark)
+    found = checked(first, reading.pages(connection, first - 1, last, moved), mark)
     if found.fault is None and found.next <= last:
         missing = "the fact is missing" if found.next == last else f"the facts up to {last} are missing"
         found.fault = Fault(Kind.MISSING, found.next, missing)
@@ -187,7 +187,7 @@ def _checked(connection: Connection, first: int, last: int, mark: int, moved: Ca
 def _unsaid(connection: Connection, joined: Joined, end: int) -> Fault | None:
     """This will look for words that are gone without a redaction; one that was recorded since the beginning of the check counts."""
     if joined.emptied - joined.redacted.keys():
-        later = checked(end + 1, reading.rows(connection, end, reading.head(connection)))
+        later = checked(end + 1, reading.pages(connection, end, reading.head(connection)))
         joined.redacted = later.redacted | joined.redacted
     return joined.finish()
 
