@@ -1,7 +1,7 @@
 """From a token to the viewer: the member that it acts for, with the roles that the ledger's own facts give.
 
 Whoever is not let in is counted (`attempts`): by the token's member and client where there is such a token that has ended, and otherwise
-under one key for all, since nothing that a stranger says is believed.
+under one key for all, since nothing that a stranger says is believed. The operator may what nobody else may, and comes in by no token.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,6 +14,7 @@ from ledger.api.roles import roles_of
 from ledger.api.standing import Pool
 from ledger.directory import identities, tokens
 from ledger.directory.access import AccessKind
+from ledger.values import SYSTEM
 
 #: What is counted under one key each.
 UNKNOWN_TOKEN = "unknown token"  # noqa: S105 - no password
@@ -44,7 +45,7 @@ class Door:
     async def _by_token(self, secret: str) -> Viewer | None:
         async with self._directory().connection() as connection:
             token = await tokens.find(connection, self._pepper, secret)
-            if token is None:
+            if token is None or token.member_id == SYSTEM:
                 return self._refused(Key(AccessKind.UNAUTHENTICATED, UNKNOWN_TOKEN))
             at = datetime.now(UTC)
             if why := token.ended(at):
@@ -71,7 +72,7 @@ class Door:
             return self._refused(Key(AccessKind.UNAUTHENTICATED, f"OIDC: {refused}"))
         async with self._directory().connection() as connection:
             member_id = await identities.find(connection, claims.issuer, claims.subject)
-            if member_id is None:
+            if member_id is None or member_id == SYSTEM:
                 return self._refused(Key(AccessKind.UNAUTHENTICATED, NOT_LINKED))
             held = await roles_of(connection, member_id)
         return Viewer(

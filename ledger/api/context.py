@@ -19,6 +19,7 @@ from ledger.api.asof import AsOf, KnownAt
 from ledger.api.attempts import Attempts, Key
 from ledger.api.errors import bad_input, not_found
 from ledger.api.feed import Feed
+from ledger.api.linking import Linking
 from ledger.api.standing import (
     WAIT_S,
     Connection,
@@ -91,6 +92,8 @@ class Resources(Struct, frozen=True):
     feed: Feed
     #: What was seen of the ledger: where it is another now, nothing is answered.
     memory: Memory
+    #: Whom the people of identity providers are here.
+    linking: Linking
     #: Longest wait for a view, in seconds.
     wait_s: float = WAIT_S
     #: Counts what was refused.

@@ -168,11 +168,11 @@ def _for_whom(permission: Permission) -> str:
     return f"For {', '.join(whom)}."
 
 
-def mutation_type() -> type:
-    """This will make the root type of the mutations, one for each command that anybody may issue."""
+def mutation_type(*nouns: type) -> type:
+    """This will make the root type of the mutations: one for each command that anybody may issue, and those of `nouns` besides."""
     VERBS.update({_field_name(command): verb(command) for command in PERMISSIONS})
     fields = {name: mutation(found) for name, found in VERBS.items()}
-    return strawberry.type(type("Mutation", (), fields), description="What can be done: one verb for each command.")
+    return strawberry.type(type("Mutation", nouns, fields), description="What can be done: one verb for each command.")
 
 
 def _field_name(command: type[Struct]) -> str:

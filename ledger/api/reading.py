@@ -1,4 +1,5 @@
-"""Who may read what: each root field with whose roles open it. This table is the whole truth: `docs/roles.md` is made from it.
+"""Who may read what: each root field with whose roles open it, and who may change what is no fact. These tables are the whole truth:
+`docs/roles.md` is made from them.
 
 A field that only some roles may ask asks `refuse_role` first. The others are open to every member, and show them what their teams have:
 whatever is of another team is, to them, not there.
@@ -38,6 +39,7 @@ READING: dict[str, Reading | tuple[Role, ...]] = {
     "costOfNo": Reading.TEAM,
     "decision": Reading.TEAM,
     "declined": Reading.TEAM,
+    "identities": (Role.AUDITOR, Role.STEWARD),
     "inbox": Reading.OWN,
     "inclusionProof": Reading.ALL,
     "node": Reading.TEAM,
@@ -63,6 +65,9 @@ READING: dict[str, Reading | tuple[Role, ...]] = {
     # Subscriptions
     "ledgerEvents": Reading.TEAM,
 }
+
+#: The mutations that change the directory and record no fact, each with the roles across teams that open it.
+CHANGING: dict[str, tuple[Role, ...]] = {"linkIdentity": (Role.STEWARD,), "unlinkIdentity": (Role.STEWARD,)}
 
 
 def refuse_role(context: Context, field: str, more: str = "") -> None:

@@ -14,6 +14,7 @@ from ledger.api import (
     backlog,
     concern,
     decision,
+    identity,
     node,
     precedents,
     proof,
@@ -42,6 +43,7 @@ NOUNS: tuple[type, ...] = (
     backlog.BacklogQuery,
     concern.ConcernQuery,
     decision.DecisionQuery,
+    identity.IdentityQuery,
     node.NodeQuery,
     precedents.PrecedentsQuery,
     proof.ProofQuery,
@@ -99,7 +101,7 @@ def build() -> LedgerSchema:
     READERS.update(NODES)
     return LedgerSchema(
         query=strawberry.type(type("Query", NOUNS, {}), description="What can be asked."),
-        mutation=mutation_type(),
+        mutation=mutation_type(identity.IdentityMutation),
         subscription=Subscription,
         extensions=[PreparedDocuments],
         execution_context_class=LedgerExecutor,

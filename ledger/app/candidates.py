@@ -1,4 +1,4 @@
-"""What freezing an agenda needs of the views, for the handlers: the one place where these two meet."""
+"""What the handlers need of the views and the directory: the one place where these two meet."""
 
 from functools import cached_property
 from time import monotonic, sleep
@@ -8,7 +8,7 @@ import psycopg
 
 from ledger.api.standing import Standing, late
 from ledger.store.connections import STATEMENT_TIMEOUT_MS, Pool, reader_pool
-from ledger.values import PolicyId, ProposalId, TeamId
+from ledger.values import MemberId, PolicyId, ProposalId, TeamId
 from projections.audit import projector as audit
 from projections.backlog import projector as backlog
 from projections.projector import View
@@ -34,6 +34,7 @@ _REVIEWS_HELD = b"""
 SELECT min(valid_from) FROM views.reviews WHERE team_id = %s AND kind = 'PRODUCT' AND state = 'CLOSED' GROUP BY review_id ORDER BY 1
 """
 _POLICY = b"SELECT policy_id FROM views.backlog_rankings WHERE team_id = %s AND valid_to IS NULL"
+_MEMBER = b"SELECT FROM directory.members WHERE member_id = %s"
 _STANDING = b"""
 SELECT h.position, p.position, p.fault FROM ledger.head AS h LEFT JOIN views.positions AS p ON p.view = %s
 """
@@ -73,6 +74,11 @@ class ViewCandidates:
     def policy_in_force(self, team_id: TeamId) -> PolicyId | None:
         """This will give the policy that the team goes by."""
         return next(iter(self._rows(backlog.VIEW, _POLICY, team_id)), None)
+
+    def is_member(self, member_id: MemberId) -> bool:
+        """This will say whether the directory has this member."""
+        with self._pool.connection() as connection:
+            return connection.execute(_MEMBER, [member_id]).fetchone() is not None
 
     def _rows(self, view: View, statement: bytes, *values: object) -> list[Any]:
         with self._pool.connection() as connection:

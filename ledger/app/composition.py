@@ -20,13 +20,16 @@ from ledger.api import metrics, schema, subscription
 from ledger.api.authentication import by_token
 from ledger.api.context import Resources
 from ledger.api.feed import Feed
+from ledger.api.linking import Linking
 from ledger.api.oidc import Verifiers
 from ledger.api.persisted import DocumentsInvalid, TrustedDocuments
 from ledger.api.standing import Pool
 from ledger.api.traffic import Traffic
 from ledger.api.web import web
 from ledger.app.candidates import ViewCandidates
+from ledger.app.erasing import erasing
 from ledger.commands.issued import Issued
+from ledger.commands.member import EraseMember
 from ledger.handlers import Handlers, bootstrap
 from ledger.handlers.outcome import Outcome
 from ledger.replay.jobs import JOBS, Jobs
@@ -81,6 +84,7 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
                 settings.data_dir / CACHE,
                 disk,
                 settings.seal_folder,
+                verifiers.issuers,
                 follow=follow,
                 event_triggers=settings.event_triggers,
             ) as found,
@@ -124,6 +128,7 @@ async def running(
     cache: Path | None = None,
     disk: Disk | None = None,
     sealed: Path | None = None,
+    issuers: frozenset[str] = frozenset(),
     *,
     follow: bool,
     event_triggers: bool = True,
@@ -152,20 +157,24 @@ async def running(
         jobs = Jobs(url, ledger, cache)
         jobs.start()
         stack.push_async_callback(anyio.to_thread.run_sync, jobs.stop)
-        handle = metrics.counted(jobs.handling(handlers.handle))
+        handle = metrics.counted(erasing(url, jobs.handling(handlers.handle)))
         streams = StreamReader(url)
         stack.push_async_callback(streams.close)
         await stack.enter_async_context(handlers.forgetting(streams))
 
         @metrics.counted_at_once
         async def handle_at_once(issued: Issued[Struct]) -> Outcome | None:
-            return None if isinstance(issued.command, JOBS) else await handlers.handle_at_once(issued, streams)
+            return (
+                None
+                if isinstance(issued.command, (*JOBS, EraseMember))
+                else await handlers.handle_at_once(issued, streams)
+            )
 
         feed = Feed(reads, subscription.read)
         stack.push_async_callback(feed.stop)
         stack.enter_context(_told_of_the_end(feed))
-        commands = anyio.CapacityLimiter(pool_size)
-        yield Parts(Resources(reads, handle_at_once, handle, commands, feed, memory, wait_s), directory)
+        commands, linking = anyio.CapacityLimiter(pool_size), Linking(url, ledger, issuers)
+        yield Parts(Resources(reads, handle_at_once, handle, commands, feed, memory, linking, wait_s), directory)
 
 
 @contextmanager

@@ -11,13 +11,16 @@ import rich_click as click
 
 from ledger.cli.running import CHECK_FAILED, USAGE, Failed, answer, as_json, database
 from ledger.cli.who import member_called, member_known
+from ledger.commands import Issued
+from ledger.commands.member import EraseMember
 from ledger.directory import identities, members
 from ledger.directory.identities import Identity
 from ledger.directory.members import MemberKind
-from ledger.domain.rejected import Rejected
-from ledger.handlers.erasure import ErasureAsked, record_erasure
+from ledger.domain.rejected import Code, Rejected
+from ledger.handlers import Handlers
 from ledger.settings import Settings
 from ledger.store.application import Ledger
+from ledger.values import MemberId
 
 _LIST = "SELECT member_id, name, kind, erased_at FROM directory.members ORDER BY name NULLS LAST, member_id"
 
@@ -96,7 +99,7 @@ def link(who: str, subject: str, issuer: str | None, json: bool) -> None:
         identity = Identity(_issuer(settings, issuer), subject, member_known(connection, who))
         try:
             identities.link(connection, identity)
-        except identities.LinkedAlready as error:
+        except (identities.LinkedAlready, members.NoSuchMember) as error:
             raise Failed(f"{error}.") from error
     answer(identity, f"{subject} comes in as {identity.member_id}.", json=json)
 
@@ -138,14 +141,23 @@ def erase(who: str, by: str, reason: str, legal_basis: str, json: bool) -> None:
         Ledger(url, pool_size=2) as ledger,
         psycopg.connect(url, autocommit=True) as connection,
     ):
-        asked = ErasureAsked(member_known(connection, who), member_known(connection, by), reason, legal_basis)
-        try:
-            position = record_erasure(ledger, asked, command_id=uuid4(), at=datetime.now(UTC))
-        except Rejected as rejected:
-            raise Failed(rejected.message) from rejected
-        erased = members.erase(connection, asked.member_id)
-    document = {"member_id": asked.member_id, "position": position, "erased": erased}
-    answer(document, f"Member {asked.member_id} has no name any more; position {position} says why.", json=json)
+        member_id, steward = member_known(connection, who), member_known(connection, by)
+        position = _recorded(ledger, url, EraseMember(member_id, reason, legal_basis), steward)
+        erased = members.erase(connection, member_id, by=steward)
+    document = {"member_id": member_id, "position": position, "erased": erased}
+    answer(document, f"Member {member_id} has no name any more; position {position} says why.", json=json)
+
+
+def _recorded(ledger: Ledger, url: str, command: EraseMember, by: MemberId) -> int:
+    """This will record an erasure and give its position; of one that was recorded before, that one's. Raises Failed."""
+    from ledger.app import ViewCandidates  # noqa: PLC0415 - the whole application, which the other verbs don't need
+
+    try:
+        return Handlers(ledger, ViewCandidates(url)).handle(Issued(command, uuid4(), by, datetime.now(UTC))).position
+    except Rejected as rejected:
+        if rejected.code is Code.WRONG_STATE:
+            return ledger.events(command.member_id)[0].position
+        raise Failed(rejected.message) from rejected
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import rich_click as click
 
 from ledger.cli.running import Failed, answer, as_json, database
 from ledger.cli.who import member_called
-from ledger.directory import tokens
+from ledger.directory import members, tokens
 from ledger.directory.members import MemberKind
 from ledger.directory.scopes import Scope
 from ledger.settings import Settings
@@ -145,7 +145,7 @@ def rotate(token_id: UUID, grace_hours: int, days: int, json: bool) -> None:
             )
         except tokens.NoSuchToken as error:
             raise Failed(f"{error}. See: decision-ledger token list") from error
-        except tokens.NoSuchMember as error:
+        except members.NoSuchMember as error:
             raise Failed(f"{error}.") from error
         except tokens.TooManyTokens as error:
             raise Failed(f"{error}: it was rotated before. See: decision-ledger token list") from error

@@ -12,7 +12,9 @@ from psycopg import AsyncConnection, Connection, errors
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from ledger.values import MemberId
+from ledger.directory import access
+from ledger.directory.access import AccessKind, Entry
+from ledger.values import SYSTEM, MemberId
 
 _READ = b"SELECT member_id, name, address, erased_at, kind FROM directory.members WHERE member_id = ANY(%s)"
 _PUT = b"""
@@ -25,8 +27,11 @@ _ERASE = b"""
 UPDATE directory.members SET name = NULL, address = NULL, erased_at = now() WHERE member_id = %s AND erased_at IS NULL
 """
 #: What else would still say who they were, or let them in.
-_UNLINK = b"DELETE FROM directory.identities WHERE member_id = %s"
-_SHUT_OUT = b"UPDATE directory.tokens SET revoked_at = now() WHERE member_id = %s AND revoked_at IS NULL"
+_UNLINK = b"DELETE FROM directory.identities WHERE member_id = %s RETURNING issuer"
+_SHUT_OUT = b"""
+UPDATE directory.tokens SET revoked_at = now() WHERE member_id = %s AND revoked_at IS NULL RETURNING hint, client, token_id
+"""
+_HOLD = b"SELECT kind FROM directory.members WHERE member_id = %s AND erased_at IS NULL FOR UPDATE"
 
 
 class MemberKind(StrEnum):
@@ -44,6 +49,10 @@ class Person(Struct, frozen=True):
     address: str | None = None
     erased_at: datetime | None = None
     kind: MemberKind = MemberKind.PERSON
+
+
+class NoSuchMember(Exception):  # noqa: N818 - named for what happened
+    """Whoever is to be let in must be a member whom the directory knows, and not the operator, whom no token is for."""
 
 
 async def people(connection: AsyncConnection[TupleRow], ids: Iterable[UUID]) -> dict[MemberId, Person]:
@@ -73,16 +82,34 @@ def put(connection: Connection[Any], persons: Iterable[Person]) -> None:
     connection.execute(_PUT, columns)
 
 
-def erase(connection: Connection[Any], member_id: MemberId) -> bool:
-    """This will remove a person's name, address and identities for good, and end their tokens; the id stays.
+def held(connection: Connection[Any], member_id: MemberId) -> MemberKind:
+    """This will say what a member is, and keep them from being erased until the transaction ends. Raises NoSuchMember."""
+    found = connection.execute(_HOLD, [member_id]).fetchone()
+    if found is None or member_id == SYSTEM:
+        raise NoSuchMember(f"the directory has no member {member_id} to let in; add them first")
+    return MemberKind(found[0])
+
+
+def erase(connection: Connection[Any], member_id: MemberId, *, by: MemberId | None = None) -> bool:
+    """This will remove a person's name, address and identities for good, and end their tokens; the id stays. `by` None: the operator.
 
     False: there was nothing to erase. On a connection outside of a transaction the space that the name took is swept too.
     """
     with connection.transaction():
         if connection.execute(_ERASE, [member_id]).rowcount != 1:
             return False
-        connection.execute(_UNLINK, [member_id])
-        connection.execute(_SHUT_OUT, [member_id])
+        unlinked = connection.execute(_UNLINK, [member_id]).fetchall()
+        ended = connection.execute(_SHUT_OUT, [member_id]).fetchall()
+        access.record(
+            connection,
+            [
+                *(Entry(AccessKind.IDENTITY_UNLINKED, issuer, member_id, acted_by=by) for (issuer,) in unlinked),
+                *(
+                    Entry(AccessKind.TOKEN_REVOKED, f"{hint}… (its member was erased)", member_id, client, token_id, by)
+                    for hint, client, token_id in ended
+                ),
+            ],
+        )
     if connection.info.transaction_status == TransactionStatus.IDLE:
         _sweep(connection)
     return True

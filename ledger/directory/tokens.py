@@ -21,7 +21,7 @@ from psycopg.rows import TupleRow
 
 from ledger.directory import access, scopes
 from ledger.directory.access import AccessKind, Entry
-from ledger.directory.members import MemberKind
+from ledger.directory.members import MemberKind, held
 from ledger.values import MemberId
 
 PREFIX = "ldg_"
@@ -44,7 +44,6 @@ _LIVE = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"
 _BY_MAC = f"SELECT {_COLUMNS} FROM directory.tokens WHERE mac = %s".encode()  # noqa: S608 - of constants
 _ALL = f"SELECT {_COLUMNS} FROM directory.tokens ORDER BY created_at, token_id".encode()  # noqa: S608
 _COUNT = f"SELECT count(*) FROM directory.tokens WHERE member_id = %s AND client = %s AND {_LIVE}".encode()  # noqa: S608
-_MEMBER = b"SELECT kind FROM directory.members WHERE member_id = %s AND erased_at IS NULL FOR UPDATE"
 _INSERT = (
     "INSERT INTO directory.tokens (token_id, member_id, client, mac, hint, scopes, expires_at)"  # noqa: S608
     f" VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING {_COLUMNS}"
@@ -84,10 +83,6 @@ class Token(Struct, frozen=True):
 
 class TooManyTokens(Exception):  # noqa: N818 - named for what happened
     """The client has two live tokens for this member; revoke one first."""
-
-
-class NoSuchMember(Exception):  # noqa: N818
-    """A token needs a member whom the directory knows."""
 
 
 class NoSuchToken(Exception):  # noqa: N818
@@ -137,13 +132,11 @@ def create(
     until = expires_at or datetime.now(UTC) + LIFE_DEFAULT
     with connection.transaction():
         # Who makes tokens for one member takes turns, so that two at once are not three.
-        found = connection.execute(_MEMBER, [member_id]).fetchone()
-        if found is None:
-            raise NoSuchMember(f"the directory has no member {member_id}; add them first")
+        kind = held(connection, member_id)
         (live,) = connection.execute(_COUNT, [member_id, client]).fetchone() or (0,)
         if live >= LIVE_PER_CLIENT_MAX:
             raise TooManyTokens(f"{client} has {live} live tokens for this member; revoke one first")
-        usual = scopes.OF_SERVICE if found[0] == MemberKind.SERVICE else scopes.OF_PERSON
+        usual = scopes.OF_SERVICE if kind is MemberKind.SERVICE else scopes.OF_PERSON
         secret = new_secret()
         may = sorted(usual if granted is None else granted)
         values = [uuid4(), member_id, client, mac_of(secret, pepper), secret[:HINT_LENGTH], may, until]

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from ledger.commands import catalogue, policy, proposal, review, simulation, team
+from ledger.commands import catalogue, member, policy, proposal, review, simulation, team
 from ledger.domain.rejected import Code, Rejected
 from ledger.values import GLOBAL_ROLES, SYSTEM, MemberId, ReviewKind, Role
 
@@ -96,6 +96,7 @@ PERMISSIONS: dict[type[Struct], Permission] = {
     team.SetCapacity: _STEERING,
     team.SetCadence: _STEERING,
     team.SetServiceLevel: _STEERING,
+    member.EraseMember: _STEERING,
     policy.DefinePolicy: _STEERING,
     policy.RevisePolicy: _STEERING,
     policy.ActivatePolicy: _STEERING,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from ledger.values import PolicyId, ProposalId, TeamId
+from ledger.values import MemberId, PolicyId, ProposalId, TeamId
 
 
 class AgendaCandidates(Protocol):
@@ -22,6 +22,10 @@ class AgendaCandidates(Protocol):
 
     def reviews_held(self, team_id: TeamId) -> Sequence[int]:
         """This will give the position at which each product review of the team closed, in order."""
+        ...
+
+    def is_member(self, member_id: MemberId) -> bool:
+        """This will say whether the directory has this member, by a name or erased: the log knows ids only."""
         ...
 
     def policy_in_force(self, team_id: TeamId) -> PolicyId | None:

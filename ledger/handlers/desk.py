@@ -14,7 +14,7 @@ from psycopg_pool import PoolTimeout
 from ledger.commands.issued import Issued
 from ledger.domain.rejected import Code, Rejected
 from ledger.events import Event, event_id
-from ledger.handlers import catalogue, policy, proposal, review, simulation, team
+from ledger.handlers import catalogue, member, policy, proposal, review, simulation, team
 from ledger.handlers.candidates import AgendaCandidates
 from ledger.handlers.checking import check
 from ledger.handlers.outcome import Outcome, outcome, stored
@@ -32,6 +32,7 @@ HANDLERS: dict[type[Struct], Handler] = {
     **proposal.HANDLERS,
     **review.HANDLERS,
     **team.HANDLERS,
+    **member.HANDLERS,
     **policy.HANDLERS,
     **catalogue.HANDLERS,
     **simulation.HANDLERS,

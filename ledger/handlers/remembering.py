@@ -20,7 +20,7 @@ from ledger.events import Event
 from ledger.handlers.seen import Known, Seen
 from ledger.store.application import Ledger
 from ledger.store.streams import NOTHING, StreamReader
-from ledger.values import TeamId
+from ledger.values import MemberId, TeamId
 
 log = logging.getLogger(__name__)
 
@@ -154,3 +154,6 @@ class _Nobody:
         raise InThread
 
     postponed = reviews_held = policy_in_force = pending
+
+    def is_member(self, member_id: MemberId) -> NoReturn:
+        raise InThread

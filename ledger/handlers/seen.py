@@ -7,8 +7,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from ledger.commands.issued import Issued
-from ledger.domain import catalogue, policy, proposal, review, simulation, team
+from ledger.domain import catalogue, member, policy, proposal, review, simulation, team
 from ledger.domain.catalogue import CatalogueState
+from ledger.domain.member import MemberState
 from ledger.domain.policy import PolicyState
 from ledger.domain.proposal.state import ProposalFact, ProposalState
 from ledger.domain.rejected import Code, Rejected
@@ -18,7 +19,7 @@ from ledger.domain.team import TeamState
 from ledger.events import Event
 from ledger.handlers.candidates import AgendaCandidates
 from ledger.store.application import Ledger
-from ledger.values import CATALOGUE, ORGANISATION, PolicyId, ProposalId, ReviewId, Role, SimulationId, TeamId
+from ledger.values import CATALOGUE, ORGANISATION, MemberId, PolicyId, ProposalId, ReviewId, Role, SimulationId, TeamId
 
 S = TypeVar("S")
 
@@ -30,6 +31,7 @@ _REVIEW = get_args(review.ReviewFact)
 _TEAM = get_args(team.TeamFact)
 _POLICY = get_args(policy.PolicyFact)
 _CATALOGUE = get_args(catalogue.CatalogueFact)
+_MEMBER = (member.MemberFact,)
 _SIMULATION = get_args(simulation.SimulationFact)
 
 
@@ -91,6 +93,10 @@ class Seen:
     def team(self, team_id: TeamId) -> TeamState | None:
         """This will give a team, or the organisation, as it was seen."""
         return self._fold(team_id, team.evolve, _TEAM)
+
+    def member(self, member_id: MemberId) -> MemberState | None:
+        """This will give what the log itself has of a member, as it was seen: that they were erased."""
+        return self._fold(member_id, member.evolve, _MEMBER)
 
     def policy(self, policy_id: PolicyId) -> PolicyState | None:
         """This will give a policy as it was seen."""

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.commands import catalogue, policy, proposal, review, simulation, team
+from ledger.commands import catalogue, member, policy, proposal, review, simulation, team
 from ledger.domain.authority import across_teams
 from ledger.values import CATALOGUE, ORGANISATION
 
@@ -13,6 +13,7 @@ _SUBJECTS = {
     proposal.__name__: "proposal_id",
     review.__name__: "review_id",
     team.__name__: "team_id",
+    member.__name__: "member_id",
     policy.__name__: "policy_id",
     simulation.__name__: "simulation_id",
 }

@@ -107,11 +107,11 @@ def test_the_database_keeps_no_token(api: Api) -> None:
 def test_a_token_for_nobody_is_not_made(api: Api) -> None:
     with psycopg.connect(api.database_url, autocommit=True) as connection:
         nobody = MemberId(api.team())
-        with pytest.raises(tokens.NoSuchMember):
+        with pytest.raises(members.NoSuchMember):
             tokens.create(connection, PEPPER, nobody, "tests")
         members.put(connection, [Person(nobody, "Somebody")])
         assert members.erase(connection, nobody)
-        with pytest.raises(tokens.NoSuchMember):
+        with pytest.raises(members.NoSuchMember):
             tokens.create(connection, PEPPER, nobody, "tests")
 
 

@@ -19,8 +19,9 @@ from graphql import (
 import ledger.api
 from ledger.api.connection import Connection
 from ledger.api.node import READERS
+from ledger.api.reading import CHANGING
 from ledger.api.schema import NODES, NOUNS, build, sdl
-from ledger.commands import catalogue, policy, proposal, review, simulation, team
+from ledger.commands import catalogue, member, policy, proposal, review, simulation, team
 from ledger.domain.authority import PERMISSIONS
 from ledger.domain.rejected import Code
 
@@ -87,11 +88,11 @@ def test_every_command_has_a_mutation_and_every_rejection_a_code() -> None:
     assert mutation is not None
     commands = {
         name[0].lower() + name[1:]
-        for module in (proposal, review, team, policy, catalogue, simulation)
+        for module in (proposal, review, team, member, policy, catalogue, simulation)
         for name, found in vars(module).items()
         if isinstance(found, type) and found.__module__ == module.__name__ and found is not proposal.BusinessCase
     }
-    assert set(mutation.fields) == commands
+    assert set(mutation.fields) == commands | set(CHANGING)
     assert len(commands) == len(PERMISSIONS)
     assert isinstance(codes, GraphQLEnumType)
     assert set(codes.values) == set(Code)

@@ -105,7 +105,7 @@ def test_an_erased_name_is_nowhere_and_the_story_reads_on(
 @pytest.mark.parametrize(
     ("who", "change", "says"),
     [
-        (NAME, {"--by": "Ben Example"}, "is for a STEWARD"),
+        (NAME, {"--by": "Ben Example"}, "is for STEWARD across teams"),
         (NAME, {"--reason": "so"}, "`reason` needs at least 10 characters"),
         (NAME, {"--legal-basis": " "}, "`legal_basis` needs at least 10 characters"),
         ("Nobody", {}, "Nobody is called Nobody"),
@@ -134,4 +134,4 @@ def test_the_operator_is_nobody_s_name(cli: Cli, database_url: str, told: int) -
     with psycopg.connect(database_url, autocommit=True) as connection:
         members.put(connection, [Person(SYSTEM, "System")])
     ran = cli.run("member", "erase", str(SYSTEM), *WHY)
-    assert (ran.code, "can't be erased" in ran.err) == (1, True)
+    assert (ran.code, "can't be erased" in ran.err) == (1, True), ran.err

@@ -1,12 +1,16 @@
 """Who may ask for what."""
 
+import ast
+import re
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from msgspec import Struct
 
-from ledger.commands import catalogue, policy, proposal, review, simulation, team
-from ledger.domain.authority import PERMISSIONS, Own, authorise, permitted
+from ledger.commands import catalogue, member, policy, proposal, review, simulation, team
+from ledger.domain import proposal as rules
+from ledger.domain.authority import ALONE, PERMISSIONS, Own, authorise, permitted
 from ledger.domain.rejected import Code, Rejected
 from ledger.values import SYSTEM, MemberId, ReviewKind, Role
 
@@ -23,7 +27,7 @@ def commands(module: ModuleType) -> set[type[Struct]]:
 
 
 def test_every_command_says_who_may_issue_it() -> None:
-    written = set[type[Struct]]().union(*map(commands, (proposal, review, team, policy, catalogue, simulation)))
+    written = set[type[Struct]]().union(*map(commands, (proposal, review, team, member, policy, catalogue, simulation)))
 
     assert set(PERMISSIONS) == written - {proposal.BusinessCase}
     assert all(permission.roles or permission.own for permission in PERMISSIONS.values())
@@ -119,3 +123,38 @@ def test_a_refusal_names_the_team_s_roles_and_those_across_teams_apart() -> None
         "WaiveRevisit is for ENGINEERING_LEAD or PRODUCT_MANAGER in this team, or the proposer"
     )
     assert told(proposal.WithdrawProposal) == "WithdrawProposal is for the proposer alone"
+
+
+#: How the domain says that a role does not suffice.
+NOT_YOURS = frozenset({"FORBIDDEN", "NOT_RECIPIENT", "OWN_APPEAL"})
+
+
+def test_what_a_role_does_not_suffice_for_is_what_the_rules_themselves_refuse() -> None:
+    """The page's table is held to the rules' own text: no rule refuses somebody for who they are without a row, and none is missing."""
+    refusing: dict[str, set[str]] = {}
+    calls: dict[str, set[str]] = {}
+    for file in Path(rules.__file__).parent.glob("*.py"):
+        for function in ast.parse(file.read_text("utf-8")).body:
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            inside = list(ast.walk(function))
+            refusing[function.name] = NOT_YOURS & {
+                one.attr
+                for one in inside
+                if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == "Code"
+            }
+            calls[function.name] = {one.id for one in inside if isinstance(one, ast.Name)} - {function.name}
+
+    def refuses(name: str) -> set[str]:
+        return refusing.get(name, set()).union(*(refuses(called) for called in calls.get(name, ()) if called in calls))
+
+    by_rule = {f"decide_{snake(command.__name__)}": command for command in PERMISSIONS}
+    found = {command: codes for rule, command in by_rule.items() if (codes := refuses(rule))}
+    alone = {command: {code.value} for command, (_, code) in ALONE.items()}
+    owners = {command: {"FORBIDDEN"} for command, permission in PERMISSIONS.items() if not permission.roles}
+    assert found == alone | owners
+    assert len(found) == 8
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<=.)([A-Z])", r"_\1", name).lower()

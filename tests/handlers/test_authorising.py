@@ -106,6 +106,7 @@ SOUND: dict[str, Any] = {
     "into": UUID(int=906),
     "kind": ReviewKind.PRODUCT,
     "likely": Decimal(1),
+    "legal_basis": "GDPR Article 17(1)(b)",
     "loss_hours": Decimal(1),
     "meaning": "Too late.",
     "member_id": UUID(int=907),

@@ -116,6 +116,9 @@ class LogCandidates:
         }
         return [e.position for e in log if isinstance(e.fact, ReviewClosed) and e.stream_id in of_team]
 
+    def is_member(self, _: MemberId) -> bool:
+        return True
+
     def policy_in_force(self, team_id: TeamId) -> PolicyId | None:
         activated = [
             e.stream_id for e in self._log() if isinstance(e.fact, PolicyActivated) and e.fact.team_id == team_id

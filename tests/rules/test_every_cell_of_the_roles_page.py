@@ -15,11 +15,13 @@ from strawberry.utils.str_converters import to_camel_case
 
 from ledger.api.mutations import NEW
 from ledger.api.node import global_id
-from ledger.api.reading import READING, Reading
+from ledger.api.reading import CHANGING, READING, Reading
 from ledger.api.schema import NODES, build, root_fields
+from ledger.directory import identities
+from ledger.directory.identities import Identity
 from ledger.domain.authority import ALONE, PERMISSIONS, Own, permitted
 from ledger.domain.rejected import Code
-from ledger.values import GLOBAL_ROLES, TEAM_ROLES, ReviewKind, Role
+from ledger.values import GLOBAL_ROLES, TEAM_ROLES, MemberId, ReviewKind, Role
 from tests.handlers.test_authorising import sound
 from tests.rules.saying import estimate, impact, later, no, yes
 from tests.rules.town import Person, Refusal, Team, Town
@@ -64,6 +66,7 @@ def someone(town: Town, role: Role, team: Team) -> Person:
 @pytest.fixture(scope="module")
 def story(town: Town) -> Story:
     team, elsewhere = town.team("Apricot"), town.team("Elsewhere")
+    identities.link(town.directory, Identity("https://id.example", "00u-apricot", MemberId(UUID(team.engineer.id))))
     actors = [Actor(role, someone(town, role, team), frozenset({role})) for role in Role]
     actors.append(Actor("no role", town.person("Nemo"), frozenset()))
     actors += [
@@ -187,7 +190,7 @@ def codes(who: Person, asked: Sequence[tuple[str, dict[str, Any]]]) -> list[str 
 def test_the_tables_name_every_mutation_and_every_field_and_nothing_else() -> None:
     schema = build()._schema
     assert schema.mutation_type is not None
-    assert set(schema.mutation_type.fields) == set(mutations())
+    assert set(schema.mutation_type.fields) == {*mutations(), *CHANGING}
     assert set(root_fields()) <= set(READING), "say in ledger/api/reading.py who may read it"
     assert set(ASKED) >= set(root_fields()) - {"node", "ledgerEvents"}, "say here how it is asked for, and what shows"
 
@@ -226,6 +229,16 @@ def test_each_mutation_is_open_to_the_roles_of_its_row_and_to_nobody_else(story:
                 mistaken.append((name_of(command), kind, what, refusal))
     assert mistaken == []
     assert tried == len(cells) * (len(Role) + 1 + len(TEAM_ROLES))
+
+
+def test_who_comes_in_is_changed_by_the_roles_of_its_row_and_by_nobody_else(story: Story) -> None:
+    identity = {"issuer": "https://nobody.example", "subject": "00u"}
+    given_to = {"linkIdentity": {**identity, "memberId": story.actors[0].who.id}, "unlinkIdentity": identity}
+    assert set(given_to) == set(CHANGING)
+    for what, who, held in story.actors:
+        for name, code in zip(given_to, codes(who, list(given_to.items())), strict=True):
+            expected = Code.FORBIDDEN if held.isdisjoint(CHANGING[name]) else Code.NOT_FOUND
+            assert code == expected, (name, what)
 
 
 def test_an_owner_may_what_is_theirs_though_they_have_left_and_nothing_else(story: Story) -> None:
@@ -305,6 +318,7 @@ shows("consistencyProof", 'consistencyProof(first: "1", second: "2") { firstRoot
 shows("costOfNo", "costOfNo { losses }", lambda found: found["losses"] > 0)
 shows("decision", "decision(decisionId: $decision) { decision { decisionId } }")
 shows("declined", "declined { nodes { decisionId } facets { total } }", lambda found: bool(found["nodes"]))
+shows("identities", "identities { nodes { subject } }", nodes)
 shows("inbox", "inbox { proposalId }")
 shows("inclusionProof", 'inclusionProof(position: "1") { leaf }')
 shows("policies", "policies { policyId }", lambda found: found is not None)

@@ -1,0 +1,145 @@
+"""A steward erases somebody over the API: the name is nowhere, nobody comes in by it, and whoever may not changes nothing."""
+
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from ledger.commands.member import EraseMember
+from ledger.directory import identities, members, tokens
+from ledger.directory.identities import Identity
+from ledger.directory.members import NoSuchMember, Person
+from ledger.events.member import MemberErased
+from ledger.values import SYSTEM, MemberId, Role
+from tests.api.conftest import PEPPER, Api, Client
+from tests.api.test_identity import LOG, directory, let_in, the_auditor
+from tests.cli.test_erasing import dump, stored
+
+NAME, ADDRESS, SUBJECT = "Ana Qwertzuiop", "ana@qwertzuiop.example", "qwertzuiop-0815"
+WHY = {"reason": "She asked for it in writing.", "legalBasis": "GDPR Article 17(1)(b)"}
+ERASE = """mutation E($input: EraseMemberInput!) {
+  eraseMember(input: $input) { memberId position version repeated userErrors { code message path } receipt { facts { position } } }
+}"""
+
+
+@pytest.fixture
+def ana(api: Api) -> Client:
+    """Somebody with everything that could say who they are."""
+    found = api.client(name=NAME)
+    with directory(api) as connection:
+        members.put(connection, [Person(found.member_id, NAME, ADDRESS)])
+        identities.link(connection, Identity("https://id.example", SUBJECT, found.member_id))
+    return found
+
+
+def erase(by: Client, member_id: MemberId, **more: Any) -> dict[str, Any]:
+    found: dict[str, Any] = by.ask(ERASE, input={"memberId": str(member_id), **WHY, **more})["eraseMember"]
+    return found
+
+
+def is_there(url: str) -> set[bytes]:
+    """What can still be read of her, in the database or on its disk."""
+    texts = dump(url), stored(url)
+    return {secret.encode() for secret in (NAME, ADDRESS, SUBJECT) if any(secret.encode() in text for text in texts)}
+
+
+def test_an_erased_name_is_nowhere_as_soon_as_it_is_answered(api: Api, ana: Client) -> None:
+    steward, auditor = api.client(Role.STEWARD), the_auditor(api)
+    assert len(is_there(api.database_url)) == 3
+    assert let_in(api, ana.token)
+
+    command_id = str(uuid4())
+    erased = erase(steward, ana.member_id, commandId=command_id)
+
+    assert erased["userErrors"] == []
+    assert erased["memberId"] == str(ana.member_id)
+    assert is_there(api.database_url) == set()
+    assert not let_in(api, ana.token)
+    (event,) = api.ledger.events(ana.member_id)
+    assert event.fact == MemberErased(ana.member_id, WHY["reason"], WHY["legalBasis"])
+    assert (event.actor.member_id, event.actor.role) == (steward.member_id, Role.STEWARD)
+    assert erased["receipt"]["facts"] == [{"position": str(event.position)}]
+    assert erased["position"] == str(event.position)
+
+    again = erase(steward, ana.member_id, commandId=command_id)
+    assert again == {**erased, "repeated": True}
+    (once_more,) = erase(steward, ana.member_id)["userErrors"]
+    assert (once_more["code"], once_more["path"]) == ("WRONG_STATE", ["input", "memberId"])
+    assert f"position {event.position}" in once_more["message"]
+
+    kinds = ["IDENTITY_LINKED", "IDENTITY_UNLINKED", "TOKEN_CREATED", "TOKEN_REVOKED"]
+    nodes = auditor.ask(LOG, member=str(ana.member_id), kinds=kinds)["accessLog"]["nodes"]
+    assert {(node["kind"], (node["actedBy"] or {}).get("memberId")) for node in nodes} == {
+        ("IDENTITY_LINKED", None),
+        ("TOKEN_CREATED", None),
+        ("IDENTITY_UNLINKED", str(steward.member_id)),
+        ("TOKEN_REVOKED", str(steward.member_id)),
+    }
+    assert NAME not in str(nodes)
+    assert SUBJECT not in str(nodes)
+
+
+def test_without_a_steward_a_reason_a_ground_and_a_member_nothing_goes(api: Api, ana: Client) -> None:
+    team_id = api.team()
+    steward = api.client(Role.STEWARD)
+    for by in (api.client(), api.client(Role.AUDITOR), api.client(Role.PRODUCT_MANAGER, team_id), ana):
+        (refused,) = erase(by, ana.member_id)["userErrors"]
+        assert (refused["code"], "is for STEWARD across teams" in refused["message"]) == ("FORBIDDEN", True)
+        assert [refused] == erase(by, MemberId(uuid4()))["userErrors"]  # nor are they told who is there
+    for field, text in {"reason": "so", "legalBasis": "         "}.items():
+        (refused,) = erase(steward, ana.member_id, **{field: text})["userErrors"]
+        assert (refused["code"], refused["path"]) == ("BAD_USER_INPUT", ["input", field])
+        assert f"`{field}` needs at least 10 characters" in refused["message"]
+    proposal_like = MemberId(team_id)  # an id that the ledger has, and no member's
+    for nobody in (MemberId(uuid4()), proposal_like):
+        (refused,) = erase(steward, nobody)["userErrors"]
+        assert (refused["code"], refused["path"]) == ("NOT_FOUND", ["input", "memberId"])
+    (refused,) = erase(steward, SYSTEM)["userErrors"]
+    assert (refused["code"], "can't be erased" in refused["message"]) == ("BAD_USER_INPUT", True)
+    assert len(is_there(api.database_url)) == 3
+    assert api.sql("SELECT count(*) FROM ledger.events WHERE topic = 'MemberErased'") == [(0,)]
+
+
+def test_one_that_was_broken_off_is_finished_by_whoever_asks_again(api: Api, ana: Client) -> None:
+    steward, _ = (
+        api.client(Role.STEWARD),
+        the_auditor(api),
+    )  # the views are built: who reads for long is waited for 5 s only
+    with directory(api) as connection:
+        api.issue(EraseMember(ana.member_id, WHY["reason"], WHY["legalBasis"]))  # recorded, and then the process died
+        assert NAME.encode() in stored(api.database_url)
+        assert erase(steward, ana.member_id)["userErrors"][0]["code"] == "WRONG_STATE"
+        assert is_there(api.database_url) == set()
+        # And nobody is let in as them again.
+        with pytest.raises(NoSuchMember):
+            identities.link(connection, Identity("https://id.example", SUBJECT, ana.member_id))
+        with pytest.raises(NoSuchMember):
+            tokens.create(connection, PEPPER, ana.member_id, "tests")
+
+
+def test_a_login_with_no_more_than_the_writer_s_rights_sweeps_the_disk_too(database_url: str) -> None:
+    login, ana = f"plain_{uuid4().hex[:8]}", MemberId(uuid4())
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        members.put(connection, [Person(ana, NAME, ADDRESS)])
+        identities.link(connection, Identity("https://id.example", SUBJECT, ana))
+        connection.execute(f"CREATE ROLE {login} LOGIN IN ROLE ledger_writer, ledger_reader")  # type: ignore[arg-type]
+        try:
+            assert len(is_there(database_url)) == 3
+            connection.execute(f"SET SESSION AUTHORIZATION {login}")  # type: ignore[arg-type]
+            assert members.erase(connection, ana)
+            assert is_there(database_url) == set()
+        finally:
+            connection.execute("RESET SESSION AUTHORIZATION")
+            connection.execute(f"DROP ROLE {login}")  # type: ignore[arg-type]
+
+
+def test_the_operator_comes_in_by_no_token_and_no_provider(api: Api, ana: Client) -> None:
+    with directory(api) as connection:
+        members.put(connection, [Person(SYSTEM, "System")])
+        with pytest.raises(NoSuchMember):
+            tokens.create(connection, PEPPER, SYSTEM, "tests")
+        with pytest.raises(NoSuchMember):
+            identities.link(connection, Identity("https://id.example", "root", SYSTEM))
+    api.sql("UPDATE directory.tokens SET member_id = %s WHERE member_id = %s", SYSTEM, ana.member_id)
+    assert not let_in(api, ana.token)
