@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import Connection, sql
 
 from projections.rows import Version
-from projections.table import SqlType, Table
+from projections.table import Column, SqlType, Table
 
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER = b"\xff\xff"
@@ -93,75 +93,79 @@ _PACKERS: dict[SqlType, Callable[[Any], bytes]] = {
 }
 
 
-def _uuids(values: list[Any]) -> Iterable[bytes]:
-    return map(_UUID.__add__, map(_bytes, list(map(_int, values))))
+def _uuids(values: Iterable[Any]) -> Iterable[bytes]:
+    return map(_bytes, map(_int, values))
 
 
-def _instants(values: list[Any]) -> Iterable[bytes]:
-    since = list(map(sub, values, repeat(_EPOCH)))
-    return map(_bigint, repeat(8), map(floordiv, since, repeat(_MICROSECOND)))
+def _instants(values: Iterable[Any]) -> Iterable[int]:
+    return map(floordiv, map(sub, values, repeat(_EPOCH)), repeat(_MICROSECOND))
 
 
-def _bigints(values: list[Any]) -> Iterable[bytes]:
-    return list(map(_bigint, repeat(8), values))
-
-
-def _doubles(values: list[Any]) -> Iterable[bytes]:
-    return list(map(_float, repeat(8), values))
-
-
-#: Packs a whole column whose values are all there by functions in C; what they refuse is packed value by value.
-_ALL_THERE: dict[SqlType, Callable[[list[Any]], Iterable[bytes]]] = {
-    "uuid": _uuids,
-    "bigint": _bigints,
-    "float8": _doubles,
-    "timestamptz": _instants,
+#: Types that are as wide in every row: how a head takes them, how many bytes that is, and what it makes of a column's values first.
+_WIDE: dict[SqlType, tuple[str, int, Callable[[Iterable[Any]], Iterable[Any]]]] = {
+    "uuid": ("i16s", 16, _uuids),
+    "bigint": ("iq", 8, iter),
+    "float8": ("id", 8, iter),
+    "boolean": ("iB", 1, iter),
+    "timestamptz": ("iq", 8, _instants),
 }
 
 Pack = Callable[[Sequence[Version]], bytes]
 
 
+def in_order(table: Table[Any]) -> tuple[list[Column], list[Column]]:
+    """This will give the columns that are in the head of a copied row, and those that follow its document."""
+    head = [column for column in table.columns if column.type in _WIDE and not column.optional]
+    return head, [column for column in table.columns if column not in head]
+
+
 def packer(table: Table[Any]) -> Pack:
     """This will give the function that turns versions of the table's rows into the body of a binary COPY.
 
-    It goes column by column, so that the loops over rows run in C. Raises what the values raise that do not fit their columns:
+    A row begins with its head, which one call packs: the columns that are as wide in every row, the range, the length of the document.
+    All goes column by column, so that the loops over rows run in C. Raises what the values raise that do not fit their columns:
     struct.error, AttributeError, UnicodeEncodeError, OverflowError.
     """
-    columns = [(column.value, _ALL_THERE.get(column.type), _PACKERS[column.type]) for column in table.columns]
-    head = Packing("!h").pack(len(columns) + 3)
+    head, others = in_order(table)
+    layout = "!h" + "".join(_WIDE[column.type][0] for column in head)
+    closed, standing = Packing(f"{layout}iqiqi").pack, Packing(f"{layout}iqii").pack
+    quick = [(column.value, repeat(_WIDE[column.type][1]), _WIDE[column.type][2]) for column in head]
+    careful = [(column.value, _PACKERS[column.type]) for column in head]
+    rest = [(column.value, _PACKERS[column.type]) for column in others]
+    fields, eight = repeat(len(table.columns) + 3), repeat(8)
+    count = Packing("!h").pack(len(table.columns) + 3)
     encode = table.encode
+
+    def heads(
+        since: Sequence[int], until: Sequence[int | None], rows: Sequence[Any], docs: list[bytes]
+    ) -> Iterable[bytes]:
+        ends: list[Iterable[Any]] = [repeat(-1)] if until.count(None) == len(until) else [eight, until]
+        pack_head = standing if len(ends) == 1 else closed
+        try:
+            wide = [part for value, size, take in quick for part in (size, take(map(value, rows)))]
+            return list(map(pack_head, fields, *wide, eight, since, *ends, map(len, docs)))
+        except (struct.error, TypeError, AttributeError):
+            # A value is None where few are, or only some of the versions stand.
+            one_by_one = [map(pack_value, map(value, rows)) for value, pack_value in careful]
+            ranges = map(_integer, since), map(_integer, until)
+            return map(b"".join, zip(repeat(count), *one_by_one, *ranges, map(_length, map(len, docs)), strict=False))
 
     def pack(versions: Sequence[Version]) -> bytes:
         if not versions:
             return b""
         since, until, rows = zip(*versions, strict=True)
-        packed: list[Iterable[bytes]] = [repeat(head)]
-        for value, quick, careful in columns:
-            values = list(map(value, rows))
-            packed.append(_column(values, quick, careful))
-        packed += [map(_bigint, repeat(8), since), map(_integer, until)]
         docs = list(map(encode, rows))
-        packed += [map(_length, map(len, docs)), docs]
-        return b"".join(chain.from_iterable(zip(*packed, strict=False)))
+        texts = [map(pack_value, map(value, rows)) for value, pack_value in rest]
+        return b"".join(chain.from_iterable(zip(heads(since, until, rows, docs), docs, *texts, strict=False)))
 
     return pack
-
-
-def _column(
-    values: list[Any], quick: Callable[[list[Any]], Iterable[bytes]] | None, careful: Callable[[Any], bytes]
-) -> Iterable[bytes]:
-    if quick is not None:
-        try:
-            return quick(values)
-        except (struct.error, TypeError, AttributeError):  # some are None
-            pass
-    return map(careful, values)
 
 
 @lru_cache  # composing it takes as long as running it for a few rows
 def copy_statement(table: Table[Any], schema: str, *, freeze: bool = False) -> bytes:
     """This will give the COPY that takes what the packer makes; `freeze` where the table was made in this transaction."""
-    names = [column.name for column in table.columns] + ["valid_from", "valid_to", "doc"]
+    head, others = in_order(table)
+    names = [*(c.name for c in head), "valid_from", "valid_to", "doc", *(c.name for c in others)]
     composed = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary{})").format(
         sql.Identifier(schema, table.name),
         sql.SQL(", ").join(map(sql.Identifier, names)),

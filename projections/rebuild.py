@@ -6,7 +6,7 @@ tables without indexes. What is recorded meanwhile is followed in the new tables
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import sleep
 from typing import Any
@@ -29,9 +29,10 @@ __all__ = ["Cancelled", "Progress", "rebuild"]
 
 #: Facts read and folded at once: few enough that what is decoded is still in the processor's cache when it is folded.
 PAGE = 1_000
-#: Versions copied at once, and packed at once: few enough that their rows stay in the processor's cache.
-CHUNK = 5_000
-PACKED = 200
+#: Versions packed at once: few enough that each column finds their rows in the processor's cache.
+PACKED = 50
+#: Bytes copied at once.
+COPIED = 500_000
 #: What may be left to follow while the live view is held still.
 LAST_FACTS = 2_000
 SWITCH_TRIES = 10
@@ -75,19 +76,18 @@ def fold(build: Build, views: Sequence[View]) -> None:
             build.check()
             fold_page(events)
             for table, kept in changed:
-                if len(kept.versions) >= CHUNK:
+                if kept.versions:
                     copier.put(table, _packed(packers[table], kept.versions))
                     kept.versions.clear()
             build.progress(Progress("fold", events[-1].position, build.total))
         for table, kept in changed:
-            left = kept.versions + kept.fresh()
-            for start in range(0, len(left), CHUNK):
-                copier.put(table, _packed(packers[table], left[start : start + CHUNK]))
+            copier.put(table, _packed(packers[table], kept.fresh()))
+        copier.end()
         build.progress(Progress("index", build.total, build.total))
 
 
-def _packed(pack: Pack, versions: Sequence[Version]) -> list[bytes]:
-    return [pack(versions[start : start + PACKED]) for start in range(0, len(versions), PACKED)]
+def _packed(pack: Pack, versions: Sequence[Version]) -> Iterator[bytes]:
+    return (pack(versions[start : start + PACKED]) for start in range(0, len(versions), PACKED))
 
 
 def _pages(log: Log, total: int) -> Iterator[list[Event]]:
@@ -131,15 +131,30 @@ class _Copier:
         self._url = url
         self._views = views
         self._build = build
-        self._bodies: queue.Queue[tuple[Table[Any], list[bytes]] | None] = queue.Queue(maxsize=64)
+        self._waiting = {table: bytearray() for view in views for table in view.tables}
+        self._bodies: queue.Queue[tuple[Table[Any], bytes] | None] = queue.Queue(maxsize=16)
         self._thread = threading.Thread(target=self._run, name="rebuild-copier", daemon=True)
         self._error: BaseException | None = None
         self._abandoned = False
 
-    def put(self, table: Table[Any], body: list[bytes]) -> None:
-        """This will hand packed versions over; raises what copying earlier ones raised."""
+    def put(self, table: Table[Any], packed: Iterable[bytes]) -> None:
+        """This will take packed versions, and hand on what is enough for a COPY; raises what copying earlier ones raised."""
+        waiting = self._waiting[table]
+        for part in packed:
+            waiting += part
+            if len(waiting) >= COPIED:
+                self._hand_on(table, waiting)
+
+    def end(self) -> None:
+        """This will hand on all that is left."""
+        for table, waiting in self._waiting.items():
+            self._hand_on(table, waiting)
+
+    def _hand_on(self, table: Table[Any], waiting: bytearray) -> None:
         self._check()
-        self._bodies.put((table, body))
+        if waiting:
+            self._bodies.put((table, bytes(waiting)))
+            waiting.clear()
 
     def __enter__(self) -> "_Copier":
         self._thread.start()
@@ -176,8 +191,7 @@ class _Copier:
         while (body := self._bodies.get()) is not None:
             if not self._abandoned:
                 with connection.cursor() as cursor, cursor.copy(statements[body[0]]) as target:
-                    for part in whole(body[1]):
-                        target.write(part)
+                    target.write(b"".join(whole([body[1]])))
         if self._abandoned:
             return
         for view in self._views:

@@ -173,7 +173,10 @@ class Rows:
                 for name, value in changes.items():
                     force_setattr(row, name, value)
                 return
-        self.put(table, replace(row, **changes))
+        if self._stored is not None:
+            self._now(rows, key)  # what it replaces must be known when the command ends
+        self.touched[rows] = None
+        rows.changes[key] = replace(row, **changes)
 
     def remove(self, table: Table[Any], key: Any) -> None:
         """This will end the row; nothing happens if there is none."""

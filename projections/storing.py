@@ -66,11 +66,12 @@ class Storing:
     def _write(self, connection: Connection[Any], rows: Rows) -> None:
         """This will close the versions that were replaced and store the new ones."""
         for table, changed in rows.tables.items():
-            fresh = changed.versions + changed.fresh()
+            pack = self._packers[table]
+            fresh = pack(changed.versions) + pack(changed.fresh())
             if changed.closed:
                 self._close(connection, table, changed)
             if fresh:
-                copy(connection, table, self.schema, self._packers[table](fresh))
+                copy(connection, table, self.schema, fresh)
 
     def _close(self, connection: Connection[Any], table: Table[Any], changed: TableRows) -> None:
         keys = [list(values) for values in zip(*[table.outer(key) for key, _, _ in changed.closed], strict=True)]

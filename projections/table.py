@@ -28,6 +28,8 @@ class Column(Struct, frozen=True):
     name: str
     type: SqlType
     of: Callable[[Any], Any] | None = None
+    #: None in many rows: it is then packed apart from those that are as wide in every row.
+    optional: bool = False
 
     @property
     def value(self) -> Callable[[Any], Any]:
@@ -77,6 +79,7 @@ class Table(Generic[R]):
     - `finish`: gives each changed row, once its command ends, what follows from all its changes together. It takes rows, row and the
       row that stood before the command (None: there was none), puts nothing, and keeps the key and what the lookups read.
     - `grows_only`: a row is put once and never changed, read or looked up by the projector. It is not kept in memory.
+    - `documents` False: the columns say all that is asked of a row, and `doc` is empty. Only where the table grows only.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Table(Generic[R]):
         derived: tuple[Derived, ...] = (),
         by_stream: bool = False,
         grows_only: bool = False,
+        documents: bool = True,
         finish: Callable[[Any, R, R | None], R] | None = None,
     ) -> None:
         names = [column.name for column in columns] + [column.name for column in derived]
@@ -100,6 +104,8 @@ class Table(Generic[R]):
             raise ValueError(f"table {name}: a column's name is taken")
         if grows_only and lookups:
             raise ValueError(f"table {name} only grows: it has no lookups")
+        if not (documents or grows_only):
+            raise ValueError(f"table {name}: a row that changes is read back from its document")
         self.name = name
         self.row = row
         self.key = key
@@ -109,8 +115,9 @@ class Table(Generic[R]):
         self.derived = derived
         self.by_stream = by_stream
         self.grows_only = grows_only
+        self.documents = documents
         self.finish = finish
-        self.encode: Callable[[R], bytes] = msgspec.json.Encoder().encode
+        self.encode: Callable[[R], bytes] = msgspec.json.Encoder().encode if documents else _nothing
         self.decode: Callable[[bytes], R] = msgspec.json.Decoder(row).decode
         self.values: dict[str, Callable[[R], Any]] = {column.name: column.value for column in columns}
         types = {column.name: column.type for column in columns}
@@ -139,12 +146,17 @@ class Table(Generic[R]):
             self.indexes,
             self.grows_only,
             self.derived,
+            self.documents,
         )
         config = (STORAGE_VERSION, self.row.__struct_config__.array_like, self.row.__struct_config__.omit_defaults)
         return sha256(repr((self.name, shape, config)).encode() + schema).hexdigest()
 
     def __repr__(self) -> str:
         return f"Table({self.name})"
+
+
+def _nothing(_: Struct) -> bytes:
+    return b""
 
 
 def _key_of(values: list[Callable[[Any], Any]], types: tuple[SqlType, ...]) -> Callable[[Any], Any]:

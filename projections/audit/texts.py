@@ -80,14 +80,14 @@ def case_words(fact: BusinessCaseRevised) -> str:
     """This will give the words of a case: the problem and all that the quadrants say."""
     said = (
         fact.problem,
-        *(benefit.text for benefit in fact.benefits_of_fixing),
+        *[benefit.text for benefit in fact.benefits_of_fixing],
         *fact.risks_of_fixing,
         *fact.benefits_of_ignoring,
-        *(risk.text for risk in fact.risks_of_ignoring),
+        *[risk.text for risk in fact.risks_of_ignoring],
         fact.no_risks_of_fixing,
         fact.no_benefits_of_ignoring,
     )
-    return "\n".join(text for text in said if text)[:SEARCHED_MAX]
+    return "\n".join(filter(None, said))[:SEARCHED_MAX]
 
 
 def reason_words(reasons: tuple[Reason, ...]) -> str:

@@ -1,6 +1,6 @@
 """By which formula each team is ranked, and what that gives a card."""
 
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from ledger.ranking import DEFAULT_FORMULA, score_total
 from projections.backlog.structs import Card, Policy, Ranking
@@ -42,4 +42,8 @@ def ranked(rows: Rows, card: Card, before: Card | None) -> Card:
     total = score_total(formula, card.item, card.expected_days)
     if same_policy and total == card.score:
         return card
-    return replace(card, score=total, policy_id=policy_id, policy_version=policy_version)
+    if card is before:
+        return replace(card, score=total, policy_id=policy_id, policy_version=policy_version)
+    for name, value in (("score", total), ("policy_id", policy_id), ("policy_version", policy_version)):
+        force_setattr(card, name, value)  # the command under way has made it
+    return card

@@ -199,15 +199,15 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
         """This will give the figures that a policy ranks by. `confidence` is that of the impact."""
         estimate, impact, case = self.estimate, self.impact, self.case
         return Item(
-            optimistic=estimate.optimistic if estimate else None,
-            likely=estimate.likely if estimate else None,
-            pessimistic=estimate.pessimistic if estimate else None,
-            drag=impact.drag if impact else None,
-            growth=impact.growth if impact else Decimal(0),
-            level=impact.level if impact else None,
-            confidence=impact.confidence if impact else 1.0,
-            risks=case.risks if case else (),
-            benefit_count=len(case.benefits) if case else 0,
+            estimate.optimistic if estimate else None,
+            estimate.likely if estimate else None,
+            estimate.pessimistic if estimate else None,
+            impact.drag if impact else None,
+            impact.growth if impact else Decimal(0),
+            impact.level if impact else None,
+            impact.confidence if impact else 1.0,
+            case.risks if case else (),
+            len(case.benefits) if case else 0,
         )
 
     @property

@@ -47,7 +47,7 @@ CARDS = Table(
         Column("place", "float8", _place),
         Column("drag", "float8", _drag),
         Column("days", "float8", _days),
-        Column("ranked_in", "uuid"),
+        Column("ranked_in", "uuid", optional=True),
         Column("awaits", "uuid[]", _awaits),
         Column("awaits_managers", "boolean"),
     ),

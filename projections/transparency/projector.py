@@ -173,7 +173,7 @@ def _mark(rows: Rows, event: Event, proposal: CountedProposal, kind: MarkKind, *
     rows.put(
         MARKS,
         Mark(
-            event.event_id,
+            event.position,
             proposal.proposal_id,
             proposal.team_id,
             kind,

@@ -98,9 +98,10 @@ class CountedDecision(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Mark(Struct, frozen=True, array_like=True, gc=False):
-    """One thing that happened to a proposal; `first`: the first of its kind there, so that proposals are counted without a sort."""
+    """One thing that happened to a proposal, by a fact's position; `first`: the first of its kind there, so that proposals are counted
+    without a sort."""
 
-    mark_id: UUID
+    position: int
     proposal_id: ProposalId
     team_id: TeamId
     kind: MarkKind

@@ -48,7 +48,7 @@ DECISIONS = Table(
         Column("said", "bigint"),
         Column("area", "text"),
         Column("system", "text"),
-        Column("waited_days", "float8"),
+        Column("waited_days", "float8", optional=True),
         Column("codes", "text[]", lambda row: list(row.codes)),
     ),
     indexes=(
@@ -60,12 +60,12 @@ DECISIONS = Table(
 MARKS = Table(
     "transparency_marks",
     Mark,
-    key=("mark_id",),
+    key=("position",),
     columns=(
-        Column("mark_id", "uuid"),
+        Column("position", "bigint"),
         Column("proposal_id", "uuid"),
         Column("team_id", "uuid"),
-        Column("kind", "text", lambda row: row.kind.value),
+        Column("kind", "text"),
         Column("at", "timestamptz"),
         _month("at"),
         Column("first", "boolean"),
@@ -74,6 +74,7 @@ MARKS = Table(
     ),
     indexes=(Index("team_id, at, month, kind, first, area, system, proposal_id, valid_from"),),
     grows_only=True,
+    documents=False,
 )
 
 MATTERS = Table(
@@ -99,8 +100,8 @@ TEAMS = Table(
     columns=(
         Column("team_id", "uuid"),
         Column("formed_at", "timestamptz"),
-        Column("engineering_days", "bigint"),
-        Column("product_days", "bigint"),
+        Column("engineering_days", "bigint", optional=True),
+        Column("product_days", "bigint", optional=True),
     ),
     by_stream=True,
 )
