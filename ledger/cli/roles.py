@@ -45,7 +45,7 @@ Then what a role does not suffice for, and the last table is about reading: any 
 across teams read everything. {MAY}: it shows the same to every member, or all that there is. `team`: what is of teams in which the reader
 has a role; anything else is, to them, not there: a list without it, or `NOT_FOUND`, as for an id that nobody has. `own`: what is about
 the reader. –: nothing. Empty: `FORBIDDEN`.
-How a decider gives reasons (`reasonQuality`) stands beside a name for {_listed(NAMES_ARE_FOR, 'the decider')} alone; everybody else
+How a decider gives reasons (`reasonQuality`) stands beside a name for {_listed(NAMES_ARE_FOR, "the decider")} alone; everybody else
 sees the figures of the teams they may read, their own, and how many deciders there are besides."""
 
 
