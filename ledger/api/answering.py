@@ -1,7 +1,6 @@
 """One GraphQL request from who asks to the answer: which document, whether it may run, and whether the answer is known."""
 
 import asyncio
-import base64
 import logging
 from typing import Any, NamedTuple
 
@@ -25,8 +24,8 @@ from ledger.api.errors import (
 )
 from ledger.api.observing import asked_by, named
 from ledger.api.rate import RateExceeded
-from ledger.api.requests import GRAPHQL_JSON, Asked, RequestRefused
-from ledger.api.response_cache import PURE, Kept, key_of
+from ledger.api.requests import GRAPHQL_JSON, Asked, RequestRefused, read
+from ledger.api.response_cache import PURE, Kept, Question, question_of, tag_of
 from ledger.api.schema import LedgerSchema
 from ledger.api.snapshot import Snapshot
 from ledger.api.traffic import Traffic
@@ -52,9 +51,10 @@ class Reply(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """How an answer is wanted: its media type, by GET or not, and the tags of answers that the client has."""
+    """What is asked, as it was sent, and how the answer is wanted: its media type, and the tags of answers that the client has."""
 
     media_type: str
+    text: bytes
     is_get: bool = False
     has: str = ""
 
@@ -71,42 +71,77 @@ class Run(NamedTuple):
     prepared: Prepared
     operation: OperationDefinitionNode
 
+    @property
+    def name(self) -> str:
+        """This will give the operation's name; empty: it has none."""
+        return self.operation.name.value if self.operation.name else ""
+
 
 async def answered(
-    schema: LedgerSchema,
-    resources: Resources,
-    traffic: Traffic,
-    viewer: Viewer,
-    snapshot: Snapshot,
-    asked: Asked,
-    wish: Wish,
+    schema: LedgerSchema, resources: Resources, traffic: Traffic, viewer: Viewer, snapshot: Snapshot, wish: Wish
 ) -> Reply:
     """This will answer a request. Raises RequestRefused for one that is not run."""
-    credential = viewer.credential
     asked_by(viewer.client, viewer.member_id)
+    question = traffic.cache.question(viewer, wish.is_get, wish.text)
+    if question is not None:
+        named(question.operation, question.kind)
+        reply = kept_reply(traffic, question, snapshot, wish)
+        if reply is not None:
+            return reply
+    asked = read(wish.text, is_get=wish.is_get)
     try:
         run = chosen(schema, traffic, viewer, asked, is_get=wish.is_get)
     except NotRun as refused:
-        points_left(traffic, credential, REFUSED_POINTS)
+        points_left(traffic, viewer.credential, REFUSED_POINTS)
         return Reply(wish.not_run, _encoded({"errors": refused.errors}), wish.media_type, {})
     except RequestRefused as refused:
         if (refused.error.extensions or {}).get("code") == FORBIDDEN:
             Context(viewer, resources).note_forbidden(UNTRUSTED)
         raise
-    key = None
-    if run.operation.operation is OperationType.QUERY and run.prepared.roots(run.operation) <= PURE:
-        key = key_of(run.prepared.sha256, asked.operationName, asked.variables, viewer, snapshot.fingerprint)
-        tag = f'W/"{base64.urlsafe_b64encode(key[:15]).decode()}"'
-        if wish.is_get and tag in wish.has:
-            traffic.cache.unchanged += 1
-            points_left(traffic, credential, KEPT_POINTS)
-            return Reply(NOT_MODIFIED, b"", wish.media_type, {}, tag)
-        if (kept := traffic.cache.get(key)) is not None:
-            left = points_left(traffic, credential, KEPT_POINTS)
-            cost = _cost(Cost(KEPT_POINTS, kept.nodes), left)
-            return Reply(200, _joined(kept.data, cost, _shown_of(kept, snapshot)), wish.media_type, {}, tag)
+    if (
+        question is None
+        and run.operation.operation is OperationType.QUERY
+        and run.prepared.roots(run.operation) <= PURE
+    ):
+        text = question_of(run.prepared.sha256, asked.operationName, asked.variables, viewer)
+        question = Question(viewer, text, run.name, run.operation.operation.value)
+        traffic.cache.remember(question, wish.is_get, wish.text)
+        reply = kept_reply(traffic, question, snapshot, wish)
+        if reply is not None:
+            return reply
+    return await executed(schema, resources, traffic, run, asked, viewer, snapshot, wish, question)
+
+
+def kept_reply(traffic: Traffic, question: Question, snapshot: Snapshot, wish: Wish) -> Reply | None:
+    """This will answer with what is kept, or say that nothing has changed; None: nothing is kept. Raises RequestRefused."""
+    key = question.key(snapshot.fingerprint)
+    tag = tag_of(key)
+    if wish.is_get and tag in wish.has:
+        traffic.cache.unchanged += 1
+        points_left(traffic, question.viewer.credential, KEPT_POINTS)
+        return Reply(NOT_MODIFIED, b"", wish.media_type, {}, tag)
+    kept = traffic.cache.get(key)
+    if kept is None:
+        return None
+    left = points_left(traffic, question.viewer.credential, KEPT_POINTS)
+    cost = _cost(Cost(KEPT_POINTS, kept.nodes), left)
+    return Reply(200, _joined(kept.data, cost, _shown_of(kept, snapshot)), wish.media_type, {}, tag)
+
+
+async def executed(
+    schema: LedgerSchema,
+    resources: Resources,
+    traffic: Traffic,
+    run: Run,
+    asked: Asked,
+    viewer: Viewer,
+    snapshot: Snapshot,
+    wish: Wish,
+    question: Question | None,
+) -> Reply:
+    """This will run an operation, and keep its answer under the question. Raises RequestRefused."""
     reckoning = reckoned(schema, run, asked.variables)
-    left = points_left(traffic, credential, reckoning.points)
+    left = points_left(traffic, viewer.credential, reckoning.points)
     context = Context(viewer, resources, known=snapshot.standings, plans=run.prepared.plans, names=snapshot.names)
     try:
         async with asyncio.timeout(REQUEST_S):
@@ -119,11 +154,12 @@ async def answered(
     data, cost, shown = _encoded_data(result.data), _cost(reckoning, left), _shown(context, snapshot)
     if errors:
         return Reply(200, _joined(data, cost, shown, _encoded(errors)), wish.media_type, {})
-    if key is None or not context.shown:
+    if question is None or not context.shown:
         return Reply(200, _joined(data, cost, shown), wish.media_type, {})
     # It was read after the snapshot: it may know more than that, never less.
+    key = question.key(snapshot.fingerprint)
     traffic.cache.put(key, Kept(data, shown["position"], tuple(context.shown), reckoning.nodes))
-    return Reply(200, _joined(data, cost, shown), wish.media_type, {}, tag)
+    return Reply(200, _joined(data, cost, shown), wish.media_type, {}, tag_of(key))
 
 
 def too_long(kind: OperationType) -> RequestRefused:
@@ -162,7 +198,8 @@ def chosen(schema: LedgerSchema, traffic: Traffic, viewer: Viewer, asked: Asked,
         raise RequestRefused(403, refusal(FORBIDDEN, message))
     try:
         operation = prepared.operation(asked.operationName)
-        named(operation)
+        run = Run(text, prepared, operation)
+        named(run.name, operation.operation.value)
         if is_get and operation.operation is not OperationType.QUERY:
             raise RequestRefused(405, refusal(BAD_USER_INPUT, "A mutation is sent by POST."), Allow="POST")
         if operation.operation is OperationType.SUBSCRIPTION:
@@ -171,7 +208,7 @@ def chosen(schema: LedgerSchema, traffic: Traffic, viewer: Viewer, asked: Asked,
         refuse_long_lists(asked.variables)
     except GraphQLError as error:
         raise RequestRefused(400, error) from None
-    return Run(text, prepared, operation)
+    return run
 
 
 def reckoned(schema: LedgerSchema, run: Run, variables: dict[str, Any] | None) -> Cost:

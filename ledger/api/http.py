@@ -4,7 +4,6 @@ Answers are `application/graphql-response+json` where that is asked for, with 4x
 `application/json`, with 200 as soon as the request was well-formed, as the GraphQL-over-HTTP specification has it.
 """
 
-import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -25,6 +24,7 @@ from ledger.api.errors import (
 from ledger.api.observing import Observation
 from ledger.api.rate import Overloaded
 from ledger.api.requests import (
+    GRAPHQL_JSON,
     HEADERS,
     JSON,
     Authenticate,
@@ -35,13 +35,11 @@ from ledger.api.requests import (
     stranger,
 )
 from ledger.api.schema import LedgerSchema
-from ledger.api.snapshot import Snapshot
+from ledger.api.snapshot import LET_IN_S, Snapshot
 from ledger.api.traffic import Traffic
 from ledger.api.websocket import comes_from_allowed
 
 PATH = "/graphql"
-#: Longest that it may take to find out who asks, in seconds.
-LET_IN_S = 5.0
 TOO_LATE = f"Who asks could not be found out within {LET_IN_S:.0f} s. Nothing was done; try again."
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 _ALLOWED = ", ".join(METHODS)
@@ -53,7 +51,11 @@ PREFLIGHT = {
     "Access-Control-Max-Age": "600",
 }
 #: An answer may be kept by whoever asked, and asked for again with its tag.
-KEPT_BY_CLIENT = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Accept, Origin"}
+_KEPT_BY_CLIENT = ((b"cache-control", b"private, no-cache"), (b"vary", b"Authorization, Accept, Origin"))
+_NOT_KEPT = ((b"cache-control", HEADERS["Cache-Control"].encode()),)
+_FOR_PAGES = ((b"access-control-expose-headers", b"ETag, Retry-After"),)
+_BY_ORIGIN = ((b"vary", b"Origin"),)
+TYPES = {kind: f"{kind}; charset=utf-8".encode() for kind in (JSON, GRAPHQL_JSON)}
 _FIXED = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items() if name != "Cache-Control"]
 
 
@@ -91,10 +93,9 @@ class GraphQL:
             with self._traffic.gate:
                 viewer, snapshot = await let_in(request.secret, self._resources(), self._authenticate, self._traffic)
                 media_type = media_type_of(request.headers.get("accept", ""))
-                asked = request.read(await request.asked())
                 has = "" if request.is_post else request.headers.get("if-none-match", "")
-                wish = Wish(media_type, not request.is_post, has)
-                return await answered(self._schema, self._resources(), self._traffic, viewer, snapshot, asked, wish)
+                wish = Wish(media_type, await request.asked(), not request.is_post, has)
+                return await answered(self._schema, self._resources(), self._traffic, viewer, snapshot, wish)
         except Overloaded:
             busy = refusal(UNAVAILABLE, "Too much is asked at once. Try again.")
             refused = RequestRefused(503, busy, Retry_After="1")
@@ -122,8 +123,7 @@ async def let_in(
 ) -> tuple[Viewer, Snapshot]:
     """This will find who asks, and where everything stands now. Raises RequestRefused."""
     try:
-        async with asyncio.timeout(LET_IN_S):
-            found = await traffic.viewers.of(secret, lambda: traffic.snapshots.now(resources.reads), authenticate)
+        found = await traffic.viewers.of(secret, lambda: traffic.snapshots.now(resources.reads), authenticate)
     except TimeoutError:
         raise RequestRefused(503, refusal(UNAVAILABLE, TOO_LATE), Retry_After="1") from None
     except Exception as error:
@@ -136,14 +136,13 @@ async def let_in(
 
 
 def _headers(reply: Reply, request: Incoming, origins: frozenset[str]) -> list[tuple[bytes, bytes]]:
-    more = dict(reply.headers)
-    if reply.tag is not None and not request.is_post:
-        more |= {**KEPT_BY_CLIENT, "ETag": reply.tag}
-    else:
-        more["Cache-Control"] = HEADERS["Cache-Control"]
+    has_tag = reply.tag is not None and not request.is_post
+    headers = [*_FIXED, *(_KEPT_BY_CLIENT if has_tag else _NOT_KEPT)]
+    if has_tag:
+        headers.append((b"etag", str(reply.tag).encode()))
     if (origin := request.headers.get("origin")) is not None and origin in origins:
-        more |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": "ETag, Retry-After"}
-        more.setdefault("Vary", "Origin")
+        headers += [(b"access-control-allow-origin", origin.encode()), *_FOR_PAGES, *(() if has_tag else _BY_ORIGIN)]
+    headers += ((name.lower().encode(), value.encode()) for name, value in reply.headers.items())
     if reply.status not in (NOT_MODIFIED, 204):
-        more |= {"Content-Type": f"{reply.media_type}; charset=utf-8", "Content-Length": str(len(reply.body))}
-    return [*_FIXED, *((name.lower().encode(), value.encode()) for name, value in more.items())]
+        headers += ((b"content-type", TYPES[reply.media_type]), (b"content-length", b"%d" % len(reply.body)))
+    return headers

@@ -30,7 +30,9 @@ COMMAND_SECONDS = Histogram(
 STREAMS = Gauge("ledger_streams", "Subscriptions that are open.", multiprocess_mode="livesum")
 POOL = Gauge("ledger_pool_connections", "Connections that read, by state.", ["state"], multiprocess_mode="livesum")
 POOL_WAITING = Gauge("ledger_pool_waiting", "Requests that wait for one.", multiprocess_mode="livesum")
-CACHE_BYTES = Gauge("ledger_response_cache_bytes", "Bytes of kept answers.", multiprocess_mode="livesum")
+CACHE_BYTES = Gauge(
+    "ledger_response_cache_bytes", "Bytes of kept answers and remembered requests.", multiprocess_mode="livesum"
+)
 CACHE_ANSWERS = Gauge("ledger_response_cache_answers", "Kept answers.", multiprocess_mode="livesum")
 CACHE = Counter("ledger_response_cache_lookups", "Look-ups by result: hit, miss, unchanged (304).", ["result"])
 REFUSED = Counter("ledger_requests_refused", "Requests turned away: limited (429), shed (503).", ["why"])
@@ -95,8 +97,8 @@ def look(traffic: "Traffic", pool_stats: dict[str, int], streams: int) -> None:
     POOL_WAITING.set(pool_stats.get("requests_waiting", 0))
     IN_PROGRESS.set(traffic.gate.inside)
     STREAMS.set(streams)
-    CACHE_BYTES.set(traffic.cache.bytes_held)
-    CACHE_ANSWERS.set(len(traffic.cache))
+    CACHE_BYTES.set(traffic.cache.answers.bytes_held + traffic.cache.questions.bytes_held)
+    CACHE_ANSWERS.set(len(traffic.cache.answers))
     _grown(CACHE.labels("hit"), "hit", traffic.cache.hits)
     _grown(CACHE.labels("miss"), "miss", traffic.cache.misses)
     _grown(CACHE.labels("unchanged"), "unchanged", traffic.cache.unchanged)

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any, Self
-
-from graphql import OperationDefinitionNode
+from uuid import UUID
 
 from ledger.api import metrics
 from ledger.api.tracing import span
@@ -29,7 +28,7 @@ class Observation:
         self.operation = ""
         self.kind = ""
         self.client = ""
-        self.member = ""
+        self.member: UUID | None = None
         self.status = 500
         self._span = span(self, headers)
 
@@ -59,7 +58,7 @@ class Observation:
                 "status": self.status,
                 "ms": round(took * 1_000, 1),
                 "client": self.client,
-                "member": self.member,
+                "member": str(self.member or ""),
             },
         )
 
@@ -67,14 +66,13 @@ class Observation:
 _current: ContextVar[Observation | None] = ContextVar("observation", default=None)
 
 
-def named(operation: OperationDefinitionNode) -> None:
+def named(operation: str, kind: str) -> None:
     """This will say which operation the request turned out to be."""
     if (found := _current.get()) is not None:
-        found.operation = operation.name.value if operation.name else ""
-        found.kind = operation.operation.value
+        found.operation, found.kind = operation, kind
 
 
-def asked_by(client: str, member: object) -> None:
+def asked_by(client: str, member: UUID) -> None:
     """This will say who asks: the program, and the member by id."""
     if (found := _current.get()) is not None:
-        found.client, found.member = client, str(member)
+        found.client, found.member = client, member

@@ -98,10 +98,6 @@ class Incoming:
             has_more = piece["more_body"]
         return body
 
-    def read(self, text: bytes) -> Asked:
-        """This will read what `asked` gave. Raises RequestRefused."""
-        return asked_of(text if self.is_post else _json_of(text))
-
 
 async def viewer_of(secret: str, authenticate: Authenticate) -> Viewer:
     """This will find who asks. Raises RequestRefused: 401 for nobody, 503 where that can't be known now."""
@@ -165,10 +161,9 @@ def _json_of(query: bytes) -> bytes:
     return b"{" + b",".join(b'"%s":%s' % (name.encode(), text) for name, text in parts.items()) + b"}"
 
 
-def asked_of(body: bytes) -> Asked:
-    """This will read the JSON of a request. Raises RequestRefused."""
+def read(text: bytes, *, is_get: bool) -> Asked:
+    """This will read what `Incoming.asked` gave. Raises RequestRefused."""
     try:
-        asked = msgspec.json.decode(body, type=Asked)
+        return msgspec.json.decode(_json_of(text) if is_get else text, type=Asked)
     except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors too
         raise RequestRefused(400, refusal(BAD_USER_INPUT, f"The body is no GraphQL request: {error}.")) from None
-    return asked

@@ -1,22 +1,30 @@
 """Answers that are kept: a view is a pure function of the ledger, so an answer is valid until the view's position moves.
 
 An answer is found by its document, its variables, what the viewer may see, and what the ledger and the names were: so it is never another
-viewer's, and never out of date. Only root fields whose answer is a function of just that are kept.
+viewer's, and never out of date. Only root fields whose answer is a function of just that are kept. What a request means, all of that but
+the moment, is remembered by its very text, so that a request that comes again is neither read nor looked up in documents.
 """
 
+import base64
 from collections import OrderedDict
+from collections.abc import Hashable
 from hashlib import sha256
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from ledger.api.context import Viewer
 
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
 #: Bytes of all kept answers of a process, and of one.
 BYTES_MAX = 64 * 1024 * 1024
 ANSWER_BYTES_MAX = 1024 * 1024
-#: What an answer takes besides its text.
+#: Bytes of all remembered requests.
+QUESTIONS_BYTES_MAX = 8 * 1024 * 1024
+#: What an answer, or a request, takes besides its text.
 OVERHEAD_BYTES = 500
 
 #: Root fields that show nothing but the views, at their positions, to whoever has these roles: no clock, nothing of the viewer alone.
@@ -53,52 +61,94 @@ class Kept(Struct, frozen=True):
     nodes: int
 
 
-class ResponseCache:
-    """One process's, bounded in bytes; what was not asked for longest goes first."""
+class Bounded(Generic[K, V]):
+    """What is kept in memory up to so many bytes; what was not asked for longest goes first."""
 
-    def __init__(self, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
         self.bytes_held = 0
-        self.hits = 0
-        self.misses = 0
-        #: Conditional requests that were answered 304.
-        self.unchanged = 0
         self.evicted = 0
-        self._kept: OrderedDict[bytes, Kept] = OrderedDict()
+        self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: bytes) -> Kept | None:
-        """This will find an answer, and count whether it was there."""
+    def get(self, key: K) -> V | None:
+        """This will find what is kept; None: nothing is."""
         found = self._kept.get(key)
         if found is None:
-            self.misses += 1
             return None
-        self.hits += 1
         self._kept.move_to_end(key)
-        return found
+        return found[0]
 
-    def put(self, key: bytes, answer: Kept) -> None:
-        """This will keep an answer, unless it is too large, and drop others to make room."""
-        size = len(answer.data) + OVERHEAD_BYTES
+    def put(self, key: K, value: V, size: int) -> None:
+        """This will keep a value of so many bytes, unless it is too large, and drop others to make room."""
+        size += OVERHEAD_BYTES
         if size > min(ANSWER_BYTES_MAX, self.bytes_max):
             return
-        former = self._kept.pop(key, None)
-        if former is not None:
-            self.bytes_held -= len(former.data) + OVERHEAD_BYTES
-        self._kept[key] = answer
-        self.bytes_held += size
+        _, former = self._kept.pop(key, (None, 0))
+        self._kept[key] = value, size
+        self.bytes_held += size - former
         while self.bytes_held > self.bytes_max:
-            _, dropped = self._kept.popitem(last=False)
-            self.bytes_held -= len(dropped.data) + OVERHEAD_BYTES
+            _, (_, freed) = self._kept.popitem(last=False)
+            self.bytes_held -= freed
             self.evicted += 1
 
 
-def key_of(
-    document: str, operation: str | None, variables: dict[str, Any] | None, viewer: Viewer, fingerprint: bytes
-) -> bytes:
-    """This will give the key of an answer. `document`: its hash; `fingerprint`: of the moment (`Snapshot`)."""
+class Question(Struct, frozen=True):
+    """What a request of a viewer turned out to mean: all that its answer depends on but the moment."""
+
+    viewer: Viewer
+    #: The document, the operation, the variables and what the viewer may see.
+    text: bytes
+    operation: str
+    kind: str
+
+    def key(self, fingerprint: bytes) -> bytes:
+        """This will give the key of the answer at a moment (`Snapshot.fingerprint`)."""
+        return sha256(fingerprint + self.text).digest()
+
+
+class ResponseCache:
+    """One process's: answers by their keys, and what requests mean by who sent which text."""
+
+    def __init__(self, bytes_max: int = BYTES_MAX, questions_bytes_max: int = QUESTIONS_BYTES_MAX) -> None:
+        self.answers: Bounded[bytes, Kept] = Bounded(bytes_max)
+        self.questions: Bounded[tuple[int, bool, bytes], Question] = Bounded(questions_bytes_max)
+        self.hits = 0
+        self.misses = 0
+        #: Conditional requests that were answered 304.
+        self.unchanged = 0
+
+    def question(self, viewer: Viewer, is_get: bool, text: bytes) -> Question | None:
+        """This will say what a request means; None: it has not come before from this viewer, as the viewer is now."""
+        return self.questions.get((id(viewer), is_get, text))
+
+    def remember(self, question: Question, is_get: bool, text: bytes) -> None:
+        """This will remember what a request means."""
+        # The question holds on to its viewer: no other one can come to have this id meanwhile.
+        self.questions.put((id(question.viewer), is_get, text), question, len(text) + len(question.text))
+
+    def get(self, key: bytes) -> Kept | None:
+        """This will find an answer, and count whether it was there."""
+        found = self.answers.get(key)
+        if found is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return found
+
+    def put(self, key: bytes, answer: Kept) -> None:
+        """This will keep an answer."""
+        self.answers.put(key, answer, len(answer.data))
+
+
+def question_of(document: str, operation: str | None, variables: dict[str, Any] | None, viewer: Viewer) -> bytes:
+    """This will say all that an answer depends on but the moment. `document`: its hash."""
     seen = sorted((str(team), sorted(held)) for team, held in viewer.roles.items())
-    asked = msgspec.json.encode([document, operation, variables or None, seen], order="deterministic")
-    return sha256(fingerprint + asked).digest()
+    return msgspec.json.encode([document, operation, variables or None, seen], order="deterministic")
+
+
+def tag_of(key: bytes) -> str:
+    """This will give the tag of an answer, which a client sends back to ask whether it is still the same."""
+    return f'W/"{base64.urlsafe_b64encode(key[:15]).decode()}"'

@@ -14,6 +14,7 @@ from time import monotonic
 import msgspec
 import psycopg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.api import roles
 from ledger.api.context import Viewer
@@ -21,6 +22,9 @@ from ledger.api.standing import STANDINGS, Connection, Pool, Standing, Standings
 from ledger.directory.members import Person
 from ledger.values import MemberId
 
+#: Longest that it may take to find out who asks, and longest for one statement of it, in seconds.
+LET_IN_S = 5.0
+MOMENT_S = LET_IN_S / 2
 #: How long a viewer counts as known, if nothing moves, in seconds.
 KNOWN_S = 1.0
 KNOWN_MAX = 10_000
@@ -70,33 +74,51 @@ class Snapshots:
     """One process's."""
 
     def __init__(self) -> None:
-        self._running: asyncio.Task[Snapshot] | None = None
-        self._next: asyncio.Task[Snapshot] | None = None
+        #: Those who came after the statement began that is under way.
+        self._waiting: list[asyncio.Future[Snapshot]] = []
+        self._reading: asyncio.Task[None] | None = None
         #: Statements that were sent, and requests that were served by them.
         self.read = 0
         self.served = 0
         self._names = Names(-1)
 
     async def now(self, pool: Pool) -> Snapshot:
-        """This will give a snapshot that was begun after this call."""
+        """This will give a snapshot that was begun after this call. Raises TimeoutError."""
         self.served += 1
-        waiting = self._next
-        if waiting is None:
-            waiting = self._next = asyncio.create_task(self._after(self._running, pool))
-            waiting.add_done_callback(_looked_at)
-        return await asyncio.shield(waiting)
+        waiter: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_for_all(pool))
+        return await waiter
 
-    async def _after(self, before: "asyncio.Task[Snapshot] | None", pool: Pool) -> Snapshot:
-        if before is not None:
-            await asyncio.wait([before])
-        self._running, self._next = self._next, None  # who comes from here on needs another
+    async def _read_for_all(self, pool: Pool) -> None:
+        """This will read as long as somebody waits; who comes while a statement is under way waits for the next one."""
+        while waiting := self._waiting:
+            self._waiting = []
+            try:
+                found: Snapshot | Exception = await self._read(pool)
+            except Exception as error:
+                found = error
+            _tell(waiting, found)
+
+    async def _read(self, pool: Pool) -> Snapshot:
         self.read += 1
-        async with pool.connection() as connection:
+        async with asyncio.timeout(MOMENT_S), pool.connection() as connection:
             access, members, found = await _moment(connection)
         if self._names.revision != members:
             self._names = Names(members)
         places = sorted((view.view, view.position, view.fault is None) for view in found.views.values())
         return Snapshot(found, access, members, sha256(msgspec.json.encode([places, members])).digest(), self._names)
+
+
+def _tell(waiting: list[asyncio.Future[Snapshot]], found: Snapshot | Exception) -> None:
+    for waiter in waiting:
+        if waiter.done():  # whoever waited has gone
+            continue
+        if isinstance(found, Snapshot):
+            waiter.set_result(found)
+        else:
+            waiter.set_exception(found)
 
 
 async def _moment(connection: Connection) -> tuple[int, int, Standings]:
@@ -109,11 +131,6 @@ async def _moment(connection: Connection) -> tuple[int, int, Standings]:
     access, members, head = rows[0][:3] if rows else (0, 0, 0)
     views = {view: Standing(view, at, head, lag or 0, fault) for *_, view, at, fault, lag in rows if view is not None}
     return access, members, Standings(head, views)
-
-
-def _looked_at(task: "asyncio.Task[Snapshot]") -> None:
-    if not task.cancelled():
-        task.exception()  # whoever waited has it; if nobody does any more, it is no news
 
 
 class Known(Struct, frozen=True):
@@ -136,22 +153,27 @@ class Viewers:
         now: Callable[[], Awaitable[Snapshot]],
         authenticate: Callable[[str], Awaitable[Viewer | None]],
     ) -> tuple[Viewer, Snapshot] | None:
-        """This will give the viewer of a token, and a snapshot; None: it lets nobody in."""
+        """This will give the viewer of a token, and a snapshot; None: it lets nobody in. Raises TimeoutError."""
         key = sha256(secret.encode()).digest()
-        known = self._known.get(key)
+        known, until = self._known.get(key), asyncio.get_running_loop().time() + LET_IN_S
         if known is None:  # what is no token at all costs no statement
-            viewer = await authenticate(secret) if secret else None
-            return None if viewer is None else (self._keep(key, Known(viewer, UNKNOWN, 0.0)), await now())
+            async with asyncio.timeout_at(until):
+                viewer = await authenticate(secret) if secret else None
+                return None if viewer is None else (self._keep(key, Known(viewer, UNKNOWN, 0.0)), await now())
         snapshot = await now()
         if self._holds(known, snapshot):
             return known.viewer, snapshot
-        viewer = await authenticate(secret)
+        async with asyncio.timeout_at(until):
+            viewer = await authenticate(secret)
         if viewer is None:
             self._known.pop(key, None)
             return None
         return self._keep(key, Known(viewer, snapshot.access, monotonic() + KNOWN_S)), snapshot
 
     def _keep(self, key: bytes, known: Known) -> Viewer:
+        former = self._known.get(key)
+        if former is not None and former.viewer == known.viewer:  # what was found out for this viewer holds on
+            known = replace(known, viewer=former.viewer)
         self._known[key] = known
         self._known.move_to_end(key)
         while len(self._known) > KNOWN_MAX:

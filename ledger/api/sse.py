@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ledger.api.context import Context, Resources
 from ledger.api.errors import BAD_USER_INPUT, UNAUTHENTICATED, presented, refusal
-from ledger.api.requests import JSON, Authenticate, Incoming, RequestRefused, viewer_of
+from ledger.api.requests import JSON, Authenticate, Incoming, RequestRefused, read, viewer_of
 from ledger.api.scalars import POSITION_MAX
 from ledger.api.schema import LedgerSchema
 from ledger.api.streams import SEND_S, Places, Shown, StreamRefused, admitted, answers, watched
@@ -43,7 +43,7 @@ def sse_routes(
         incoming = Incoming(request.scope, request.receive)
         try:
             viewer = await viewer_of(incoming.secret, authenticate)
-            asked = incoming.read(await incoming.asked())
+            asked = read(await incoming.asked(), is_get=not incoming.is_post)
             asked = admitted(schema, asked, viewer, places.documents)
             context = Context(viewer, resources(), resume_after=_resume_after(incoming))
         except RequestRefused as refused:

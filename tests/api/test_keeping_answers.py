@@ -1,25 +1,35 @@
 """Answers that are kept: never out of date, never another viewer's, and 304 for who has them."""
 
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import msgspec
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ledger.api import schema
 from ledger.api.context import Viewer
 from ledger.api.documents import prepare
 from ledger.api.persisted import TrustedDocuments
-from ledger.api.response_cache import OVERHEAD_BYTES, PURE, Kept, ResponseCache, key_of
+from ledger.api.requests import GRAPHQL_JSON
+from ledger.api.response_cache import OVERHEAD_BYTES, PURE, Bounded, Kept, Question, ResponseCache, question_of
 from ledger.api.traffic import Traffic
+from ledger.app import create_app
 from ledger.directory import members, tokens
 from ledger.directory.members import Person
+from ledger.settings import Settings
+from ledger.store.application import Ledger
 from ledger.values import ORGANISATION, MemberId, Role, TeamId
-from tests.api.conftest import Api, Client, case
+from tests.api.conftest import PEPPER, Api, Client, case, served
 
 PAGE = "{ backlog(first: 5) { nodes { title status proposers { name } } totalCount } }"
 
@@ -146,6 +156,64 @@ def test_a_role_that_was_taken_away_ends_what_was_seen(api: Api) -> None:
     assert get(ada).json()["data"]["backlog"]["totalCount"] == 0
 
 
+def test_what_a_request_meant_for_one_role_is_not_what_it_means_without_it(api: Api) -> None:
+    from ledger.commands.team import RevokeRole
+
+    ada, eve = api.client(Role.AUDITOR), api.client(Role.AUDITOR)
+    team = api.team()
+    bob = api.client(Role.ENGINEER, team)
+    at_least(ada, proposed(bob, team, "Seen by auditors"))
+    assert [get(ada).json()["data"]["backlog"]["totalCount"] for _ in range(2)] == [1, 1]  # it is remembered
+    api.issue(RevokeRole(ORGANISATION, ada.member_id, Role.AUDITOR))
+    at_least(bob, str(api.ledger.head()))
+    assert get(eve).json()["data"]["backlog"]["totalCount"] == 1  # and kept for whoever is an auditor now
+    assert get(ada).json()["data"]["backlog"]["totalCount"] == 0
+
+
+def test_a_token_that_ends_gets_nothing_that_is_kept(api: Api) -> None:
+    ada = api.client(Role.AUDITOR)
+    until = datetime.now(UTC) + timedelta(seconds=2)
+    with psycopg.connect(api.database_url, autocommit=True) as connection:
+        secret, _ = tokens.create(connection, PEPPER, ada.member_id, "short", expires_at=until)
+    ada.http.headers["Authorization"] = f"Bearer {secret}"
+    while (found := get(ada)).status_code == 200:
+        assert datetime.now(UTC) < until + timedelta(seconds=1)
+    assert found.status_code == 401
+    assert datetime.now(UTC) >= until
+
+
+def test_kept_answers_and_304_take_points_too(settings: Settings) -> None:
+    few = replace(settings, points_per_minute=4)
+    assert few.database_url is not None
+    with served(create_app(few), few) as base_url, closing(Ledger(few.database_url)) as ledger:
+        api = Api(few.database_url, base_url, ledger)
+        ada = api.client(Role.AUDITOR)
+        while httpx.get(f"{base_url}/health/ready").status_code != 200:
+            time.sleep(0.05)
+        while api.sql("SELECT 1 FROM views.positions, ledger.head WHERE views.positions.position < head.position"):
+            time.sleep(0.01)
+        first = get(ada, "{ backlog { totalCount } }")
+        tag = {"If-None-Match": first.headers["etag"]}
+        found = [get(ada, "{ backlog { totalCount } }", **headers) for headers in ({}, tag, tag, tag, {})]
+        assert [one.status_code for one in found] == [200, 304, 304, 429, 429]
+        assert found[0].json()["extensions"]["cost"]["pointsLeft"] == 2
+        for client in api.clients:
+            client.http.close()
+
+
+def test_the_same_text_by_another_way_is_another_request(api: Api) -> None:
+    ada = api.client(Role.AUDITOR)
+    text = b'{"query":"{ teams { nodes { name } } }"}'
+    headers = {"Content-Type": "application/json"}
+    posted = [ada.http.post("/graphql", content=text, headers=headers) for _ in range(2)]
+    assert [one.json()["data"] for one in posted] == [posted[0].json()["data"]] * 2
+    assert ada.http.get(f"/graphql?{text.decode()}").json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    assert ada.http.post("/graphql", content=text, headers={**headers, "Content-Encoding": "br"}).status_code == 415
+    assert ada.http.post("/graphql", content=text, headers={**headers, "Accept": "text/html"}).status_code == 406
+    wished = ada.http.post("/graphql", content=text, headers={**headers, "Accept": GRAPHQL_JSON})
+    assert wished.headers["content-type"].startswith(GRAPHQL_JSON)
+
+
 @pytest.mark.parametrize(
     "query", ["{ viewer { client } }", "{ inbox { title } }", "{ backlog { totalCount } inbox { title } }"]
 )
@@ -180,7 +248,7 @@ ROLES = st.dictionaries(
 )
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(
     ROLES,
     ROLES,
@@ -193,27 +261,52 @@ def test_only_the_same_question_by_one_who_sees_the_same_has_the_same_key(
 ) -> None:
     ada = Viewer(MemberId(uuid4()), "a", roles)
     eve = Viewer(MemberId(uuid4()), "b", dict(reversed(others.items())))
-    first = key_of("d", None, asked, ada, b"moment")
-    second = key_of("d", None, other, eve, b"later" if moves else b"moment")
+    first = Question(ada, question_of("d", None, asked, ada), "", "query").key(b"moment")
+    second = Question(eve, question_of("d", None, other, eve), "", "query").key(b"later" if moves else b"moment")
     is_same = roles == others and (asked or None) == (other or None) and not moves
     assert (first == second) is is_same
 
 
-def test_the_cache_is_bounded_in_bytes_and_drops_what_was_not_asked_for_longest() -> None:
-    cache = ResponseCache(10 * (100 + OVERHEAD_BYTES))
+def test_what_a_request_means_is_remembered_for_the_very_viewer() -> None:
+    cache = ResponseCache()
+    roles = {TEAMS[0]: frozenset([Role.ENGINEER])}
+    ada = Viewer(MemberId(uuid4()), "a", roles)
+    meant = Question(ada, b"what it means", "", "query")
+    cache.remember(meant, is_get=True, text=b"query=1")
+    assert cache.question(ada, is_get=True, text=b"query=1") is meant
+    assert cache.question(ada, is_get=False, text=b"query=1") is None
+    assert cache.question(ada, is_get=True, text=b"query=2") is None
+    assert cache.question(msgspec.structs.replace(ada, roles={}), is_get=True, text=b"query=1") is None
+
+
+def test_what_is_kept_is_bounded_in_bytes_and_drops_what_was_not_asked_for_longest() -> None:
+    kept: Bounded[bytes, str] = Bounded(10 * (100 + OVERHEAD_BYTES))
     for number in range(10):
-        cache.put(bytes([number]), Kept(b"x" * 100, "1", (), 0))
-    assert cache.get(b"\x00") is not None
-    cache.put(b"new", Kept(b"x" * 100, "1", (), 0))
-    assert cache.get(b"\x01") is None
-    assert cache.get(b"\x00") is not None
-    assert (len(cache), cache.evicted, cache.hits, cache.misses) == (10, 1, 2, 1)
-    assert cache.bytes_held <= cache.bytes_max
-    cache.put(b"huge", Kept(b"x" * cache.bytes_max, "1", (), 0))
-    assert cache.get(b"huge") is None
+        kept.put(bytes([number]), str(number), 100)
+    assert kept.get(b"\x00") == "0"
+    kept.put(b"new", "new", 100)
+    assert kept.get(b"\x01") is None
+    assert kept.get(b"\x00") == "0"
+    assert (len(kept), kept.evicted) == (10, 1)
+    assert kept.bytes_held <= kept.bytes_max
+    kept.put(b"huge", "huge", kept.bytes_max)
+    assert kept.get(b"huge") is None
     for _ in range(3):
-        cache.put(b"new", Kept(b"y" * 50, "1", (), 0))
-    assert cache.bytes_held == 9 * (100 + OVERHEAD_BYTES) + 50 + OVERHEAD_BYTES
+        kept.put(b"new", "newer", 50)
+    assert kept.bytes_held == 9 * (100 + OVERHEAD_BYTES) + 50 + OVERHEAD_BYTES
+
+
+def test_answers_and_requests_are_weighed_with_their_text() -> None:
+    cache = ResponseCache(10_000, 10_000)
+    ada = Viewer(MemberId(uuid4()), "a", {})
+    for number in range(100):
+        cache.put(bytes([number]), Kept(b"x" * 1_000, "1", (), 0))
+        text = b"%1000d" % number
+        cache.remember(Question(ada, b"y" * 1_000, "", "query"), is_get=False, text=text)
+    assert (len(cache.answers), len(cache.questions)) == (6, 4)
+    assert cache.get(bytes([99])) is not None
+    assert cache.get(bytes([1])) is None
+    assert (cache.hits, cache.misses) == (1, 1)
 
 
 def test_every_root_field_that_is_kept_is_there_and_none_shows_the_viewer() -> None:
