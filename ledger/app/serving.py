@@ -14,6 +14,7 @@ from uvicorn.supervisors import Multiprocess
 from ledger import logs
 from ledger.api.requests import BODY_MAX
 from ledger.app.composition import GRACE_S, create_app
+from ledger.app.gathering import GatheringProtocol
 from ledger.settings import Settings
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.integrity.keeping import Kept
@@ -118,7 +119,8 @@ def server_config(app: Litestar | str, settings: Settings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=GatheringProtocol,
+        proxy_headers=False,
         lifespan="on",
         log_config=None,
         access_log=False,
