@@ -107,6 +107,12 @@ def make_tables(connection: Connection[Any], view: View, schema: str) -> None:
                 _name(table, schema)
             )
         )
+        for derived in table.derived:
+            connection.execute(
+                sql.SQL("ALTER TABLE {} ALTER {} SET STORAGE MAIN").format(
+                    _name(table, schema), sql.Identifier(derived.name)
+                )
+            )
         let_read(connection, sql.SQL("SELECT ON TABLE {}").format(_name(table, schema)))
 
 

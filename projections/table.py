@@ -16,7 +16,7 @@ R = TypeVar("R", bound=Struct)
 SqlType = Literal["uuid", "text", "varchar", "bigint", "float8", "boolean", "timestamptz", "uuid[]", "text[]"]
 
 #: Raise it when the way in which rows are stored changes: every view is then built again.
-STORAGE_VERSION = 2
+STORAGE_VERSION = 3
 
 
 class Column(Struct, frozen=True):
@@ -38,7 +38,10 @@ class Column(Struct, frozen=True):
 
 
 class Derived(Struct, frozen=True):
-    """A column that the database makes of the row's others by itself, as `expression` says in SQL; immutable functions only."""
+    """A column that the database makes of the row's others by itself, as `expression` says in SQL; immutable functions only.
+
+    It stays in the row itself where a page can hold it, so that what is asked of many rows is checked without a look elsewhere.
+    """
 
     name: str
     type: Literal["tsvector"]

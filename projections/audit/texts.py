@@ -66,8 +66,9 @@ TEXTS = Table(
     ),
     indexes=(
         Index("words", current=False, method="gin"),
-        # A word that many have is found by going back in time.
+        # A word that many have is found by going back in time, and one within a team among the team's own.
         Index("decided_at, decision_id", current=False),
+        Index("team_id", current=False),
         Index("proposal_id, decided_at", current=False),
     ),
 )
