@@ -25,7 +25,7 @@ from benchmarks.append import database, server
 from ledger.store.migrations import migrate
 from ledger.values import DecisionId, Disposition, MemberId, ProposalId, Reason, TeamId, Verdict
 from projections import schema
-from projections.audit import decisions, precedents, projector
+from projections.audit import decisions, ground, precedents, projector
 from projections.audit.structs import AuditedDecision, AuditedProposal, AuditedTeam
 from projections.audit.tables import DECISIONS, PROPOSALS, TEAMS
 from projections.audit.texts import CASES, TEXTS, CaseWords, NoWords
@@ -112,7 +112,7 @@ def questions(random: Random, words: Words, ids: Sequence[UUID]) -> Iterator[tup
 
     async def alike(c: Connection, at: int | None) -> Any:
         question = await precedents.question_of(c, None, random.choice(ids[: len(ids) // 2]), as_of=at)
-        return await precedents.precedents(c, None, question or precedents.Question(), limit=10, as_of=at)
+        return await precedents.precedents(c, None, question or ground.Question(), limit=10, as_of=at)
 
     yield "a word", search(first)
     yield "two words", search(f"{first} {second}")

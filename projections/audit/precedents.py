@@ -7,9 +7,8 @@ everybody uses hardly counts, and the same rows give the same figures whenever t
 alone, and neither in its title nor in its reasons, counts half.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from heapq import nlargest
 from math import fsum, log1p
 from typing import NamedTuple
 from uuid import UUID
@@ -18,33 +17,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ledger.values import Disposition
+from projections.audit.ground import Found, Question, any_of, candidates, earlier, words_of
 from projections.audit.structs import AuditedDecision
 from projections.audit.tables import DECISIONS, PROPOSALS
 from projections.audit.texts import CASES, LANGUAGE, TEXTS
 from projections.conditions import Conditions, Connection, Teams, rows
 
-#: Words of the question that are looked for: those of the title first, then of the reasons, then the most frequent of the case.
-WORDS_MAX = 20
-#: The latest declines with each of the words, and the latest of the same area and code, that are weighed.
-SAME_WORD_MAX = 50
-SAME_GROUND_MAX = 100
 EXCERPT = 'MaxFragments=2, MaxWords=24, MinWords=8, StartSel="", StopSel=""'
 WORDS_COUNT, CODE_COUNTS, AREA_COUNTS = 0.6, 0.25, 0.15
 #: They say nothing about the ground.
 NO_CODES = frozenset({"NOT_CLASSIFIED", "NOT_RECORDED", "OTHER"})
-
-
-class Question(Struct, frozen=True):
-    """What precedents are looked for: words by where they stand, codes and an area; only those decided before an instant."""
-
-    title: str = ""
-    reasons_text: str = ""
-    case_text: str = ""
-    codes: tuple[str, ...] = ()
-    area: str | None = None
-    #: Its own decisions are no precedents of it.
-    proposal_id: UUID | None = None
-    before: datetime | None = None
 
 
 class Precedent(Struct, frozen=True):
@@ -59,21 +41,11 @@ class Precedent(Struct, frozen=True):
     same_area: bool
 
 
-class _Found(NamedTuple):
-    """A decline with the question's words that it has, and those of them that its title or its reasons have."""
-
-    decision_id: UUID
-    codes: list[str]
-    area: str | None
-    words: list[str]
-    telling: list[str]
-
-
 class _Weighed(NamedTuple):
     """A decline with how much of the question's ground it covers, and what it shares."""
 
     relevance: float
-    found: _Found
+    found: Found
     shared_words: tuple[str, ...]
     shared_reasons: tuple[str, ...]
     same_area: bool
@@ -133,9 +105,10 @@ async def precedents(
     as_of: int | None = None,
 ) -> list[Precedent]:
     """This will give the earlier declines that share most of the question's ground, the most relevant first."""
-    wanted = await _wanted(connection, question)
-    found = await _candidates(connection, teams, question, wanted, dispositions, team_ids, as_of)
-    weighed = _weighed(question, wanted, found)[:limit]
+    wanted = await words_of(connection, question)
+    where, same = (earlier(alias, teams, question, dispositions, team_ids, as_of) for alias in ("x", "d"))
+    found = await candidates(connection, question, wanted, where, same)
+    weighed = _weighed(question, wanted, found, limit)
     told = await _told(connection, weighed, as_of)
     return [
         Precedent(*told[one.found.decision_id], one.relevance, one.shared_words, one.shared_reasons, one.same_area)
@@ -143,101 +116,29 @@ async def precedents(
     ]
 
 
-async def _wanted(connection: Connection, question: Question) -> dict[str, float]:
-    """This will give the words of the question with the weight of their place."""
-    found = await rows(
-        connection,
-        "SELECT lexeme, CASE WHEN 'A' = ANY(weights) THEN 4.0::float8 WHEN 'B' = ANY(weights) THEN 2.0 ELSE 1.0 END AS weight"
-        f" FROM unnest(setweight(to_tsvector('{LANGUAGE}', %(title)s), 'A')"
-        f" || setweight(to_tsvector('{LANGUAGE}', %(reasons)s), 'B') || setweight(to_tsvector('{LANGUAGE}', %(case)s), 'C'))"
-        " WHERE lexeme !~ '^[0-9.]+$' AND length(lexeme) > 1"
-        " ORDER BY weight DESC, cardinality(positions) DESC, lexeme LIMIT %(limit)s",
-        {
-            "title": question.title.replace("\0", " "),
-            "reasons": question.reasons_text.replace("\0", " "),
-            "case": question.case_text.replace("\0", " "),
-            "limit": WORDS_MAX,
-        },
-    )
-    return dict(found)
-
-
-async def _candidates(
-    connection: Connection,
-    teams: Teams,
-    question: Question,
-    wanted: dict[str, float],
-    dispositions: Sequence[Disposition],
-    team_ids: Sequence[UUID] | None,
-    as_of: int | None,
-) -> list[_Found]:
-    def earlier(alias: str) -> Conditions:
-        where = Conditions(as_of)
-        where.add(where.stands(alias)).among(f"{alias}.team_id", "visible", teams)
-        where.among(f"{alias}.team_id", "teams", team_ids)
-        where.among(f"{alias}.disposition", "dispositions", [disposition.value for disposition in dispositions])
-        where.given(f"{alias}.proposal_id <> %(proposal)s", proposal=question.proposal_id)
-        return where.given(f"{alias}.decided_at < %(before)s", before=question.before)
-
-    where, same = earlier("x"), earlier("d")
-    sources = [
-        f"(SELECT x.decision_id FROM views.audit_texts AS x WHERE {where} AND x.words @@ %(word{number})s::tsquery"
-        f" ORDER BY x.decided_at DESC, x.decision_id DESC LIMIT {SAME_WORD_MAX})"
-        for number in range(len(wanted))
-    ]
-    if question.codes and question.area is not None:
-        same.add("d.disposition <> 'SCHEDULE' AND NOT d.scoped AND d.codes && %(codes)s AND d.area = %(area)s")
-        sources.append(
-            f"(SELECT d.decision_id FROM views.audit_decisions AS d WHERE {same}"
-            f" ORDER BY d.decided_at DESC, d.decision_id DESC LIMIT {SAME_GROUND_MAX})"
-        )
-    if not sources:
-        return []
-    # Planned anew each time: whether a word is rare decides how it is found.
-    cursor = await connection.execute(
-        (
-            f"WITH found AS ({' UNION '.join(sources)}) SELECT d.decision_id, d.codes, d.area, s.words, s.telling FROM found"
-            f" JOIN views.audit_texts AS x ON x.decision_id = found.decision_id AND {where.stands('x')}"
-            f" JOIN views.audit_decisions AS d ON d.decision_id = found.decision_id AND {where.stands('d')}"
-            " CROSS JOIN LATERAL (SELECT COALESCE(array_agg(lexeme), '{}') AS words,"
-            " COALESCE(array_agg(lexeme) FILTER (WHERE weights && '{A,B}'), '{}') AS telling"
-            " FROM unnest(x.words) WHERE lexeme = ANY(%(names)s)) AS s"
-        ).encode(),
-        {
-            **where.values,
-            **{f"word{number}": _quoted(word) for number, word in enumerate(wanted)},
-            "names": list(wanted),
-            "codes": list(question.codes),
-            "area": question.area,
-        },
-        binary=True,
-        prepare=False,
-    )
-    return [_Found(*row) for row in await cursor.fetchall()]
-
-
-def _quoted(lexeme: str) -> str:
-    escaped = lexeme.replace("\\", "\\\\").replace("'", "''")
-    return f"'{escaped}'"
-
-
-def _weighed(question: Question, wanted: dict[str, float], found: list[_Found]) -> list[_Weighed]:
-    """This will weigh the declines, the most relevant first; of two alike the one with the higher id, so that the order is settled."""
-    having = Counter(word for one in found for word in one.words)
+def _weighed(question: Question, wanted: dict[str, float], found: list[Found], limit: int) -> list[_Weighed]:
+    """This will weigh the declines and give the most relevant first; of two alike the one with the higher id, so that it is settled."""
     # A word that no decline has is of the question's ground as well.
-    weights = {word: weight * log1p(len(found) / max(1, having[word])) for word, weight in wanted.items()}
-    whole = fsum(weights.values())
+    having = [sum(one.words >> number & 1 for one in found) for number in range(len(wanted))]
+    weights = [weight * log1p(len(found) / max(1, n)) for weight, n in zip(wanted.values(), having, strict=True)]
+    numbered = list(enumerate(zip(wanted, weights, strict=True)))
+    whole = fsum(weights)
     parts = (WORDS_COUNT * bool(whole), CODE_COUNTS * bool(question.codes), AREA_COUNTS * (question.area is not None))
-    weighed = []
-    for one in found:
+
+    def weighed(one: Found) -> _Weighed:
+        counted = {
+            word: weight if one.telling >> number & 1 else weight / 2
+            for number, (word, weight) in numbered
+            if one.words >> number & 1
+        }
         codes = tuple(code for code in one.codes if code in question.codes)
         same_area = question.area is not None and one.area == question.area
-        counts = {word: weights[word] * (1.0 if word in one.telling else 0.5) for word in one.words}
-        shared = sorted(counts, key=lambda word: (-counts[word], word))
-        covered = fsum(counts.values()) / whole if whole else 0.0
+        covered = fsum(counted.values()) / whole if whole else 0.0
         relevance = fsum((parts[0] * covered, parts[1] * bool(codes), parts[2] * same_area)) / fsum(parts)
-        weighed.append(_Weighed(round(relevance, 6), one, tuple(shared), codes, same_area))
-    return sorted(weighed, key=lambda one: (one.relevance, one.found.decision_id), reverse=True)
+        shared = sorted(counted, key=lambda word: (-counted[word], word))
+        return _Weighed(round(relevance, 6), one, tuple(shared), codes, same_area)
+
+    return nlargest(limit, map(weighed, found), key=lambda one: (one.relevance, one.found.decision_id))
 
 
 async def _told(
@@ -255,7 +156,7 @@ async def _told(
         {
             **where.values,
             "ids": [one.found.decision_id for one in weighed],
-            "queries": [" | ".join(map(_quoted, one.shared_words)) for one in weighed],
+            "queries": [any_of(one.shared_words) for one in weighed],
             "how": EXCERPT,
         },
     )

@@ -8,7 +8,7 @@ import psycopg
 from ledger.events import proposal
 from ledger.handlers.redaction import RedactionAsked, redact
 from ledger.values import SYSTEM, DecisionId, Disposition, ProposalId, Reason, Verdict
-from projections.audit import decisions, precedents
+from projections.audit import decisions, ground, precedents
 from projections.audit.texts import SEARCHED_MAX
 from projections.rebuild import rebuild
 from tests.projections import story as told
@@ -60,10 +60,10 @@ def test_words_that_are_written_oddly_are_stored_and_asked_for(database_url: str
     assert found(database_url, "naïve Gefühle") == [quotes.replace("\0", "")]
     assert found(database_url, "\0 'quote' & | ! :*") == [quotes.replace("\0", "")]
     assert found(database_url, "unseen") == []  # behind more than is searched
-    question = precedents.Question(title=quotes, codes=("AREA_SUNSET",), area="component:default/checkout")
+    question = ground.Question(title=quotes, codes=("AREA_SUNSET",), area="component:default/checkout")
     alike = ask(database_url, lambda c: precedents.precedents(c, None, question, limit=5))
     assert alike[0].decision.decision_id == ODD_NO
-    nothing = precedents.Question()
+    nothing = ground.Question()
     assert ask(database_url, lambda c: precedents.precedents(c, None, nothing, limit=5)) == []
 
 
@@ -71,7 +71,7 @@ def test_a_weight_of_a_word_falls_with_those_who_use_it(database_url: str, recor
     tell(recorder)
     decline(recorder, "Zebra hours", "No.", "Hours lost.")
     follow(database_url, recorder)
-    question = precedents.Question(title="zebra hours")
+    question = ground.Question(title="zebra hours")
     first, *others = ask(database_url, lambda c: precedents.precedents(c, None, question, limit=9))
     assert (first.decision.title, first.shared_words) == ("Zebra hours", ("zebra", "hour"))
     assert [one.shared_words for one in others] == [("hour",)]
