@@ -61,8 +61,8 @@ class ProposalFilter:
 class ProposalOrder:
     """A field and a direction."""
 
-    field: Order = strawberry.field(description="By what.")
-    direction: Direction = strawberry.field(default=Direction.DESC, description="Which way.")
+    field: Order = strawberry.field(description="What the order goes by.")
+    direction: Direction = strawberry.field(default=Direction.DESC, description="The lowest or the highest first.")
 
 
 def wanted(given: ProposalFilter | None) -> Filter:

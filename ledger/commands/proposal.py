@@ -66,7 +66,7 @@ class SubmitProposal(Struct, frozen=True, omit_defaults=True):
 
     proposal_id: Proposal
     team_id: Annotated[TeamId, Meta(description="The team that is asked.")]
-    title: Annotated[Title, Meta(description="At most 120 characters.")]
+    title: Annotated[Title, Meta(description="What is to be done.")]
     business_case: Annotated[BusinessCase, Meta(description="The business case.")]
     area: Annotated[Title | None, Meta(description="A catalogue reference, such as component:default/checkout.")] = None
     kind: Annotated[Title | None, Meta(description="What sort of debt it is, in the team's own words.")] = None
@@ -110,7 +110,7 @@ class EstimateProposal(Struct, frozen=True, omit_defaults=True):
     optimistic: Days
     likely: Days
     pessimistic: Days
-    confidence: Annotated[Share, Meta(description="0 to 1.")]
+    confidence: Annotated[Share, Meta(description="How sure you are.")]
     basis: Annotated[EstimateBasis, Meta(description="What the estimate rests on.")]
     cause: Annotated[EstimateCause | None, Meta(description="Why it changed; a first estimate has none.")] = None
     note: Note = None
@@ -121,7 +121,7 @@ class AssessImpact(Struct, frozen=True, omit_defaults=True):
 
     proposal_id: Proposal
     method: Annotated[ImpactMethod, Meta(description="How it was found.")]
-    confidence: Annotated[Share, Meta(description="0 to 1.")]
+    confidence: Annotated[Share, Meta(description="How sure you are.")]
     drag: Annotated[Decimal | None, Meta(description="Engineer-hours per week.")] = None
     growth: Annotated[Decimal, Meta(description="Percent per month by which the drag grows.")] = Decimal(0)
     judged_level: Annotated[
@@ -197,7 +197,7 @@ class TakeDecision(Struct, frozen=True, omit_defaults=True):
     chosen_instead: Annotated[tuple[ProposalId, ...], Meta(max_length=20, description="What was preferred.")] = ()
     revisit: Annotated[tuple[RevisitCondition, ...], Meta(max_length=10, description="What brings it back.")] = ()
     reconsider_if: Annotated[Text | None, Meta(description="DECLINE: what would make you think again.")] = None
-    final: Annotated[bool, Meta(description="DECLINE: nothing would.")] = False
+    final: Annotated[bool, Meta(description="DECLINE: it is final; nothing but an appeal would change it.")] = False
     days_reserved: Annotated[
         Decimal | None, Meta(description="YES: engineer-days to reserve; left out: the expected days.")
     ] = None
@@ -219,8 +219,10 @@ class CommunicateDecision(Struct, frozen=True, omit_defaults=True):
 
     proposal_id: Proposal
     decision_id: Decision
-    channel: Annotated[Channel, Meta(description="How.")]
-    audience: Annotated[tuple[MemberId, ...], Meta(min_length=1, max_length=250, description="To whom.")]
+    channel: Annotated[Channel, Meta(description="How it was told.")]
+    audience: Annotated[
+        tuple[MemberId, ...], Meta(min_length=1, max_length=250, description="Who was told: their member ids.")
+    ]
     reference: Annotated[Line | None, Meta(description="Where it can be read.")] = None
 
 

@@ -17,7 +17,7 @@ class FormTeam(Struct, frozen=True, omit_defaults=True):
 
     team_id: Annotated[TeamId, Meta(description="The new team.")]
     name: Annotated[Title, Meta(description="Its name.")]
-    hours_per_day: Annotated[Decimal, Meta(description="Engineer-hours in one engineer-day.")] = Decimal(8)
+    hours_per_day: Annotated[Decimal, Meta(description="Engineer-hours in one engineer-day; left out: 8.")] = Decimal(8)
     weekly_hours: Annotated[
         Decimal | None, Meta(description="Engineer-hours the team has a week; momentum is a share of it.")
     ] = None
