@@ -2,32 +2,43 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import LiteralString
+from datetime import UTC, datetime, timedelta
+from struct import Struct as Packing
 from uuid import UUID
 
-import psycopg
-
 from ledger.events import Event
+from ledger.store.asking import Asking, Statement
 from ledger.store.codec import PAYLOAD, decode
-from ledger.store.connections import READER, AsyncConnection, async_connection, is_quiet
+from ledger.store.connections import READER
 
 #: Less than every version there is.
 NOTHING = -1
 
-_AFTER: LiteralString = (
-    f"SELECT e.stream_id, position, recorded_at, topic, meta, {PAYLOAD}"  # noqa: S608 - literal pieces
-    " FROM unnest(%s::uuid[], %s::integer[]) AS k (stream_id, version)"
-    " JOIN ledger.events AS e ON e.stream_id = k.stream_id AND e.version > k.version ORDER BY e.stream_id, e.version"
+_AFTER = Statement(
+    f"SELECT position, recorded_at, topic, meta, {PAYLOAD}"  # noqa: S608 - literal pieces
+    " FROM unnest($1, $2) AS k (stream_id, version)"
+    " JOIN ledger.events AS e ON e.stream_id = k.stream_id AND e.version > k.version"
+    " ORDER BY e.stream_id, e.version".encode(),
+    (2951, 1007),
 )
 #: The ledger's end, and the streams of what was redacted between a position (NULL: the end) and it. The log is read from there by position.
-_REDACTED: LiteralString = """
-SELECT h.position, ARRAY(
-    SELECT (convert_from(e.payload, 'UTF8')::json ->> 'stream_id')::uuid FROM ledger.events AS e
-     WHERE e.position > COALESCE(%s::bigint, h.position) AND e.topic = 'FactRedacted')
-  FROM ledger.head AS h
-"""
+_REDACTED = Statement(
+    b"""
+SELECT h.position, e.stream_id FROM ledger.head AS h LEFT JOIN LATERAL (
+    SELECT (convert_from(payload, 'UTF8')::json ->> 'stream_id')::uuid FROM ledger.events
+     WHERE position > COALESCE($1, h.position) AND topic = 'FactRedacted') AS e (stream_id) ON true
+""",
+    (20,),
+)
+_STATEMENTS = {b"after": _AFTER, b"redacted": _REDACTED}
 #: The planner expects a hundred streams of any length, and would read the whole log for them.
 _PLANNING = b"SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
+_ARRAY_HEAD = Packing(">iiIii").pack  # dimensions, has nulls, element type, length, lower bound
+_UUID, _INT = 2950, 23
+_INT4 = Packing(">ii").pack
+_UUID_LENGTH = b"\0\0\0\x10"
 
 _Asked = tuple[Mapping[UUID, int], "asyncio.Future[dict[UUID, list[Event]]]"]
 
@@ -36,12 +47,9 @@ class StreamReader:
     """One connection, opened when it is needed and again after it is lost. For the tasks of one event loop."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: AsyncConnection | None = None
+        self._asking = Asking(url, READER, _STATEMENTS, _PLANNING)
         self._asked: list[_Asked] = []
         self._reading: asyncio.Task[None] | None = None
-        #: Whoever holds it has the connection to itself: a statement under way looks like a server that says something by itself.
-        self._turn = asyncio.Lock()
 
     async def after(self, known: Mapping[UUID, int]) -> dict[UUID, list[Event]]:
         """This will give the events of each stream after the version that is known of it (NOTHING: all), as of one moment after this call.
@@ -59,18 +67,16 @@ class StreamReader:
 
         Raises psycopg.Error.
         """
-        async with self._turn:
-            connection = await self._ready()
-            cursor = await connection.execute(_REDACTED, [after])
-            position, stream_ids = await cursor.fetchone() or (0, [])
-        return position, stream_ids
+        result = await self._asking.ask(b"redacted", [None if after is None else after.to_bytes(8, signed=True)])
+        found = [result.get_value(row, 1) for row in range(result.ntuples)]
+        position = int.from_bytes(result.get_value(0, 0) or b"")
+        return position, [UUID(bytes=stream_id) for stream_id in found if stream_id is not None]
 
     async def close(self) -> None:
         """This will close the connection."""
         if self._reading is not None:
             await self._reading
-        if self._connection is not None:
-            await self._connection.close()
+        await self._asking.close()
 
     async def _read_all(self) -> None:
         while self._asked:
@@ -80,8 +86,7 @@ class StreamReader:
                 for stream_id, version in known.items():
                     least[stream_id] = min(version, least.get(stream_id, version))
             try:
-                async with self._turn:
-                    found = await self._read(least)
+                found = await self._read(least)
             except Exception as error:
                 for _, answer in asked:
                     if not answer.done():
@@ -98,26 +103,21 @@ class StreamReader:
         self._reading = None
 
     async def _read(self, known: Mapping[UUID, int]) -> dict[UUID, list[Event]]:
-        connection = await self._ready()
-        try:
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(_AFTER, [list(known), list(known.values())], prepare=True)
-            rows = await cursor.fetchall()
-        except psycopg.OperationalError:
-            await connection.close()
-            raise
+        ids = b"".join([_UUID_LENGTH + stream_id.bytes for stream_id in known])
+        versions = b"".join([_INT4(4, version) for version in known.values()])
+        result = await self._asking.ask(
+            b"after",
+            [_ARRAY_HEAD(1, 0, _UUID, len(known), 1) + ids, _ARRAY_HEAD(1, 0, _INT, len(known), 1) + versions],
+        )
         found: dict[UUID, list[Event]] = {}
-        for stream_id, *row in rows:
-            found.setdefault(stream_id, []).append(decode(*row))
+        for row in range(result.ntuples):
+            position, recorded_at, topic, meta, payload = [result.get_value(row, column) for column in range(5)]
+            event = decode(
+                int.from_bytes(position or b""),
+                _EPOCH + timedelta(microseconds=int.from_bytes(recorded_at or b"", signed=True)),
+                (topic or b"").decode(),
+                meta or b"",
+                payload,
+            )
+            found.setdefault(event.stream_id, []).append(event)
         return found
-
-    async def _ready(self) -> AsyncConnection:
-        connection = self._connection
-        if connection is not None and not connection.closed and is_quiet(connection):
-            return connection
-        if connection is not None:
-            await connection.close()
-        connection = await async_connection(self._url, READER)
-        await connection.execute(_PLANNING)
-        self._connection = connection
-        return connection
