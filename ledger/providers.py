@@ -11,6 +11,8 @@ from msgspec import Struct
 SIGNATURES = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 TYPES = frozenset({"at+jwt", "jwt"})
 SCOPES = frozenset({"graphql:free-form", "graphql:introspect", "graphql:mutate"})
+#: What a claim `scope` may say besides; no provider has it for all of its tokens.
+SCOPES_MAX = SCOPES | {"metrics:read"}
 PROVIDERS_MAX = 16
 
 
@@ -29,6 +31,8 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True):
     algorithms: frozenset[str] = SIGNATURES
     #: What each of its tokens may be used for besides what its claim `scope` says.
     scopes: frozenset[str] = frozenset({"graphql:free-form", "graphql:mutate"})
+    #: What they may be used for at most, whatever that claim says.
+    scopes_max: frozenset[str] = SCOPES_MAX
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,8 +67,8 @@ def _wrong(one: Provider) -> str | None:
             return f"{name} must be an https address (http on this machine only)"
     if not one.audience.strip():
         return "audience is empty"
-    for name, allowed in (("types", TYPES), ("algorithms", SIGNATURES), ("scopes", SCOPES)):
+    for name, allowed in (("types", TYPES), ("algorithms", SIGNATURES), ("scopes", SCOPES), ("scopes_max", SCOPES_MAX)):
         found = getattr(one, name)
-        if not found <= allowed or (not found and name != "scopes"):
+        if not found <= allowed or (not found and not name.startswith("scopes")):
             return f"{name} must be some of {', '.join(sorted(allowed))}"
     return None

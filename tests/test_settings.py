@@ -126,6 +126,7 @@ def test_identity_providers_are_tables_of_a_file(tmp_path):
         (PARTNERS.replace("ES256", "HS256"), "algorithms must be some of ES256"),
         (PARTNERS.replace("ES256", "none"), "algorithms must be some of ES256"),
         (PARTNERS.replace('["ES256"]', "[]"), "algorithms must be some of ES256"),
+        (STAFF + 'scopes_max = ["graphql:all"]', "scopes_max must be some of graphql:free-form"),
         (STAFF + PARTNERS.replace("[]", '["metrics:read"]'), "provider 2, scopes must be some of graphql:free-form"),
     ],
 )

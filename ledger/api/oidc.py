@@ -150,7 +150,7 @@ class Verifier:
                 str(claims.get("iss")),
                 str(claims.get("sub")),
                 _client(claims),
-                self.provider.scopes | scopes.known(_words(claims.get("scope"))),
+                (self.provider.scopes | scopes.known(_words(claims.get("scope")))) & self.provider.scopes_max,
                 datetime.fromtimestamp(float(claims["exp"]), UTC),
             )
         except jwt.PyJWTError as error:

@@ -271,6 +271,10 @@ def test_who_was_refused_is_recorded_and_a_flood_is_a_few_rows(api: Api) -> None
     for _ in range(150):
         assert ada.do("setCapacity", teamId=str(team_id), daysPerCycle="3")["userErrors"][0]["code"] == "FORBIDDEN"
     assert ada.error("{ mine: verify { holds } }")["extensions"]["code"] == "FORBIDDEN"
+    planned = {"kind": "PRODUCT", "startsAt": "2026-01-31T12:00:00Z"}
+    hidden = ada.do("scheduleReview", teamId=str(team_id), **planned)["userErrors"]
+    assert hidden == ada.do("scheduleReview", teamId=str(uuid4()), **planned)["userErrors"]
+    assert hidden[0]["code"] == "NOT_FOUND"  # to her; an auditor sees that it is there, and who tried
     for _ in range(40):
         assert not let_in(api, gone)
         assert not let_in(api, tokens.new_secret())
@@ -286,11 +290,13 @@ def test_who_was_refused_is_recorded_and_a_flood_is_a_few_rows(api: Api) -> None
     expected = {
         ("setCapacity", "tests"),
         ("verify", "tests"),
+        ("scheduleReview", "tests"),
         ("revoked token", "old portal"),
         ("unknown token", None),
     }
     log(auditor, lambda nodes: expected <= counted(nodes).keys(), kinds=kinds)
     assert api.sql("SELECT count(*) < 12 FROM directory.access WHERE kind = ANY (%s)", kinds) == [(True,)]
+    assert api.sql("SELECT sum(count)::int FROM directory.access WHERE subject = 'scheduleReview'") == [(1,)]
 
 
 def test_a_stopping_server_writes_down_what_it_has_counted(settings: Settings) -> None:

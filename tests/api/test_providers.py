@@ -88,6 +88,21 @@ def test_the_rules_of_one_are_not_those_of_another(staff: IdentityProvider, part
     asyncio.run(test())
 
 
+def test_a_provider_gives_its_tokens_no_more_than_the_operator_lets_it(
+    staff: IdentityProvider, partners: IdentityProvider
+) -> None:
+    everything = "openid graphql:free-form graphql:introspect graphql:mutate metrics:read"
+
+    async def test() -> None:
+        some = frozenset({"graphql:mutate"})
+        async with Verifiers([staff.settings(), partners.settings(scopes=some, scopes_max=some)]) as verifiers:
+            assert (await verifiers.verified(partners.token(scope=everything))).scopes == some
+            assert (await verifiers.verified(partners.token())).scopes == some
+            assert len((await verifiers.verified(staff.token(scope=everything))).scopes) == 4
+
+    asyncio.run(test())
+
+
 @pytest.mark.parametrize(
     "says",
     [
