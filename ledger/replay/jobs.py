@@ -8,13 +8,13 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Event, Thread
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,7 @@ from ledger.commands.issued import Issued
 from ledger.commands.simulation import CancelSimulation, Simulate
 from ledger.domain.rejected import Code, Rejected
 from ledger.domain.simulation import End, SimulationState
+from ledger.events import Event
 from ledger.events.simulation import (
     SimulationCompleted,
     SimulationFailed,
@@ -70,6 +71,12 @@ Handle = Callable[[Issued[Any]], Outcome]
 _INSERT = b"""
 INSERT INTO simulations.jobs (simulation_id, position, requested_at, requested_by, team_ids)
 VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"""
+#: Those that were asked for, and whose process was killed before it could put them in the queue. How far back is looked: whoever got no
+#: answer asks again under the same command id, which does the same.
+FORGOTTEN_FACTS = 10_000
+_FORGOTTEN = b"""
+SELECT stream_id FROM ledger.events WHERE topic = 'SimulationRequested' AND position > (SELECT position - %s FROM ledger.head)
+   AND NOT EXISTS (SELECT FROM simulations.jobs WHERE simulation_id = stream_id) ORDER BY position"""
 _WAITING = b"""
 SELECT count(*), count(*) FILTER (WHERE requested_by = %s) FROM simulations.jobs WHERE state IN ('QUEUED', 'RUNNING')"""
 _SWEEP = b"""
@@ -106,9 +113,9 @@ class Jobs:
 
     def __init__(self, url: str, ledger: Ledger, cache: Path | None, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         self._url, self._ledger, self._cache, self._limits = url, ledger, cache, limits
-        self._stop, self._wake = Event(), Event()
+        self._stop, self._wake = threading.Event(), threading.Event()
         self._threads = [
-            Thread(target=self._run, name=f"simulations-{slot}", args=[slot], daemon=True)
+            threading.Thread(target=self._run, name=f"simulations-{slot}", args=[slot], daemon=True)
             for slot in range(limits.running)
         ]
 
@@ -167,24 +174,23 @@ class Jobs:
 
     def _queue(self, outcome: Outcome) -> None:
         (event,) = (event for event in outcome.facts if isinstance(event.fact, SimulationRequested))
-        fact: Any = event.fact
-        values = [
-            outcome.stream_id,
-            event.position,
-            outcome.recorded_at,
-            event.actor.member_id,
-            list(fact.team_ids),
-        ]
         with self._connection() as connection:
-            connection.execute(_INSERT, values)
+            _enter(connection, event, outcome.recorded_at)
             connection.execute(_SWEEP, [KEPT_MAX])
         self._wake.set()
+
+    def _remember(self, connection: Connection) -> None:
+        """This will queue what an earlier process was asked for and had no time to queue."""
+        for (simulation_id,) in connection.execute(_FORGOTTEN, [FORGOTTEN_FACTS]).fetchall():
+            event = self._ledger.events(simulation_id)[0]
+            _enter(connection, event, event.recorded_at)
 
     def _run(self, slot: int) -> None:
         """This will run jobs one after the other, as often as its slot of the database's is free."""
         while not self._stop.is_set():
             try:
                 with self._connection() as connection:
+                    self._remember(connection)
                     while not self._stop.is_set():
                         if not self._look(connection, slot):
                             self._wake.wait(LOOK_S)
@@ -285,7 +291,7 @@ class Jobs:
         self, connection: Connection, simulation_id: UUID, process: "subprocess.Popen[bytes]", request: bytes
     ) -> Report:
         lines: SimpleQueue[Said | None] = SimpleQueue()
-        reader = Thread(target=_read, args=[process, lines], daemon=True)
+        reader = threading.Thread(target=_read, args=[process, lines], daemon=True)
         reader.start()
         assert process.stdin is not None  # noqa: S101 - it was asked for
         with suppress(BrokenPipeError):
@@ -317,6 +323,13 @@ class Jobs:
                 shown = monotonic()
                 if connection.execute(_MOVE, [said.doing, said.done, said.total, simulation_id]).fetchone() is None:
                     raise Ended(None)  # cancelled
+
+
+def _enter(connection: Connection, event: Event, recorded_at: datetime | None) -> None:
+    """This will put a simulation in the queue, unless it is there already."""
+    fact: Any = event.fact
+    values = [event.stream_id, event.position, recorded_at, event.actor.member_id, list(fact.team_ids)]
+    connection.execute(_INSERT, values)
 
 
 def _read(process: "subprocess.Popen[bytes]", lines: "SimpleQueue[Said | None]") -> None:

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +27,12 @@ from ledger.store.application import Ledger
 from ledger.values import SYSTEM, SimulationId, TeamId
 from tests import databases
 from tests.api.conftest import PEPPER, Client, served
+from tests.cli.conftest import Cli
 from tests.databases import Server
+from tests.faults.cluster import children
+from tests.faults.figures import Figures, figures
+
+__all__ = ["figures"]
 
 WAIT_S = 90
 ASK = """mutation($input: SimulateInput!) { simulate(input: $input) {
@@ -279,35 +284,43 @@ def test_simulations_stand_side_by_side(story: Story) -> None:
     assert all(flip["title"] and len(flip["sides"]) > 1 for flip in found["flips"])
 
 
-def test_one_is_followed_until_it_has_ended(story: Story) -> None:
+def frames(story: Story, client: Client, simulation_id: str) -> list[str]:
+    """The states that a follower of a simulation is told, up to the end."""
     query = "subscription($id: UUID!) { simulation(simulationId: $id) { status progress { doing } } }"
+    with connect(
+        story.base_url.replace("http", "ws") + "/graphql",
+        subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
+    ) as ws:
+        ws.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {client.token}"}}))
+        assert json.loads(ws.recv(10)) == {"type": "connection_ack"}
+        payload = {"query": query, "variables": {"id": simulation_id}}
+        ws.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+        seen = []
+        while (frame := json.loads(ws.recv(WAIT_S)))["type"] != "complete":
+            if frame["type"] == "next":
+                seen.append(frame["payload"]["data"]["simulation"]["status"])
+    return seen
+
+
+def test_one_is_followed_until_it_has_ended(story: Story) -> None:
     with story.client("STEWARD") as steward:
-        simulation_id = story.ask(steward, CD3, "Search")
-        with connect(
-            story.base_url.replace("http", "ws") + "/graphql",
-            subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
-        ) as ws:
-            ws.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {steward.token}"}}))
-            assert json.loads(ws.recv(10)) == {"type": "connection_ack"}
-            payload = {"query": query, "variables": {"id": simulation_id}}
-            ws.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-            seen = []
-            while (frame := json.loads(ws.recv(WAIT_S)))["type"] != "complete":
-                if frame["type"] == "next":
-                    seen.append(frame["payload"]["data"]["simulation"]["status"])
+        seen = frames(story, steward, story.ask(steward, CD3, "Search"))
     assert seen[-1] == "COMPLETED"
     assert set(seen[:-1]) <= {"QUEUED", "RUNNING"}
 
 
-def asked(story: Story, ledger: Ledger, jobs: Jobs, scenario: Scenario) -> SimulationId:
-    """A simulation that these jobs took on, by the system itself."""
+def asked(story: Story, ledger: Ledger, jobs: Jobs | None, scenario: Scenario) -> SimulationId:
+    """A simulation that these jobs took on, by the system itself; None: that nobody had the time to take on."""
     import msgspec
 
     simulation_id = SimulationId(uuid4())
     text = ScenarioText(msgspec.json.encode(scenario).decode())
     command = Simulate(simulation_id, (TeamId(UUID(story.teams["Search"])),), text)
-    handle = jobs.handling(Handlers(ledger, ViewCandidates(story.url)).handle)
-    handle(Issued(command=command, command_id=uuid4(), member_id=SYSTEM, at=datetime.now(UTC)))
+    with closing(ViewCandidates(story.url)) as candidates:
+        handle = Handlers(ledger, candidates).handle
+        (handle if jobs is None else jobs.handling(handle))(
+            Issued(command=command, command_id=uuid4(), member_id=SYSTEM, at=datetime.now(UTC))
+        )
     return simulation_id
 
 
@@ -322,6 +335,21 @@ def apart(server: Server, story: Story) -> Iterator[Story]:
     with server.admin() as admin, databases.database(server, admin) as url:
         tokens = show(url, PEPPER, lambda done, total: None).tokens
         yield Story(url, "", tokens, story.teams)
+
+
+def words(pid: int) -> bytes:
+    """The words with which a process was started; none: it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def until(story: Story, simulation_id: UUID, *states: str) -> tuple[Any, ...]:
@@ -347,14 +375,50 @@ def test_what_was_interrupted_is_said_to_be_and_what_waited_runs_after_a_restart
         # A process that was killed could say nothing: its row still says RUNNING, and nobody holds the lock.
         killed = asked(apart, ledger, jobs, long)
         apart.sql("UPDATE simulations.jobs SET state = 'RUNNING', doing = 'Drawing' WHERE simulation_id = %s", killed)
+        lost = asked(
+            apart, ledger, None, Scenario((PolicyChoice("FIFO"),))
+        )  # killed before it could put it in the queue
         later = Jobs(apart.url, ledger, tmp_path, Limits(running=1))
         later.start()
         try:
             assert until(apart, killed, "INTERRUPTED")[2] == "The process that ran it ended before it did. Ask again."
             assert until(apart, waiting, "COMPLETED")
+            wait_until(lambda: apart.facts(str(lost)) == ["SimulationRequested", "SimulationCompleted"])
         finally:
             later.stop()
         assert apart.facts(str(killed)) == ["SimulationRequested", "SimulationInterrupted"]
+
+
+@pytest.mark.faults
+def test_a_server_killed_amid_one_leaves_it_to_the_next_to_say_so(
+    apart: Story, tmp_path: Path, figures: Figures
+) -> None:
+    """It could say nothing, and its runner ends with it; whoever followed goes on at the next server, which knows how far it was."""
+    cli = Cli({"LEDGER_DATABASE_URL": apart.url, "LEDGER_DATA_DIR": str(tmp_path), "LEDGER_TOKEN_PEPPER": PEPPER.hex()})
+    with cli.running("serve", "--port", "0", "--json") as first:
+        killed = apart._replace(base_url=first.document()["address"])
+        with killed.client("STEWARD") as steward:
+            running = killed.ask(steward, LONG)
+            wait_until(lambda: status_of(apart, UUID(running))[1] in ("Cutting the log", "Scoring", "Drawing"))
+            runners = [pid for pid in children(first.process.pid) if b"replay.job" in words(pid)]
+        first.process.kill()
+        first.process.wait()
+    assert len(runners) == 1
+    wait_until(lambda: not words(runners[0]))
+    assert status_of(apart, UUID(running))[0] == "RUNNING"
+    with cli.running("serve", "--port", "0", "--json") as second:
+        at = time.monotonic()
+        served = apart._replace(base_url=second.document()["address"])
+        with served.client("STEWARD") as steward:
+            assert frames(served, steward, running)[-1] == "INTERRUPTED"
+            said_s = time.monotonic() - at
+            found = ended(steward, running)
+            assert (found["status"], found["report"]) == ("INTERRUPTED", None)
+            assert found["reason"] == "The process that ran it ended before it did. Ask again."
+            assert found["progress"]["doing"] in ("Cutting the log", "Scoring", "Drawing")
+            assert apart.facts(running) == ["SimulationRequested", "SimulationInterrupted"]
+            assert ended(steward, served.ask(steward, CD3, "Search"))["status"] == "COMPLETED"
+    figures.named("kill -9 of a server amid a simulation", f"INTERRUPTED: {found['reason']}", after_s=said_s)
 
 
 def test_it_is_bounded_in_time_in_memory_and_in_number(apart: Story, tmp_path: Path) -> None:
