@@ -19,6 +19,7 @@ BY_TIME: tuple[Any, Any] = (datetime, UUID)
 TeamsArgument = Annotated[
     list[UUID] | None, strawberry.argument(description="Only these teams; left out: all that you may see.")
 ]
+AreaArgument = Annotated[str | None, strawberry.argument(description="Only this area.")]
 SinceArgument = Annotated[datetime | None, strawberry.argument(description="From this instant on.")]
 UntilArgument = Annotated[datetime | None, strawberry.argument(description="Up to before this instant.")]
 

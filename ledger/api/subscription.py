@@ -7,8 +7,8 @@ from uuid import UUID
 import strawberry
 
 from ledger.api.context import Context, Info
-from ledger.api.decision_types import LEDGER_EVENT
 from ledger.api.errors import bad_input
+from ledger.api.fact_types import LEDGER_EVENT
 from ledger.api.feed import KEPT, Fact
 from ledger.api.scalars import Position
 from ledger.api.simulation import followed

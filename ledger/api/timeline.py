@@ -9,8 +9,9 @@ from ledger.api.asking import connection_of, field, one, page, tuple_of
 from ledger.api.asof import AsOfArgument, AtLeastArgument
 from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page
 from ledger.api.context import Info
-from ledger.api.decision_types import COMPARISON, TIMELINE_ENTRY
 from ledger.api.errors import bad_input, not_found
+from ledger.api.fact_types import TIMELINE_ENTRY
+from ledger.api.version_types import COMPARISON
 from ledger.events.registry import FACT_TYPES
 from projections.audit import timeline as timelines
 from projections.audit import versions
