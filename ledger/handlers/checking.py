@@ -32,6 +32,7 @@ _BOUNDS = (
     (re.compile(r"^Expected `str` matching regex .*$"), "is not of the form that its description gives"),
 )
 #: The NUL character as JSON writes it, which PostgreSQL's text cannot hold.
+NUL = rb"\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -57,7 +58,7 @@ def check(issued: Issued[C]) -> bytes:
         raise Rejected(Code.BAD_USER_INPUT, "A text has half of a character in it. Type it again.") from error
     except msgspec.ValidationError as error:
         raise _refused(str(error)) from error
-    if _NUL.search(body):
+    if NUL in body and _NUL.search(body):  # the first is quick, and nearly always enough
         raise Rejected(Code.BAD_USER_INPUT, "A text has the character U+0000 in it. Take it out.")
     return request_hash(issued)
 

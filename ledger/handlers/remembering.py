@@ -14,7 +14,6 @@ from typing import NoReturn
 from uuid import UUID
 
 import psycopg
-from msgspec import Struct
 
 from ledger.events import Event
 from ledger.handlers.seen import Known, Seen
@@ -64,18 +63,18 @@ class Memory:
         """This will remember a state, unless words are taken out of its stream. Its time runs from when the stream was first read."""
         if stream_id in self._redacted:
             return
-        former = self._known.get(stream_id)
-        until = former[1] if former is not None and former[1] >= monotonic() else monotonic() + KEPT_S
-        self._known[stream_id] = known, until
-        self._known.move_to_end(stream_id)
+        former, now = self._known.pop(stream_id, None), monotonic()
+        self._known[stream_id] = known, former[1] if former is not None and former[1] >= now else now + KEPT_S
         while len(self._known) > STREAMS_MAX:
             self._known.popitem(last=False)
 
     def forget(self, redacted: Iterable[UUID]) -> None:
         """This will forget the states of streams whose words were taken out, for good, and all whose time is over."""
-        self._redacted.update(redacted)
+        for stream_id in redacted:
+            self._redacted.add(stream_id)
+            self._known.pop(stream_id, None)
         now = monotonic()
-        for stream_id in [one for one, (_, until) in self._known.items() if until < now or one in self._redacted]:
+        for stream_id in [one for one, (_, until) in self._known.items() if until < now]:
             del self._known[stream_id]
 
     @asynccontextmanager
@@ -135,16 +134,15 @@ class Remembering(Seen):
 
     def look(self, stream_ids: Iterable[UUID]) -> None:
         """This will see to it that the streams were read. Raises Unseen."""
-        unseen = frozenset(stream_ids) - self._events.keys()
-        if unseen:
-            raise Unseen(unseen)
+        if unseen := [stream_id for stream_id in stream_ids if stream_id not in self._events]:
+            raise Unseen(frozenset(unseen))
 
     def head(self) -> int:
         """This will refuse: the head is not read ahead."""
         raise InThread
 
-    def _folded(self, stream_id: UUID, state: object, kind: tuple[type[Struct], ...]) -> None:
-        self._memory.keep(stream_id, Known(state, self.version(stream_id), kind))
+    def _folded(self, stream_id: UUID, known: Known) -> None:
+        self._memory.keep(stream_id, known)
 
 
 class _Nobody:

@@ -60,7 +60,7 @@ class Seen:
         self.candidates = candidates
         self._ledger = ledger
         self._events: dict[UUID, list[Event]] = {}
-        self._states: dict[UUID, object] = {}
+        self._states: dict[UUID, Known] = {}
         #: What was known of a stream before the events that were looked at.
         self._before: dict[UUID, Known] = {}
 
@@ -76,10 +76,9 @@ class Seen:
 
     def version(self, stream_id: UUID) -> int:
         """This will give the version at which a stream was seen, 0 if there is none."""
-        self.look([stream_id])
-        events, before = self._events[stream_id], self._before.get(stream_id)
-        if events:
+        if events := self._seen(stream_id):
             return events[-1].version
+        before = self._before.get(stream_id)
         return 0 if before is None else before.version
 
     def proposal(self, proposal_id: ProposalId) -> ProposalState | None:
@@ -117,22 +116,29 @@ class Seen:
     def _fold(
         self, stream_id: UUID, evolve: Callable[[S | None, Event], S], kind: tuple[type[Struct], ...]
     ) -> S | None:
-        self.look([stream_id])
-        events, before = self._events[stream_id], self._before.get(stream_id)
+        folded = self._states.get(stream_id)
+        if folded is not None and folded.kind is kind:
+            return folded.state  # type: ignore[return-value]  # a stream is of one kind
+        events, before = self._seen(stream_id), self._before.get(stream_id)
         if before is None and (not events or not isinstance(events[0].fact, kind)):
             return None
         if before is not None and before.kind is not kind:
             return None
-        found: S | None = self._states.get(stream_id)  # type: ignore[assignment]  # a stream is of one kind
-        if found is None:
-            found = None if before is None else before.state  # type: ignore[assignment]
-            for event in events:
-                found = evolve(found, event)
-            self._states[stream_id] = found
-            self._folded(stream_id, found, kind)
-        return found
+        state: S | None = None if before is None else before.state  # type: ignore[assignment]
+        for event in events:
+            state = evolve(state, event)
+        self._states[stream_id] = Known(state, self.version(stream_id), kind)
+        self._folded(stream_id, self._states[stream_id])
+        return state
 
-    def _folded(self, stream_id: UUID, state: object, kind: tuple[type[Struct], ...]) -> None:
+    def _seen(self, stream_id: UUID) -> list[Event]:
+        events = self._events.get(stream_id)
+        if events is None:
+            self.look([stream_id])
+            events = self._events[stream_id]
+        return events
+
+    def _folded(self, stream_id: UUID, known: Known) -> None:
         """This will be told of each state that was made."""
 
     def free(self, stream_id: UUID, state: object | None, path: str) -> None:
