@@ -39,7 +39,8 @@ whatever their role is, and though they have left the team.
 Whoever sees the team and may not is refused as `FORBIDDEN`, with the roles that may. To whoever has no role in it, nor one across teams,
 nothing of it is there, neither what a mutation is about nor what it names besides: `NOT_FOUND`, word for word as for an id that nobody
 has. What is for a `STEWARD` alone is `FORBIDDEN` to everybody else, whether it is there or not. An auditor finds both in `accessLog`.
-A token must besides have the scope `graphql:mutate`.
+Two things do tell that an id is taken: something new can't have it (`CONFLICT`), and a proposal may be redirected to any team that there
+is. A token must besides have the scope `graphql:mutate`.
 
 Then what a role does not suffice for, and the last table is about reading: any role in a team lets its member read the team; the roles
 across teams read everything. {MAY}: it shows the same to every member, or all that there is. `team`: what is of teams in which the reader
