@@ -69,6 +69,13 @@ async def rows(
     return await cursor.fetchall()
 
 
+async def total(connection: Connection, source: str, where: Conditions) -> int:
+    """This will count the rows of a table, or of a join, that the conditions leave."""
+    ((found,),) = await rows(connection, f"SELECT count(*) FROM {source} WHERE {where}", where.values)
+    count: int = found
+    return count
+
+
 async def instant_of(connection: Connection, position: int, otherwise: datetime) -> datetime:
     """This will give when a position was recorded, from which the ages in a past state are reckoned."""
     found = await rows(

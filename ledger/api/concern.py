@@ -7,7 +7,7 @@ import strawberry
 
 from ledger.api.asking import BY_TIME, TeamsArgument, connection_of, field, page
 from ledger.api.asof import AsOfArgument, AtLeastArgument
-from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page
+from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Info
 from ledger.api.decision_types import APPEAL, CONCERN
 from projections.audit import matters
@@ -31,18 +31,15 @@ async def concerns(
     context, asked = info.context, Page.of(first, after, "concerns", *BY_TIME)
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        rows = await matters.concerns(
-            connection,
-            context.visible_teams(),
-            limit=asked.limit,
-            after=asked.key,
-            team_ids=team_ids,
-            proposal_id=proposal_id,
-            states=states,
-            blocking=blocking,
-            as_of=at,
+        teams = context.visible_teams()
+        chosen: dict[str, Any] = {
+            "team_ids": team_ids, "proposal_id": proposal_id, "states": states, "blocking": blocking, "as_of": at,
+        }  # fmt: skip
+        rows = await matters.concerns(connection, teams, limit=asked.limit, after=asked.key, **chosen)
+        total = await matters.concerns_total(connection, teams, **chosen) if selects(info, "totalCount") else None
+        return await page(
+            info, CONCERN, asked, rows, lambda row: (row.raised_at, row.concern_id), connection, total=total
         )
-        return await page(info, CONCERN, asked, rows, lambda row: (row.raised_at, row.concern_id), connection)
 
 
 async def appeals(
@@ -59,17 +56,13 @@ async def appeals(
     context, asked = info.context, Page.of(first, after, "appeals", *BY_TIME)
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        rows = await matters.appeals(
-            connection,
-            context.visible_teams(),
-            limit=asked.limit,
-            after=asked.key,
-            team_ids=team_ids,
-            proposal_id=proposal_id,
-            states=states,
-            as_of=at,
+        teams = context.visible_teams()
+        chosen: dict[str, Any] = {"team_ids": team_ids, "proposal_id": proposal_id, "states": states, "as_of": at}
+        rows = await matters.appeals(connection, teams, limit=asked.limit, after=asked.key, **chosen)
+        total = await matters.appeals_total(connection, teams, **chosen) if selects(info, "totalCount") else None
+        return await page(
+            info, APPEAL, asked, rows, lambda row: (row.lodged_at, row.appeal_id), connection, total=total
         )
-        return await page(info, APPEAL, asked, rows, lambda row: (row.lodged_at, row.appeal_id), connection)
 
 
 @strawberry.type

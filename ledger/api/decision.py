@@ -196,19 +196,16 @@ async def unanswered_notices(
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
         now = await instant(context, connection, at)
-        found = await decisions.unanswered_notices(
-            connection,
-            context.visible_teams(),
-            limit=asked.limit,
-            after=asked.key,
-            told=told,
-            imported=imported,
-            as_of=at,
-        )
+        teams = context.visible_teams()
+        chosen: dict[str, Any] = {"told": told, "imported": imported, "as_of": at}
+        found = await decisions.unanswered_notices(connection, teams, limit=asked.limit, after=asked.key, **chosen)
         rows = [decisions.Notice.of(row, now) for row in found]
-        return await page(
-            info, NOTICE, asked, rows, lambda row: (row.decision.decided_at, row.decision.decision_id), connection
-        )
+        total = await decisions.unanswered_total(connection, teams, **chosen) if selects(info, "totalCount") else None
+
+        def key(row: decisions.Notice) -> tuple[Any, ...]:
+            return row.decision.decided_at, row.decision.decision_id
+
+        return await page(info, NOTICE, asked, rows, key, connection, total=total)
 
 
 async def revisits(
@@ -227,19 +224,15 @@ async def revisits(
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
         now = await instant(context, connection, at)
-        rows = await returning.revisits(
-            connection,
-            context.visible_teams(),
-            now,
-            limit=asked.limit,
-            after=asked.key,
-            team_ids=tuple_of(team_ids),
-            until=until,
-            as_of=at,
-        )
-        return await page(
-            info, REVISIT, asked, rows, lambda row: (row.decision.next_date, row.decision.decision_id), connection
-        )
+        teams = context.visible_teams()
+        chosen: dict[str, Any] = {"team_ids": tuple_of(team_ids), "until": until, "as_of": at}
+        rows = await returning.revisits(connection, teams, now, limit=asked.limit, after=asked.key, **chosen)
+        total = await returning.revisits_total(connection, teams, **chosen) if selects(info, "totalCount") else None
+
+        def key(row: returning.Revisit) -> tuple[Any, ...]:
+            return row.decision.next_date, row.decision.decision_id
+
+        return await page(info, REVISIT, asked, rows, key, connection, total=total)
 
 
 @strawberry.type

@@ -151,19 +151,15 @@ async def reviews(
     context, asked = info.context, Page.of(first, after, "reviews", *BY_TIME)
     at = await context.position("reviews", as_of, at_least)
     async with context.read() as connection:
-        rows = await queries.reviews(
-            connection,
-            context.visible_teams(),
-            limit=asked.limit,
-            after=asked.key,
-            team_ids=team_ids,
-            kind=kind,
-            states=states,
-            since=since,
-            until=until,
-            as_of=at,
+        teams = context.visible_teams()
+        chosen: dict[str, Any] = {
+            "team_ids": team_ids, "kind": kind, "states": states, "since": since, "until": until, "as_of": at,
+        }  # fmt: skip
+        rows = await queries.reviews(connection, teams, limit=asked.limit, after=asked.key, **chosen)
+        total = await queries.reviews_total(connection, teams, **chosen) if selects(info, "totalCount") else None
+        return await page(
+            info, REVIEW, asked, rows, lambda row: (row.starts_at, row.review_id), connection, total=total
         )
-        return await page(info, REVIEW, asked, rows, lambda row: (row.starts_at, row.review_id), connection)
 
 
 @strawberry.type

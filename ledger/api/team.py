@@ -7,7 +7,7 @@ import strawberry
 
 from ledger.api.asking import connection_of, field, listed, one, page
 from ledger.api.asof import AsOf, AsOfArgument, AtLeastArgument
-from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page
+from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Context, Info
 from ledger.api.errors import not_found
 from ledger.api.shown import shown
@@ -145,7 +145,9 @@ async def teams(
             after=asked.key,
             as_of=at,
         )
-        return await page(info, TEAM, asked, rows, queries.key_of_team, connection)
+        seen = context.visible_teams()
+        total = await queries.teams_total(connection, seen, as_of=at) if selects(info, "totalCount") else None
+        return await page(info, TEAM, asked, rows, queries.key_of_team, connection, total=total)
 
 
 async def policies(info: Info, as_of: AsOfArgument = None, at_least: AtLeastArgument = None) -> Any:

@@ -7,7 +7,7 @@ import strawberry
 
 from ledger.api.asking import connection_of, field, one, page, tuple_of
 from ledger.api.asof import AsOfArgument, AtLeastArgument
-from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page
+from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Info
 from ledger.api.errors import bad_input, not_found
 from ledger.api.fact_types import TIMELINE_ENTRY
@@ -37,16 +37,11 @@ async def timeline(
         raise bad_input(f"kinds: {unknown[0]!r} is no type of fact. Such are DecisionTaken or EstimateChanged.")
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        rows = await timelines.timeline(
-            connection,
-            context.visible_teams(),
-            of,
-            limit=asked.limit,
-            after=asked.key[0] if asked.key else 0,
-            kinds=tuple_of(kinds),
-            as_of=at,
-        )
-        return await page(info, TIMELINE_ENTRY, asked, rows, lambda row: (row.version,), connection)
+        teams, after_version = context.visible_teams(), asked.key[0] if asked.key else 0
+        chosen: dict[str, Any] = {"kinds": tuple_of(kinds), "as_of": at}
+        rows = await timelines.timeline(connection, teams, of, limit=asked.limit, after=after_version, **chosen)
+        total = await timelines.timeline_total(connection, teams, of, **chosen) if selects(info, "totalCount") else None
+        return await page(info, TIMELINE_ENTRY, asked, rows, lambda row: (row.version,), connection, total=total)
 
 
 async def compare_versions(

@@ -1,6 +1,7 @@
 """Decisions as lists: what was declined, by what ground, and which NOs wait to be told or answered."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -10,7 +11,7 @@ from ledger.values import Disposition
 from projections.audit.structs import AuditedDecision
 from projections.audit.tables import DECISIONS
 from projections.audit.texts import QUESTION
-from projections.conditions import Conditions, Connection, Teams, rows
+from projections.conditions import Conditions, Connection, Teams, rows, total
 
 #: Most values that one facet lists.
 FACET_MAX = 100
@@ -188,11 +189,7 @@ async def unanswered_notices(
 
     Imported ones were told where they were taken, as far as anybody knows, and come only when asked for.
     """
-    where = Conditions(as_of)
-    where.add(where.stands("d")).add("d.standing AND d.disposition <> 'SCHEDULE' AND d.acknowledged_at IS NULL")
-    where.among("d.team_id", "visible", teams).given("d.told = %(told)s", told=told)
-    if not imported:
-        where.add("d.system IS NULL")
+    where = _unanswered(teams, told=told, imported=imported, as_of=as_of)
     if after is not None:
         where.add("(d.decided_at, d.decision_id) > (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
     found = await rows(
@@ -202,3 +199,15 @@ async def unanswered_notices(
         where.values,
     )
     return [DECISIONS.decode(doc) for (doc,) in found]
+
+
+async def unanswered_total(connection: Connection, teams: Teams, **chosen: Any) -> int:
+    """This will count the NOs that `unanswered_notices` gives on all pages."""
+    return await total(connection, "views.audit_decisions AS d", _unanswered(teams, **chosen))
+
+
+def _unanswered(teams: Teams, *, told: bool | None, imported: bool, as_of: int | None) -> Conditions:
+    where = Conditions(as_of)
+    where.add(where.stands("d")).add("d.standing AND d.disposition <> 'SCHEDULE' AND d.acknowledged_at IS NULL")
+    where.among("d.team_id", "visible", teams).given("d.told = %(told)s", told=told)
+    return where if imported else where.add("d.system IS NULL")

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from projections.audit.structs import AppealRecord, AppealState, ConcernRecord, ConcernState
 from projections.audit.tables import APPEALS, CONCERNS
-from projections.conditions import Conditions, Connection, Teams, rows
+from projections.conditions import Conditions, Connection, Teams, rows, total
 
 
 async def concerns(
@@ -22,12 +23,7 @@ async def concerns(
     as_of: int | None = None,
 ) -> list[ConcernRecord]:
     """This will give concerns, the latest first."""
-    where = Conditions(as_of)
-    where.add(where.stands("c")).among("c.team_id", "visible", teams).among("c.team_id", "teams", team_ids)
-    where.given("c.proposal_id = %(proposal)s", proposal=proposal_id).given(
-        "c.blocking = %(blocking)s", blocking=blocking
-    )
-    where.among("c.state", "states", None if states is None else [state.value for state in states])
+    where = _concerns(teams, team_ids=team_ids, proposal_id=proposal_id, states=states, blocking=blocking, as_of=as_of)
     if after is not None:
         where.add("(c.raised_at, c.concern_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
     found = await rows(
@@ -37,6 +33,28 @@ async def concerns(
         where.values,
     )
     return [CONCERNS.decode(doc) for (doc,) in found]
+
+
+async def concerns_total(connection: Connection, teams: Teams, **chosen: Any) -> int:
+    """This will count the concerns that `concerns` gives on all pages."""
+    return await total(connection, "views.audit_concerns AS c", _concerns(teams, **chosen))
+
+
+def _concerns(
+    teams: Teams,
+    *,
+    team_ids: Sequence[UUID] | None,
+    proposal_id: UUID | None,
+    states: Sequence[ConcernState] | None,
+    blocking: bool | None,
+    as_of: int | None,
+) -> Conditions:
+    where = Conditions(as_of)
+    where.add(where.stands("c")).among("c.team_id", "visible", teams).among("c.team_id", "teams", team_ids)
+    where.given("c.proposal_id = %(proposal)s", proposal=proposal_id).given(
+        "c.blocking = %(blocking)s", blocking=blocking
+    )
+    return where.among("c.state", "states", None if states is None else [state.value for state in states])
 
 
 async def appeals(
@@ -51,10 +69,7 @@ async def appeals(
     as_of: int | None = None,
 ) -> list[AppealRecord]:
     """This will give appeals, the latest first."""
-    where = Conditions(as_of)
-    where.add(where.stands("a")).among("a.team_id", "visible", teams).among("a.team_id", "teams", team_ids)
-    where.given("a.proposal_id = %(proposal)s", proposal=proposal_id)
-    where.among("a.state", "states", None if states is None else [state.value for state in states])
+    where = _appeals(teams, team_ids=team_ids, proposal_id=proposal_id, states=states, as_of=as_of)
     if after is not None:
         where.add("(a.lodged_at, a.appeal_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
     found = await rows(
@@ -64,3 +79,22 @@ async def appeals(
         where.values,
     )
     return [APPEALS.decode(doc) for (doc,) in found]
+
+
+async def appeals_total(connection: Connection, teams: Teams, **chosen: Any) -> int:
+    """This will count the appeals that `appeals` gives on all pages."""
+    return await total(connection, "views.audit_appeals AS a", _appeals(teams, **chosen))
+
+
+def _appeals(
+    teams: Teams,
+    *,
+    team_ids: Sequence[UUID] | None,
+    proposal_id: UUID | None,
+    states: Sequence[AppealState] | None,
+    as_of: int | None,
+) -> Conditions:
+    where = Conditions(as_of)
+    where.add(where.stands("a")).among("a.team_id", "visible", teams).among("a.team_id", "teams", team_ids)
+    where.given("a.proposal_id = %(proposal)s", proposal=proposal_id)
+    return where.among("a.state", "states", None if states is None else [state.value for state in states])

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,7 +10,7 @@ from msgspec import Struct
 from ledger.values import ProposalId, ProposalStatus, RevisitCondition, RevisitKind
 from projections.audit.structs import AuditedDecision, AuditedProposal, AuditedTeam
 from projections.audit.tables import DECISIONS, PROPOSALS, TEAMS
-from projections.conditions import Conditions, Connection, Teams, rows
+from projections.conditions import Conditions, Connection, Teams, rows, total
 
 DAY = timedelta(days=1)
 
@@ -101,6 +101,9 @@ def _figure(c: RevisitCondition, missing: float | None, unit: str, what: str, no
     return ConditionStanding(c, holds, left, unit, f"{what[:1].upper()}{what[1:]}: {stands}.")
 
 
+_RETURNING = "views.audit_decisions AS d JOIN views.audit_proposals AS p USING (proposal_id)"
+
+
 async def revisits(
     connection: Connection,
     teams: Teams,
@@ -116,11 +119,7 @@ async def revisits(
 
     `until`: only those with a date before it.
     """
-    where = Conditions(as_of)
-    where.add(where.stands("d")).add("d.may_return").add(where.stands("p"))
-    where.add("p.status IN ('DECLINED', 'POSTPONED')")
-    where.among("d.team_id", "visible", teams).among("d.team_id", "teams", team_ids)
-    where.given("d.next_date < %(until)s", until=until)
+    where = _revisits(teams, team_ids=team_ids, until=until, as_of=as_of)
     if after is not None:
         key = "(COALESCE(d.next_date, 'infinity'), d.decision_id)"
         where.add(f"{key} > (COALESCE(%(date)s, 'infinity'::timestamptz), %(id)s)", date=after[0], id=after[1])
@@ -129,12 +128,27 @@ async def revisits(
         "SELECT d.doc, p.doc, t.doc,"
         f" (SELECT array_agg(o.doc) FROM views.audit_proposals AS o"
         f" WHERE o.proposal_id = ANY(d.mentions) AND {where.stands('o')})"
-        " FROM views.audit_decisions AS d JOIN views.audit_proposals AS p USING (proposal_id)"
+        f" FROM {_RETURNING}"
         f" LEFT JOIN views.audit_teams AS t ON t.team_id = d.team_id AND {where.stands('t')}"
         f" WHERE {where} ORDER BY COALESCE(d.next_date, 'infinity'), d.decision_id LIMIT {limit:d}",
         where.values,
     )
     return [_revisit(now, *docs) for docs in found]
+
+
+async def revisits_total(connection: Connection, teams: Teams, **chosen: Any) -> int:
+    """This will count the NOs that `revisits` gives on all pages."""
+    return await total(connection, _RETURNING, _revisits(teams, **chosen))
+
+
+def _revisits(
+    teams: Teams, *, team_ids: tuple[UUID, ...] | None, until: datetime | None, as_of: int | None
+) -> Conditions:
+    where = Conditions(as_of)
+    where.add(where.stands("d")).add("d.may_return").add(where.stands("p"))
+    where.add("p.status IN ('DECLINED', 'POSTPONED')")
+    where.among("d.team_id", "visible", teams).among("d.team_id", "teams", team_ids)
+    return where.given("d.next_date < %(until)s", until=until)
 
 
 def _revisit(now: datetime, d: bytes, p: bytes, t: bytes | None, others: list[bytes] | None) -> Revisit:

@@ -16,7 +16,7 @@ from ledger.events.registry import TOPICS
 from ledger.store.codec import PAYLOAD, decode
 from ledger.values import Actor, Source
 from projections.audit.sentences import sentence
-from projections.conditions import Conditions, Connection, Teams, rows
+from projections.conditions import Conditions, Connection, Teams, rows, total
 
 
 class TimelineEntry(Struct, frozen=True):
@@ -55,8 +55,23 @@ async def timeline(
 
     `kinds` are topics, such as DecisionTaken.
     """
-    where = Conditions()
-    where.add("e.stream_id = %(stream)s AND e.version > %(after)s", stream=stream_id, after=after)
+    where = _timeline(teams, stream_id, kinds=kinds, as_of=as_of).add("e.version > %(after)s", after=after)
+    found = await rows(
+        connection,
+        f"SELECT e.position, e.recorded_at, e.topic, e.meta, {PAYLOAD} FROM ledger.events AS e"
+        f" WHERE {where} ORDER BY e.version LIMIT {limit:d}",
+        where.values,
+    )
+    return [entry(*row) for row in found]
+
+
+async def timeline_total(connection: Connection, teams: Teams, stream_id: UUID, **chosen: Any) -> int:
+    """This will count the facts that `timeline` gives on all pages."""
+    return await total(connection, "ledger.events AS e", _timeline(teams, stream_id, **chosen))
+
+
+def _timeline(teams: Teams, stream_id: UUID, *, kinds: Sequence[str] | None, as_of: int | None) -> Conditions:
+    where = Conditions().add("e.stream_id = %(stream)s", stream=stream_id)
     where.given("e.position <= %(position)s", position=as_of).among("e.topic", "kinds", kinds)
     if teams is not None:
         where.add(
@@ -65,13 +80,7 @@ async def timeline(
             " WHERE r.review_id = %(stream)s AND r.valid_to IS NULL AND r.team_id = ANY(%(visible)s)))",
             visible=list(teams),
         )
-    found = await rows(
-        connection,
-        f"SELECT e.position, e.recorded_at, e.topic, e.meta, {PAYLOAD} FROM ledger.events AS e"
-        f" WHERE {where} ORDER BY e.version LIMIT {limit:d}",
-        where.values,
-    )
-    return [entry(*row) for row in found]
+    return where
 
 
 def entry(position: int, recorded_at: datetime, topic: str, meta: bytes, payload: bytes) -> TimelineEntry:

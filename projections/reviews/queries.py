@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -9,7 +10,7 @@ from msgspec import Struct
 from ledger.values import ReviewKind
 from projections.audit.structs import AuditedProposal
 from projections.audit.tables import PROPOSALS
-from projections.conditions import Conditions, Connection, Teams, rows
+from projections.conditions import Conditions, Connection, Teams, rows, total
 from projections.reviews.structs import AgendaEntry, ReviewRecord, ReviewState
 from projections.reviews.tables import ITEMS, REVIEWS
 
@@ -83,10 +84,7 @@ async def reviews(
     as_of: int | None = None,
 ) -> list[ReviewRecord]:
     """This will give reviews by their planned start, the latest first. For the next ones: SCHEDULED and AGENDA_FROZEN, from now on."""
-    where = Conditions(as_of)
-    where.add(where.stands("r")).among("r.team_id", "visible", teams).among("r.team_id", "teams", team_ids)
-    where.given("r.kind = %(kind)s", kind=kind.value if kind else None).within("r.starts_at", since, until)
-    where.among("r.state", "states", None if states is None else [state.value for state in states])
+    where = _reviews(teams, team_ids=team_ids, kind=kind, states=states, since=since, until=until, as_of=as_of)
     if after is not None:
         where.add("(r.starts_at, r.review_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
     found = await rows(
@@ -95,6 +93,27 @@ async def reviews(
         where.values,
     )
     return [REVIEWS.decode(doc) for (doc,) in found]
+
+
+async def reviews_total(connection: Connection, teams: Teams, **chosen: Any) -> int:
+    """This will count the reviews that `reviews` gives on all pages."""
+    return await total(connection, "views.reviews AS r", _reviews(teams, **chosen))
+
+
+def _reviews(
+    teams: Teams,
+    *,
+    team_ids: Sequence[UUID] | None,
+    kind: ReviewKind | None,
+    states: Sequence[ReviewState] | None,
+    since: datetime | None,
+    until: datetime | None,
+    as_of: int | None,
+) -> Conditions:
+    where = Conditions(as_of)
+    where.add(where.stands("r")).among("r.team_id", "visible", teams).among("r.team_id", "teams", team_ids)
+    where.given("r.kind = %(kind)s", kind=kind.value if kind else None).within("r.starts_at", since, until)
+    return where.among("r.state", "states", None if states is None else [state.value for state in states])
 
 
 async def reviews_held(connection: Connection, team_id: UUID, *, as_of: int | None = None) -> int:

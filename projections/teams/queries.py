@@ -5,7 +5,7 @@ from uuid import UUID
 
 from ledger.ranking import DEFAULT_FORMULA
 from ledger.values import ORGANISATION, Role, TeamId
-from projections.conditions import Conditions, Connection, Teams, rows
+from projections.conditions import Conditions, Connection, Teams, rows, total
 from projections.table import Table
 from projections.teams.structs import Policy, PolicyInForce, ReasonCode, Team
 from projections.teams.tables import POLICIES, REASON_CODES, TEAMS
@@ -27,11 +27,21 @@ async def teams(
     as_of: int | None = None,
 ) -> list[Team]:
     """This will list the teams by name; the organisation, which only holds roles, is none."""
-    where = Conditions(as_of).add("t.team_id <> %(organisation)s", organisation=ORGANISATION)
-    where.among("t.team_id", "visible", visible)
+    where = _teams(visible, as_of)
     if after is not None:
         where.add("(t.name, t.team_id) > (%(name)s, %(after)s)", name=after[0], after=after[1])
     return await _docs(connection, TEAMS, where, "t.name, t.team_id", limit)
+
+
+async def teams_total(connection: Connection, visible: Teams, *, as_of: int | None) -> int:
+    """This will count the teams that `teams` gives on all pages."""
+    where = _teams(visible, as_of)
+    return await total(connection, "views.teams AS t", where.add(where.stands("t")))
+
+
+def _teams(visible: Teams, as_of: int | None) -> Conditions:
+    where = Conditions(as_of).add("t.team_id <> %(organisation)s", organisation=ORGANISATION)
+    return where.among("t.team_id", "visible", visible)
 
 
 def key_of_team(row: Team) -> tuple[str, UUID]:

@@ -21,6 +21,7 @@ WITHOUT = {
     "accessLog",
     "compareSimulations",
     "consistencyProof",
+    "identities",
     "inclusionProof",
     "simulation",
     "verify",

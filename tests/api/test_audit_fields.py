@@ -1,9 +1,11 @@
 """The root fields over the audit, transparency, reviews and outcomes views, through the real API."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import build_schema
 
 from ledger.settings import Settings
 from ledger.store.application import Ledger
@@ -13,6 +15,7 @@ from tests.projections import story as told
 from tests.projections.recording import Recorder
 from tests.projections.story import tell
 
+ROOT = Path(__file__).parents[2]
 WHY = """
 query Why($id: UUID!, $asOf: AsOf, $atLeast: Position) { whyNot(proposalId: $id, asOf: $asOf, atLeast: $atLeast) {
   proposal { title status proposers { memberId name } }
@@ -85,6 +88,46 @@ def test_names_come_from_the_directory(api: Api, auditor: Client, storied: int) 
     api.sql("INSERT INTO directory.members (member_id, name) VALUES (%s, 'Ben') ON CONFLICT DO NOTHING", told.BEN)
     found = auditor.ask(WHY, id=str(told.DECLINED), atLeast=str(storied))["whyNot"]
     assert found["latestNo"]["decision"]["decider"]["name"] == "Ben"
+
+
+#: Each list, with what chooses among its items.
+LISTS = {
+    "accessLog": "",
+    "appeals": "states: [DISMISSED]",
+    "backlog": "",
+    "concerns": "blocking: true",
+    "declined": "filter: {dispositions: [DECLINE, POSTPONE]}",
+    "reviews": "kind: PRODUCT",
+    "revisits": "",
+    "teams": "",
+    "timeline": f'of: "{told.DECLINED}", kinds: ["DecisionTaken", "ImpactAssessed"]',
+    "unansweredNotices": "imported: true",
+}
+#: Asks the directory for its identities, of which this story has none: tests/api/test_linking.py.
+ELSEWHERE = {"identities"}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_total_of_a_list_is_how_many_all_its_pages_have(auditor: Client, storied: int, name: str) -> None:
+    auditor.ask("query ($at: Position) { teams(atLeast: $at) { nodes { name } } }", at=str(storied))
+    after, shown, totals = None, 0, set()
+    while True:
+        query = f"query ($after: String) {{ {name}(first: 1, after: $after, {LISTS[name]}) {{ totalCount nodes {{ __typename }}"
+        page = auditor.ask(f"{query} pageInfo {{ hasNextPage endCursor }} }} }}", after=after)[name]
+        shown += len(page["nodes"])
+        totals.add(page["totalCount"])
+        if not page["pageInfo"]["hasNextPage"]:
+            break
+        after = page["pageInfo"]["endCursor"]
+    assert totals == {shown}
+    assert shown > 0
+
+
+def test_each_list_of_the_schema_is_counted_here() -> None:
+    fields = build_schema((ROOT / "ledger/api/schema.graphql").read_text("utf-8")).query_type
+    assert fields is not None
+    lists = {name for name, field in fields.fields.items() if str(field.type).rstrip("!").endswith("Connection")}
+    assert lists == LISTS.keys() | ELSEWHERE
 
 
 QUERIES = {
