@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from itertools import cycle
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter
@@ -24,15 +24,16 @@ class Figures(NamedTuple):
     size: float
 
 
-def load(port: int, requests: list[bytes], connections: int, seconds: float, pid: int) -> Figures:
+def load(port: int, requests: Iterator[bytes], connections: int, seconds: float, pid: int) -> Figures:
     """This will load a server. Raises AssertionError for an answer that is not 200 or 304, or holds errors."""
     return uvloop.run(_load(port, requests, connections, seconds, pid))
 
 
-async def _load(port: int, requests: list[bytes], connections: int, seconds: float, pid: int) -> Figures:
+async def _load(port: int, requests: Iterator[bytes], connections: int, seconds: float, pid: int) -> Figures:
     loop = asyncio.get_running_loop()
-    sent = cycle(requests)
-    clients = [(await loop.create_connection(lambda: Client(sent), "127.0.0.1", port))[1] for _ in range(connections)]
+    clients = [
+        (await loop.create_connection(lambda: Client(requests), "127.0.0.1", port))[1] for _ in range(connections)
+    ]
     for client in clients:
         client.send()
     await asyncio.sleep(min(1.0, seconds / 3))  # until it has warmed up
@@ -58,7 +59,7 @@ def cpu_s(pid: int) -> float:
 class Client(asyncio.Protocol):
     """One connection: one request at a time."""
 
-    def __init__(self, requests: "cycle[bytes]") -> None:
+    def __init__(self, requests: Iterator[bytes]) -> None:
         self.requests = requests
         self.times: list[float] = []
         self.size = 0
