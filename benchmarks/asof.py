@@ -25,6 +25,7 @@ from ledger.store.application import Ledger
 from ledger.store.migrations import migrate
 from projections.audit import decisions, matters, returning, story
 from projections.backlog import queries as backlog
+from projections.backlog.areas import areas
 from projections.catalogue import VIEWS
 from projections.conditions import Connection
 from projections.rebuild import rebuild
@@ -42,8 +43,8 @@ QUESTIONS: dict[str, Asked] = {
     ),
     "backlog, all teams": lambda c, t, p, at: backlog.backlog(c, None, backlog.Filter(), limit=ROWS, as_of=at),
     "proposal": lambda c, t, p, at: backlog.proposals(c, None, [p], as_of=at, ranked=True, explained=True),
-    "areas, a team": lambda c, t, p, at: backlog.areas(c, None, team_ids=[t], as_of=at),
-    "areas, all teams": lambda c, t, p, at: backlog.areas(c, None, as_of=at),
+    "areas, a team": lambda c, t, p, at: areas(c, None, team_ids=[t], as_of=at),
+    "areas, all teams": lambda c, t, p, at: areas(c, None, as_of=at),
     "whyNot": lambda c, t, p, at: story.proposal_story(c, None, p, LATER, as_of=at),
     "declined, a team": lambda c, t, p, at: decisions.declined(
         c, None, decisions.NoFilter(teams=(t,)), limit=ROWS, as_of=at

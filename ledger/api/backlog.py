@@ -16,6 +16,7 @@ from ledger.api.errors import bad_input, not_found
 from ledger.api.proposal_types import AREA, PROPOSAL
 from ledger.api.sources import ProposalArgument, SourceArgument, proposal_meant
 from ledger.values import ProposalStatus, Role
+from projections.backlog import areas as sums
 from projections.backlog import queries
 from projections.backlog.queries import Filter, Order
 
@@ -188,7 +189,7 @@ async def area(
     context = info.context
     at = await context.position(VIEW, as_of, at_least)
     async with context.read() as connection:
-        found = await queries.areas(connection, context.visible_teams(), area=area, limit=1, as_of=at)
+        found = await sums.areas(connection, context.visible_teams(), area=area, limit=1, as_of=at)
         return await one(info, AREA, found[0], connection) if found else None
 
 
@@ -202,7 +203,7 @@ async def areas(
     context = info.context
     at = await context.position(VIEW, as_of, at_least)
     async with context.read() as connection:
-        found = await queries.areas(connection, context.visible_teams(), team_ids=team_ids, as_of=at)
+        found = await sums.areas(connection, context.visible_teams(), team_ids=team_ids, as_of=at)
     return [AREA.show(row, {}) for row in found]
 
 

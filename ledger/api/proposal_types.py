@@ -3,7 +3,8 @@
 from ledger.api.enums import describe
 from ledger.api.shown import shown
 from ledger.api.values import SCORE  # noqa: F401 - shown before what holds it
-from projections.backlog.queries import AreaSummary, Listed, Order
+from projections.backlog.areas import AreaSummary
+from projections.backlog.queries import Listed, Order
 from projections.backlog.structs import (
     CaseShort,
     ConcernShort,

@@ -15,8 +15,6 @@ from projections.conditions import Conditions, Connection, Teams, rows
 
 #: Most members' items that an inbox lists.
 INBOX_MAX = 100
-#: Most areas that are summed up at once.
-AREAS_MAX = 500
 
 _PENDING = "{0}.status = 'PENDING' AND {0}.team_id IS NOT NULL"
 
@@ -195,51 +193,6 @@ async def proposals(
     found = _rows(await rows(connection, _shown(which, where, ranked=ranked, explained=explained), where.values))
     by_id = {row.id: row for row in found}
     return [by_id[wanted] for wanted in dict.fromkeys(ids) if wanted in by_id]  # type: ignore[index]
-
-
-class AreaSummary(Struct, frozen=True):
-    """What is proposed for one area, in the teams that were asked for. `area` None: the proposals that name none."""
-
-    area: str | None
-    proposals: int
-    pending: int
-    accepted: int
-    declined: int
-    postponed: int
-    in_progress: int
-    completed: int
-    #: Engineer-hours a week that the pending ones cost, where that was assessed, and the expected engineer-days to pay them.
-    pending_drag: float
-    pending_days: float
-    not_estimated: int
-
-
-async def areas(
-    connection: Connection,
-    teams: Teams,
-    *,
-    area: str | None = None,
-    team_ids: list[UUID] | None = None,
-    limit: int = AREAS_MAX,
-    as_of: int | None = None,
-) -> list[AreaSummary]:
-    """This will sum up each area, or the one asked for, in the order of the pending drag, the highest first."""
-    where = Conditions(as_of)
-    where.add(where.stands("b")).add("b.team_id IS NOT NULL").given("b.area = %(area)s", area=area)
-    where.among("b.team_id", "visible", teams).among("b.team_id", "teams", team_ids)
-    of_status = [
-        f"count(*) FILTER (WHERE b.status = '{status}')"
-        for status in ("PENDING", "ACCEPTED", "DECLINED", "POSTPONED", "IN_PROGRESS", "COMPLETED")
-    ]
-    pending = "FILTER (WHERE b.status = 'PENDING')"
-    found = await rows(
-        connection,
-        f"SELECT b.area, count(*), {', '.join(of_status)}, coalesce(sum(greatest(b.drag, 0)) {pending}, 0),"
-        f" coalesce(sum(greatest(b.days, 0)) {pending}, 0), count(*) FILTER (WHERE b.status = 'PENDING' AND b.days < 0)"
-        f" FROM views.backlog AS b WHERE {where} GROUP BY b.area ORDER BY 9 DESC, b.area LIMIT {limit:d}",
-        where.values,
-    )
-    return [AreaSummary(*row) for row in found]
 
 
 async def inbox(

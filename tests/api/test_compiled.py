@@ -42,7 +42,8 @@ from ledger.api.shown import SHOWN, Shown
 from ledger.directory.members import Person
 from ledger.values import MemberId, Role
 from projections.audit.structs import AuditedDecision  # noqa: F401 - shown by the schema
-from projections.backlog.queries import AreaSummary, Listed
+from projections.backlog.areas import AreaSummary
+from projections.backlog.queries import Listed
 
 real.build()
 PROPOSAL, AREA = SHOWN[Listed], SHOWN[AreaSummary]

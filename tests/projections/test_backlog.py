@@ -51,6 +51,7 @@ from ledger.values import (
     Verdict,
 )
 from projections.backlog import projector, queries
+from projections.backlog.areas import areas
 from projections.backlog.queries import Filter, Listed, Order, key_of
 from projections.conditions import Connection
 from projections.follower import Follower
@@ -371,7 +372,7 @@ def test_an_area_sums_up_what_is_proposed_for_it(database_url: str, recorder: Re
     propose(recorder, "two", drag=2, days=None)
     decline(recorder, propose(recorder, "three"))
     follow()
-    (area,) = ask(database_url, lambda connection: queries.areas(connection, None, area="component:default/checkout"))
+    (area,) = ask(database_url, lambda connection: areas(connection, None, area="component:default/checkout"))
     assert (area.proposals, area.pending, area.declined, area.not_estimated) == (3, 2, 1, 1)
     assert (area.pending_drag, area.pending_days) == (10.0, 4.0)
 
