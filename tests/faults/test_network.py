@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from ledger.api import answering
-from ledger.store import connections
+from ledger.store import connections, pages
 from ledger.store.application import Ledger
 from ledger.store.faults import LedgerUnavailable, OutcomeUnknown
 from ledger.store.integrity import guard, reading
@@ -171,6 +172,21 @@ def test_a_connection_that_breaks_while_it_is_made_ready_is_told_as_what_it_is(
         monkeypatch.setattr(connections, "configured", configure)
         wire.end_hole()
         assert append(remote, sent).first_position == 1
+
+
+def test_an_import_does_not_wait_for_ever_for_its_statement(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "ON_ITS_WAY_S", 0.2)
+    prepare = pages.prepare
+
+    def swallowed(*given: Any) -> None:
+        wire.begin_hole(forget=True)
+        prepare(*given)
+
+    monkeypatch.setattr(pages, "prepare", swallowed)
+    with wired(database_url) as wire, Ledger(wire.url, statement_timeout_ms=300) as remote:
+        with pytest.raises(psycopg.OperationalError, match="has not answered in time"):
+            remote.pages().send([b""], 1)
+        wire.end_hole()
 
 
 def test_a_request_ends_in_time_and_says_what_is_known(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
