@@ -119,25 +119,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
             flush=True,
         )
         rates: dict[str, list[float]] = {name: [] for name in sides}
+        cpus: dict[str, list[float]] = {name: [] for name in sides}
         for number in range(given.rounds):
             for name, (run, where, follow, requests) in sides.items():
                 print(f"\rround {number + 1}: {name}    ", end="", file=sys.stderr, flush=True)
-                with served(run, where, folder, follow) as port:
+                with served(run, where, folder, follow) as (port, pid):
+                    facts, cpu_ms = recorded(where), worked_ms(pid)
                     rates[name].append(loaded(port, requests, given.connections, given.seconds))
+                    cpus[name].append((worked_ms(pid) - cpu_ms) / (recorded(where) - facts))
         print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
-        report(rates)
+        report(rates, cpus)
         print(f"load {os.getloadavg()[0]:.1f} at the end")
     return 0
 
 
-def report(rates: dict[str, list[float]]) -> None:
-    """This will print each side's rate, and its ratio to the bare one."""
-    print(f"{'':<12}{'requests/s':>12}{'÷ bare':>9}{'reach':>8}   of each round")
+def report(rates: dict[str, list[float]], cpus: dict[str, list[float]]) -> None:
+    """This will print each side's rate and the CPU of its worker for each request, with their ratios to the bare one's."""
+    print(f"{'':<12}{'requests/s':>12}{'÷ bare':>9}{'reach':>8}{'CPU ms':>9}{'bare ÷':>9}   ÷ bare of each round")
     for name, found in rates.items():
         each = [mine / its for mine, its in zip(found, rates["bare"], strict=True)]
-        ratio = median(found) / median(rates["bare"])
+        ratio, cpu_ms = median(found) / median(rates["bare"]), median(cpus[name])
         reach = f"{REACH:.1f}" if name == "mutation" else ""
-        print(f"{name:<12}{median(found):>12,.0f}{ratio:>9.2f}{reach:>8}   " + " ".join(f"{one:.2f}" for one in each))
+        print(
+            f"{name:<12}{median(found):>12,.0f}{ratio:>9.2f}{reach:>8}{cpu_ms:>9.2f}{median(cpus['bare']) / cpu_ms:>9.2f}   "
+            + " ".join(f"{one:.2f}" for one in each)
+        )
+
+
+def recorded(url: str) -> int:
+    """This will count what a ledger has: each request recorded one fact."""
+    with psycopg.connect(url) as connection:
+        ((position,),) = connection.execute("SELECT position FROM ledger.head").fetchall()
+    return int(position)
+
+
+def worked_ms(pid: int) -> float:
+    """This will give how much CPU a process has used, on Linux; 0 elsewhere."""
+    try:
+        times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    except OSError:
+        return 0.0
+    return sum(map(int, times)) * 1_000 / os.sysconf("SC_CLK_TCK")
 
 
 def made(url: str, clients: int) -> World:
@@ -201,8 +223,8 @@ def _request(path: str, more: str, body: bytes) -> bytes:
 
 
 @contextmanager
-def served(run: Callable[..., None], url: str, folder: str, follow: bool) -> Iterator[int]:
-    """This will serve in a process of its own inside the block, and give the port."""
+def served(run: Callable[..., None], url: str, folder: str, follow: bool) -> Iterator[tuple[int, int]]:
+    """This will serve in a process of its own inside the block, and give the port and the process."""
     spawning = multiprocessing.get_context("spawn")
     ready, told = spawning.Pipe(duplex=False)
     process = spawning.Process(target=run, args=(url, folder, follow, told))
@@ -212,7 +234,8 @@ def served(run: Callable[..., None], url: str, folder: str, follow: bool) -> Ite
             raise RuntimeError("the server did not come up")
         port = urlsplit(ready.recv()).port
         assert port is not None
-        yield port
+        assert process.pid is not None
+        yield port, process.pid
     finally:
         process.terminate()
         process.join(START_S)
