@@ -94,11 +94,6 @@ def weekly_risk(item: Item) -> float:
     )
 
 
-def cost_of_delay(item: Item) -> float:
-    """This will give engineer-hours lost per week of waiting: confidence × drag + weekly risk."""
-    return item.confidence * float(item.drag or 0) + weekly_risk(item)
-
-
 def drag_per_day(confidence: Figure, drag: Figure, days: Figure) -> Figure:
     """This will give MOMENTUM: engineer-hours a week recovered, per day of effort."""
     return confidence * drag / days

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import psycopg
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 #: How often what is due is written, in seconds.
 EVERY_S = 1.0
-MINUTE = timedelta(minutes=1)
 #: How often rows that need not be kept any more are removed, in seconds.
 FORGET_EVERY_S = 3_600.0
 #: Most keys that are counted apart.

@@ -61,8 +61,6 @@ KEPT_MAX = 500
 #: How often a runner looks for jobs that another process took on, and a running one whether it was cancelled, in seconds.
 LOOK_S = 1.0
 POLL_S = 0.25
-#: How long a process gets to end after it was told to, in seconds.
-END_S = 5.0
 #: Class of the advisory locks that bound how many run at once: "simu" in ASCII.
 SLOTS = int.from_bytes(b"simu")
 

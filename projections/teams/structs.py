@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -103,10 +102,3 @@ class PolicyInForce(Struct, frozen=True):
     version: int
     formula: Formula
     name: str
-
-
-class RolesInTeam(Struct, frozen=True):
-    """One team's roles of a member."""
-
-    team_id: UUID
-    roles: tuple[Role, ...]

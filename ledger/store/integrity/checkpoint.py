@@ -5,7 +5,7 @@ from base64 import b64decode, b64encode
 
 from msgspec import Struct
 
-from ledger.store.integrity.note import BadNote, Signs, Verifies, open_note, sign, split
+from ledger.store.integrity.note import BadNote, Signs, Verifies, open_note, sign
 from ledger.store.integrity.tree import HASH_BYTES
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -54,8 +54,3 @@ def open_checkpoint(note: str | bytes, log: Verifies, *witnesses: Verifies) -> C
     if found.origin != log.name:
         raise BadNote(f"it is of the log {found.origin}, and the key is of {log.name}")
     return found
-
-
-def unverified(note: str | bytes) -> Checkpoint:
-    """This will read a checkpoint without looking at its signatures. Raises BadNote if it is none."""
-    return parse(split(note)[0])
