@@ -30,7 +30,7 @@ import psycopg
 from msgspec import Struct
 
 from ledger.events.envelope import Event
-from projections.rows import Rows
+from projections.rows import Rows, TableRows
 from projections.table import Table
 
 
@@ -86,32 +86,35 @@ class Fold:
     """Several views folded in one pass: each fact is looked at once, by the views that it concerns."""
 
     def __init__(self, folds: Sequence[tuple[View, Rows]]) -> None:
-        self._rows = [rows for _, rows in folds]
+        #: What the command under way has changed, in all the views.
+        self._touched: dict[TableRows, Rows] = {}
         self._on: dict[type[Struct], list[tuple[Projector, Rows]]] = {}
         self._names = {id(rows): view.name for view, rows in folds}
         for view, rows in folds:
+            rows.touched = self._touched
             for fact, projector in view.on.items():
                 self._on.setdefault(fact, []).append((projector, rows))
 
     def __call__(self, events: Sequence[Event]) -> None:
         """This will fold whole commands, in order of position. Raises PoisonFact for the first that can't be."""
-        on, all_rows = self._on, self._rows
+        on, touched = self._on, self._touched
         event = rows = None
         command: Any = None
         position = 0
         try:
             for event in events:
                 if event.command_id != command:
-                    for rows in all_rows:
-                        if rows.touched:
-                            rows.settle(position)
+                    for table, rows in touched.items():
+                        table.settle(position, rows)
+                    touched.clear()
                     command = event.command_id
                 position = event.position
                 fact = event.fact
                 for projector, rows in on.get(type(fact), ()):
                     projector(rows, event, fact)
-            for rows in all_rows:
-                rows.settle(position)
+            for table, rows in touched.items():
+                table.settle(position, rows)
+            touched.clear()
         except Exception as error:
             if event is None or isinstance(error, psycopg.OperationalError):
                 raise

@@ -93,25 +93,24 @@ class TableRows:
 
     def settle(self, position: int, rows: "Rows") -> None:
         """This will make the changes stand from the position on, and close what they replace."""
-        standing, versions, finish, indexed = self.standing, self.versions, self.table.finish, self.indexed
+        standing, versions, finish = self.standing, self.versions, self.table.finish
         if self.added:
             versions += [(position, None, row) for row in self.added]
             self.added.clear()
-        for key, changed in self.changes.items():
-            old, row = standing.get(key), changed
+        for key, row in self.changes.items():
+            old = standing.get(key)
             before = None if old is None else old[0]
             if finish is not None and row is not None:
-                row = finish(rows, row, before)
+                row = finish(rows, row, before)  # noqa: PLW2901
             if self.lookups:
-                self.index(key, indexed.pop(key) if key in indexed else before, row)
+                self.index(key, self.indexed.pop(key, before) if self.indexed else before, row)
             if old is not None:
-                before, since, is_stored = old
                 if before is row:
                     continue
-                if is_stored:
-                    self.closed.append((key, since, position))
+                if old[2]:
+                    self.closed.append((key, old[1], position))
                 else:
-                    versions.append((since, position, before))
+                    versions.append((old[1], position, before))
             standing[key] = None if row is None else (row, position, False)
         self.changes.clear()
 
@@ -126,8 +125,8 @@ class Rows:
         """`stored` None: there is nothing but what is put here, as in a rebuild."""
         self.tables = {table: TableRows(table) for table in tables}
         self._stored = stored
-        #: The tables that the command under way has changed.
-        self.touched: dict[TableRows, None] = {}
+        #: The tables that the command under way has changed, here and in the other views that are folded in the same pass.
+        self.touched: dict[TableRows, Rows] = {}
 
     def get(self, table: Table[R], key: Any) -> R | None:
         """This will give the row as it stands now, None if there is none."""
@@ -151,7 +150,7 @@ class Rows:
     def put(self, table: Table[R], row: R) -> None:
         """This will make the row stand from here on, in place of the one with its key, if there is one."""
         rows = self.tables[table]
-        self.touched[rows] = None
+        self.touched[rows] = self
         if table.grows_only:
             rows.added.append(row)
             return
@@ -175,7 +174,7 @@ class Rows:
                 return
         if self._stored is not None:
             self._now(rows, key)  # what it replaces must be known when the command ends
-        self.touched[rows] = None
+        self.touched[rows] = self
         rows.changes[key] = replace(row, **changes)
 
     def remove(self, table: Table[Any], key: Any) -> None:
@@ -184,7 +183,7 @@ class Rows:
         if row is not None:
             rows = self.tables[table]
             inner = table.inner(key)
-            self.touched[rows] = None
+            self.touched[rows] = self
             rows.changes[inner] = None
 
     def where(self, table: Table[R], lookup: str, value: Any) -> list[R]:
@@ -224,8 +223,6 @@ class Rows:
 
     def settle(self, position: int) -> None:
         """This will end a command whose last fact is at the position."""
-        touched = self.touched
-        if touched:
-            for rows in touched:
-                rows.settle(position, self)
-            touched.clear()
+        for table, rows in self.touched.items():
+            table.settle(position, rows)
+        self.touched.clear()

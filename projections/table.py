@@ -123,9 +123,9 @@ class Table(Generic[R]):
         self.encode: Callable[[R], bytes] = msgspec.json.Encoder().encode if documents else _nothing
         self.decode: Callable[[bytes], R] = msgspec.json.Decoder(row).decode
         self.values: dict[str, Callable[[R], Any]] = {column.name: column.value for column in columns}
-        types = {column.name: column.type for column in columns}
-        self.key_types = tuple(types[name] for name in key)
-        self.key_of: Callable[[R], Any] = _key_of([self.values[name] for name in key], self.key_types)
+        by_name = {column.name: column for column in columns}
+        self.key_types = tuple(by_name[name].type for name in key)
+        self.key_of: Callable[[R], Any] = _key_of([by_name[name] for name in key])
         self.is_uuid_keyed = self.key_types == ("uuid",)
 
     def inner(self, key: Any) -> Any:
@@ -162,10 +162,11 @@ def _nothing(_: Struct) -> bytes:
     return b""
 
 
-def _key_of(values: list[Callable[[Any], Any]], types: tuple[SqlType, ...]) -> Callable[[Any], Any]:
-    if types == ("uuid",):
-        only = values[0]
-        return lambda row: only(row).int
-    if len(values) == 1:
-        return values[0]
-    return lambda row: tuple([value(row) for value in values])
+def _key_of(columns: list[Column]) -> Callable[[Any], Any]:
+    if len(columns) > 1:
+        values = [column.value for column in columns]
+        return lambda row: tuple([value(row) for value in values])
+    (column,) = columns
+    if column.type != "uuid":
+        return column.value
+    return attrgetter(f"{column.name}.int") if column.of is None else lambda row: column.value(row).int

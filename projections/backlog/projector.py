@@ -1,5 +1,7 @@
 """From facts to the backlog view: each proposal's card, scored by the policy in force in its team while it is pending."""
 
+from typing import Any
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -17,11 +19,11 @@ from ledger.events.proposal import (
     ProposalSubmitted,
 )
 from ledger.ranking import Item, expected_days
-from ledger.values import PolicyId, ProposalStatus, Risk, TeamId
+from ledger.values import PolicyId, ProposalId, ProposalStatus, Risk, TeamId
 from projections.backlog.answers import ANSWERS
 from projections.backlog.cards import card_of, origin_of
 from projections.backlog.ranking import POLICIES, RANKINGS
-from projections.backlog.structs import PROBLEM_LENGTH, CaseShort, EstimateShort, ImpactShort, Policy, Ranking
+from projections.backlog.structs import PROBLEM_LENGTH, Card, CaseShort, EstimateShort, ImpactShort, Policy, Ranking
 from projections.backlog.tables import CARDS, TABLES
 from projections.projector import Projector, View
 from projections.rows import Rows
@@ -29,22 +31,23 @@ from projections.rows import Rows
 
 def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
     """This will put the proposal on the list."""
-    card = card_of(rows, event)
-    rows.change(
-        CARDS,
-        card,
-        team_id=fact.team_id,
-        title=fact.title,
-        area=fact.area,
-        kind=fact.kind,
-        proposer=fact.proposer,
-        co_proposers=fact.co_proposers,
-        submitted_at=event.occurred_at,
-        submitted_position=event.position,
-        origin=origin_of(event),
-        touched_at=event.occurred_at,
-        ranked_in=fact.team_id if card.status is ProposalStatus.PENDING else None,
-    )
+    known = rows.get(CARDS, event.stream_id)
+    asked: dict[str, Any] = {
+        "team_id": fact.team_id,
+        "title": fact.title,
+        "area": fact.area,
+        "kind": fact.kind,
+        "proposer": fact.proposer,
+        "co_proposers": fact.co_proposers,
+        "submitted_at": event.occurred_at,
+        "submitted_position": event.position,
+        "origin": origin_of(event),
+        "touched_at": event.occurred_at,
+    }
+    if known is None:
+        rows.put(CARDS, Card(ProposalId(event.stream_id), ranked_in=fact.team_id, **asked))
+    else:
+        rows.change(CARDS, known, ranked_in=fact.team_id if known.status is ProposalStatus.PENDING else None, **asked)
 
 
 def screened(rows: Rows, event: Event, fact: CriticalityScreened) -> None:
