@@ -1,5 +1,6 @@
 """Members' personal data. Facts name ids only, so that a name can be corrected, or erased, without touching the log."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +16,8 @@ from psycopg.rows import TupleRow
 from ledger.directory import access
 from ledger.directory.access import AccessKind, Entry
 from ledger.values import SYSTEM, MemberId
+
+log = logging.getLogger(__name__)
 
 _READ = b"SELECT member_id, name, address, erased_at, kind FROM directory.members WHERE member_id = ANY(%s)"
 _PUT = b"""
@@ -93,46 +96,58 @@ def held(connection: Connection[Any], member_id: MemberId) -> MemberKind:
 def erase(connection: Connection[Any], member_id: MemberId, *, by: MemberId | None = None) -> bool:
     """This will remove a person's name, address and identities for good, and end their tokens; the id stays. `by` None: the operator.
 
-    False: there was nothing to erase. On a connection outside of a transaction the space that the name took is swept too.
+    False: there was nothing to erase. On a connection outside of a transaction the space that the name took is swept too, also of one who
+    was erased before: whoever did it may have been broken off, or somebody was in the way.
     """
     with connection.transaction():
-        if connection.execute(_ERASE, [member_id]).rowcount != 1:
-            return False
-        unlinked = connection.execute(_UNLINK, [member_id]).fetchall()
-        ended = connection.execute(_SHUT_OUT, [member_id]).fetchall()
-        access.record(
-            connection,
-            [
-                *(Entry(AccessKind.IDENTITY_UNLINKED, issuer, member_id, acted_by=by) for (issuer,) in unlinked),
-                *(
-                    Entry(AccessKind.TOKEN_REVOKED, f"{hint}… (its member was erased)", member_id, client, token_id, by)
-                    for hint, client, token_id in ended
-                ),
-            ],
-        )
+        erased = connection.execute(_ERASE, [member_id]).rowcount == 1
+        if erased:
+            _shut_out(connection, member_id, by)
     if connection.info.transaction_status == TransactionStatus.IDLE:
         _sweep(connection)
-    return True
+    return erased
+
+
+def _shut_out(connection: Connection[Any], member_id: MemberId, by: MemberId | None) -> None:
+    unlinked = connection.execute(_UNLINK, [member_id]).fetchall()
+    ended = connection.execute(_SHUT_OUT, [member_id]).fetchall()
+    access.record(
+        connection,
+        [
+            *(Entry(AccessKind.IDENTITY_UNLINKED, issuer, member_id, acted_by=by) for (issuer,) in unlinked),
+            *(
+                Entry(AccessKind.TOKEN_REVOKED, f"{hint}… (its member was erased)", member_id, client, token_id, by)
+                for hint, client, token_id in ended
+            ),
+        ],
+    )
 
 
 def _sweep(connection: Connection[Any]) -> None:
     """This will write the tables anew, since old row versions and the free space of a page still have the words.
 
-    They are small, and nobody reads names meanwhile; where somebody is in the way for two seconds, or the login may not, the autovacuum's
-    work has to do.
+    They are small, and nobody reads names meanwhile. Where somebody is in the way, 5 s for reading since before or 2 s for a lock, the log
+    says that the words may be on the disk yet, and erasing once more sweeps again.
     """
-    _wait_for_older_readers(connection)
+    is_swept = _wait_for_older_readers(connection)
     connection.execute("SET lock_timeout = '2s'")
     try:
         connection.execute("VACUUM (FULL) directory.members, directory.identities")
     except errors.LockNotAvailable:
-        connection.execute("VACUUM directory.members, directory.identities")
+        is_swept = False
     finally:
         connection.execute("RESET lock_timeout")
+    if not is_swept:
+        log.warning(
+            "somebody was in the way: an erased name may be on the disk yet; erase the member again to sweep it"
+        )
 
 
-def _wait_for_older_readers(connection: Connection[Any]) -> None:
-    """This will wait, 5 s at most, for whoever began to read before now: while they read, even a new table keeps the old rows for them."""
+def _wait_for_older_readers(connection: Connection[Any]) -> bool:
+    """This will wait, 5 s at most, for whoever began to read before now: while they read, even a new table keeps the old rows for them.
+
+    False: they read on.
+    """
     (now,) = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone() or (0,)
     for _ in range(100):
         older = connection.execute(
@@ -141,5 +156,6 @@ def _wait_for_older_readers(connection: Connection[Any]) -> None:
             [now % 2**32],
         ).fetchone()
         if older is None:
-            return
+            return True
         sleep(0.05)
+    return False

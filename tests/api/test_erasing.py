@@ -101,13 +101,18 @@ def test_without_a_steward_a_reason_a_ground_and_a_member_nothing_goes(api: Api,
     assert api.sql("SELECT count(*) FROM ledger.events WHERE topic = 'MemberErased'") == [(0,)]
 
 
-def test_one_that_was_broken_off_is_finished_by_whoever_asks_again(api: Api, ana: Client) -> None:
+@pytest.mark.parametrize("half_way", [False, True])
+def test_one_that_was_broken_off_is_finished_by_whoever_asks_again(api: Api, ana: Client, *, half_way: bool) -> None:
     steward, _ = (
         api.client(Role.STEWARD),
         the_auditor(api),
     )  # the views are built: who reads for long is waited for 5 s only
     with directory(api) as connection:
         api.issue(EraseMember(ana.member_id, WHY["reason"], WHY["legalBasis"]))  # recorded, and then the process died
+        if half_way:  # and before that it had emptied the rows
+            with connection.transaction():
+                assert members.erase(connection, ana.member_id)
+            assert NAME.encode() not in dump(api.database_url)
         assert NAME.encode() in stored(api.database_url)
         assert erase(steward, ana.member_id)["userErrors"][0]["code"] == "WRONG_STATE"
         assert is_there(api.database_url) == set()
@@ -132,6 +137,28 @@ def test_a_login_with_no_more_than_the_writer_s_rights_sweeps_the_disk_too(datab
         finally:
             connection.execute("RESET SESSION AUTHORIZATION")
             connection.execute(f"DROP ROLE {login}")  # type: ignore[arg-type]
+
+
+def test_whoever_reads_since_before_is_in_the_way_and_the_log_says_so(
+    database_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana = MemberId(uuid4())
+    monkeypatch.setattr(members, "sleep", lambda _: None)
+    with (
+        psycopg.connect(database_url, autocommit=True) as connection,
+        psycopg.connect(database_url) as reader,
+    ):
+        members.put(connection, [Person(ana, NAME, ADDRESS)])
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT count(*) FROM ledger.events")
+        assert members.erase(connection, ana)
+        assert "may be on the disk yet" in caplog.text
+        assert NAME.encode() in stored(database_url)
+        reader.rollback()
+        caplog.clear()
+        assert not members.erase(connection, ana)
+        assert caplog.text == ""
+        assert is_there(database_url) == set()
 
 
 def test_the_operator_comes_in_by_no_token_and_no_provider(api: Api, ana: Client) -> None:
