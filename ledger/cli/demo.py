@@ -1,6 +1,9 @@
 """`decision-ledger demo`."""
 
+import shlex
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 import rich_click as click
@@ -8,6 +11,7 @@ import rich_click as click
 from ledger.app.serving import NotListening, bound
 from ledger.cli.running import USAGE, Failed, answer, as_json, console, database, progress
 from ledger.cli.serve import listening, served, settled
+from ledger.demo.debt_story import proposal
 from ledger.demo.queries import QUERIES, Query
 from ledger.demo.showing import WHO, Shown, show
 from ledger.settings import Settings
@@ -31,6 +35,7 @@ def demo(host: str | None, port: int | None, workers: int | None, json: bool) ->
     """
     settings = settled(host, port, workers)
     settings = replace(settings, data_dir=settings.data_dir / FOLDER)
+    folder = settings.data_dir if settings.database_url is None else None
     _free(settings)
     with database(settings) as url:
         try:
@@ -40,7 +45,7 @@ def demo(host: str | None, port: int | None, workers: int | None, json: bool) ->
             raise Failed("Stopped in the middle of the story; the next start goes on from there.") from None
         served(
             replace(settings, database_url=url),
-            lambda address: answer(_document(address, shown), _page(address, shown), json=json),
+            lambda address: answer(_document(address, shown, folder), _page(address, shown, folder), json=json),
         )
     console.print("Stopped; what was told is kept.")
 
@@ -53,9 +58,10 @@ def _free(settings: Settings) -> None:
         raise Failed(str(error), USAGE) from error
 
 
-def _document(address: str, shown: Shown) -> dict[str, object]:
+def _document(address: str, shown: Shown, folder: Path | None) -> dict[str, object]:
     return {
         "graphql": f"{address}/graphql",
+        "folder": None if folder is None else str(folder),
         "facts": shown.facts,
         "told_now": shown.told_now,
         "tokens": shown.tokens,
@@ -63,16 +69,26 @@ def _document(address: str, shown: Shown) -> dict[str, object]:
     }
 
 
-def _page(address: str, shown: Shown) -> str:
+def _page(address: str, shown: Shown, folder: Path | None) -> str:
     lines = [
         f"\nThe ledger answers at {address}/graphql ({shown.facts} facts of three teams, told as a story).",
         "\nA token per role; those of an earlier start have ended:",
         *(f"  {role:<17} {WHO[role]:<12} {secret}" for role, secret in shown.tokens.items()),  # type: ignore[index]
         "\nThree queries to paste into another terminal:",
         *(_curl(address, shown.tokens[query.role], query) for query in QUERIES),
+        *([] if folder is None else [_besides(folder)]),
         "\nCtrl-C ends it and everything that it started.",
     ]
     return "\n".join(lines)
+
+
+def _besides(folder: Path) -> str:
+    called = "decision-ledger" if sys.argv[0].endswith(".py") else sys.argv[0]
+    program = f"LEDGER_DATA_DIR={shlex.quote(str(folder))} {called}"
+    return (
+        f"\nEvery other command works on it too:\n\n# The whole story of that NO\n{program} report {proposal('search-personal')}\n\n"
+        f"# Is all of it as it was recorded?\n{program} verify"
+    )
 
 
 def _curl(address: str, secret: str, query: Query) -> str:
