@@ -31,8 +31,8 @@ __all__ = ["Cancelled", "Progress", "rebuild"]
 PAGE = 1_000
 #: Versions packed at once: few enough that each column finds their rows in the processor's cache.
 PACKED = 50
-#: Bytes copied at once.
-COPIED = 500_000
+#: Bytes copied at once: each COPY leaves pages empty behind it, up to half a megabyte of them.
+COPIED = 8_000_000
 #: What may be left to follow while the live view is held still.
 LAST_FACTS = 2_000
 SWITCH_TRIES = 10
@@ -132,7 +132,7 @@ class _Copier:
         self._views = views
         self._build = build
         self._waiting = {table: bytearray() for view in views for table in view.tables}
-        self._bodies: queue.Queue[tuple[Table[Any], bytes] | None] = queue.Queue(maxsize=16)
+        self._bodies: queue.Queue[tuple[Table[Any], bytes] | None] = queue.Queue(maxsize=4)
         self._thread = threading.Thread(target=self._run, name="rebuild-copier", daemon=True)
         self._error: BaseException | None = None
         self._abandoned = False
