@@ -1,6 +1,5 @@
 """From a selection to the function that completes values under it."""
 
-from operator import attrgetter
 from typing import Any
 
 from graphql import (
@@ -14,16 +13,14 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.executor import Executor
 
+from ledger.api.assembling import Field, assembled
 from ledger.api.completing import (
     Complete,
     Irregular,
-    assembled,
-    assembled_of_row,
-    constant,
     leaf,
     listed,
-    maybe,
-    never,
+    of_class,
+    of_shown,
     row,
     rows,
     with_people,
@@ -55,28 +52,19 @@ class Compiler:
         """This will compile what turns an object into what is sent of it."""
         origin = _origin(kind)
         shown = shown_type(origin)
-        if shown is None:
-            return assembled(self.fields(kind, details, None), origin if kind.is_type_of else None)
-        of_row = assembled_of_row(self.fields(kind, details, shown))
+        assemble = assembled(self.fields(kind, details, shown))
+        return of_class(assemble, origin if kind.is_type_of else None) if shown is None else of_shown(assemble, origin)
 
-        def complete(found: Any) -> Any:
-            if found.__class__ is not origin:
-                raise Irregular
-            given: Any = found
-            return of_row(given.of_row, given.of_people)
-
-        return complete
-
-    def fields(self, kind: GraphQLObjectType, details: FieldDetailsList, shown: Shown | None) -> list[tuple[Any, ...]]:
-        """This will compile each selected field: name, getter, the class whose values are sent as they are, what completes others."""
+    def fields(self, kind: GraphQLObjectType, details: FieldDetailsList, shown: Shown | None) -> list[Field]:
+        """This will compile each selected field."""
         selected, deferred, _ = self.executor.collect_subfields(kind, details)
         if deferred or any(one.fragment_variable_values for group in selected.values() for one in group):
             raise Irregular
-        found: list[tuple[Any, ...]] = []
+        found: list[Field] = []
         for name, group in selected.items():
             node = group[0].node
             if node.name.value == "__typename":
-                found.append((name, constant(kind.name), str, never))
+                found.append(Field(name, None, kind.name))
                 continue
             field = self.executor.schema.get_field(kind, node.name.value)
             if field is None:
@@ -86,37 +74,34 @@ class Compiler:
             attribute = field.extensions[DEFINITION].python_name
             part = shown.part(attribute) if shown is not None else None
             if part is not None:
-                found.append((name, *self.part(field.type, group, *part)))
+                found.append(self.part(name, field.type, group, *part))
             elif shown is not None:
                 raise Irregular(attribute)
             else:
-                found.append((name, attrgetter(attribute), *self.completed(field.type, group)))
+                found.append(self.completed(name, attribute, field.type, group))
         return found
 
-    def completed(self, kind: GraphQLOutputType, group: FieldDetailsList) -> tuple[type | None, Complete]:
-        """This will compile a field's value: the class whose values are sent as they are (None: none), and what completes others."""
+    def completed(self, name: str, attribute: str, kind: GraphQLOutputType, group: FieldDetailsList) -> Field:
+        """This will compile a field that is an attribute."""
         is_nullable = not isinstance(kind, GraphQLNonNull)
         bare = kind if is_nullable else kind.of_type  # type: ignore[union-attr]
         exact = leaf(bare)[0] if isinstance(bare, (GraphQLScalarType, GraphQLEnumType)) else None
-        return exact, maybe(self.value(bare, group), is_nullable=is_nullable)
+        return Field(name, attribute, self.value(bare, group), exact, is_nullable)
 
-    def part(
-        self, kind: GraphQLOutputType, group: FieldDetailsList, get: Complete, part: Part
-    ) -> tuple[Complete, type | None, Any]:
+    def part(self, name: str, kind: GraphQLOutputType, group: FieldDetailsList, attribute: str, part: Part) -> Field:
         """This will compile a field of a shown row, which takes the people whom the row names besides."""
         if part.inside is None:
-            exact, complete = self.completed(kind, group)
+            found = self.completed(name, attribute, kind, group)
             if part.show is None:
-                return get, exact, complete
-            return get, None, with_people(part.show, complete)
+                return found
+            return found._replace(finish=with_people(part.show, found.finish), exact=None, takes_people=True)
         is_nullable = not isinstance(kind, GraphQLNonNull)
         bare = kind if is_nullable else kind.of_type  # type: ignore[union-attr]
         of_item = bare.of_type if part.is_list else bare  # type: ignore[union-attr]
         named = of_item.of_type if isinstance(of_item, GraphQLNonNull) else of_item
-        of_row = assembled_of_row(self.fields(named, group, part.inside))  # type: ignore[arg-type]
-        if part.is_list:
-            return get, None, rows(of_row, part.inside.struct, is_nullable=is_nullable)
-        return get, None, row(of_row, part.inside.struct, is_nullable=is_nullable)
+        assemble = assembled(self.fields(named, group, part.inside))  # type: ignore[arg-type]
+        finish = (rows if part.is_list else row)(assemble, part.inside.struct)
+        return Field(name, attribute, finish, None, is_nullable, takes_people=True)
 
 
 def _origin(kind: GraphQLObjectType) -> type:

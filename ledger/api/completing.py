@@ -22,6 +22,8 @@ from graphql import (
 )
 from graphql.type import GraphQLBoolean
 
+from ledger.api.assembling import Assemble
+
 Complete = Callable[[Any], Any]
 INT_MAX = 2**31
 #: What JSON has a form for that is also the scalar's: it is written at the end and not turned into text before.
@@ -34,27 +36,8 @@ class Irregular(Exception):  # noqa: N818 - named for what happened
     """This can't be completed the fast way."""
 
 
-class WithPeople:
-    """Marks what completes a field of a row and needs to know the people."""
-
-    __slots__ = ("complete",)
-
-    def __init__(self, complete: Callable[[Any, Any], Any]) -> None:
-        self.complete = complete
-
-
-def constant(value: str) -> Complete:
-    """This will complete anything to one value."""
-    return lambda _: value
-
-
-def never(value: Any) -> Any:
-    """This will complete nothing: what it is given is always irregular."""
-    raise Irregular(value)
-
-
-def assembled(fields: list[tuple[Any, ...]], origin: type | None) -> Complete:
-    """This will put an object's fields together. `origin`: the class that it must be of; None: any that is not odd."""
+def of_class(assemble: Assemble, origin: type | None) -> Complete:
+    """This will complete an object. `origin`: the class that it must be of; None: any that is not odd."""
     usual: set[type] = set() if origin is None else {origin}
 
     def complete(found: Any) -> dict[str, Any]:
@@ -63,77 +46,48 @@ def assembled(fields: list[tuple[Any, ...]], origin: type | None) -> Complete:
                 raise Irregular
             _refuse_odd(found)
             usual.add(found.__class__)
-        sent = {}
-        for name, get, exact, finish in fields:
-            value = get(found)
-            sent[name] = value if value.__class__ is exact else finish(value)
-        return sent
+        return assemble(found, None)
 
     return complete
 
 
-def assembled_of_row(fields: list[tuple[Any, ...]]) -> Callable[[Any, Any], dict[str, Any]]:
-    """This will put together what is sent of a view's row."""
-    alone = [one for one in fields if not isinstance(one[3], WithPeople)]
-    if len(alone) == len(fields):
+def of_shown(assemble: Assemble, origin: type) -> Complete:
+    """This will complete an object that shows a row."""
 
-        def complete_alone(row: Any, _: Any) -> dict[str, Any]:
-            sent = {}
-            for name, get, exact, finish in fields:
-                value = get(row)
-                sent[name] = value if value.__class__ is exact else finish(value)
-            return sent
-
-        return complete_alone
-    parts = [
-        (name, get, exact, *((None, finish.complete) if isinstance(finish, WithPeople) else (finish, None)))
-        for name, get, exact, finish in fields
-    ]
-
-    def complete(row: Any, people: Any) -> dict[str, Any]:
-        sent = {}
-        for name, get, exact, finish, finish_with in parts:
-            value = get(row)
-            if value.__class__ is exact:
-                sent[name] = value
-            elif finish is not None:
-                sent[name] = finish(value)
-            else:
-                sent[name] = finish_with(value, people)
-        return sent
+    def complete(found: Any) -> dict[str, Any]:
+        if found.__class__ is not origin:
+            raise Irregular
+        shown: Any = found
+        return assemble(shown.of_row, shown.of_people)
 
     return complete
 
 
-def with_people(show: Callable[[Any, Any], Any], complete: Complete) -> WithPeople:
+def with_people(show: Callable[[Any, Any], Any], complete: Complete) -> Callable[[Any, Any], Any]:
     """This will show a value with the people and then complete it."""
-    return WithPeople(lambda value, people: complete(None if value is None else show(value, people)))
+    return lambda value, people: complete(None if value is None else show(value, people))
 
 
-def row(of_row: Callable[[Any, Any], Any], struct: type, *, is_nullable: bool) -> WithPeople:
+def row(assemble: Assemble, struct: type) -> Callable[[Any, Any], Any]:
     """This will complete a row of one struct."""
 
     def complete(row: Any, people: Any) -> Any:
-        if row.__class__ is struct:
-            return of_row(row, people)
-        if row is None and is_nullable:
-            return None
-        raise Irregular
+        if row.__class__ is not struct:
+            raise Irregular
+        return assemble(row, people)
 
-    return WithPeople(complete)
+    return complete
 
 
-def rows(of_row: Callable[[Any, Any], Any], struct: type, *, is_nullable: bool) -> WithPeople:
-    """This will complete a row of one struct."""
+def rows(assemble: Assemble, struct: type) -> Callable[[Any, Any], Any]:
+    """This will complete rows of one struct."""
 
     def complete(rows: Any, people: Any) -> Any:
-        if rows is None and is_nullable:
-            return None
         if rows.__class__ not in (tuple, list) or any(row.__class__ is not struct for row in rows):
             raise Irregular
-        return [of_row(row, people) for row in rows]
+        return [assemble(row, people) for row in rows]
 
-    return WithPeople(complete)
+    return complete
 
 
 def listed(complete: Complete, *, is_nullable: bool) -> Complete:
@@ -163,7 +117,7 @@ def maybe(complete: Complete, *, is_nullable: bool) -> Complete:
 def leaf(kind: GraphQLLeafType) -> tuple[type | None, Complete]:
     """This will give the class whose values are sent as they are (None: none), and what completes a value that is not null."""
     if isinstance(kind, GraphQLEnumType):
-        return None, _enum(kind)
+        return _enum(kind)
     coerce = kind.coerce_output_value
 
     def complete(value: Any) -> Any:
@@ -189,7 +143,7 @@ def leaf(kind: GraphQLLeafType) -> tuple[type | None, Complete]:
     return None, complete
 
 
-def _enum(kind: GraphQLEnumType) -> Complete:
+def _enum(kind: GraphQLEnumType) -> tuple[type | None, Complete]:
     names: Mapping[Any, str] = {}
     wrapped = getattr(kind, "wrapped_cls", None)
     if wrapped is not None and issubclass(wrapped, Enum):
@@ -200,7 +154,9 @@ def _enum(kind: GraphQLEnumType) -> Complete:
             raise Irregular
         return names[value]
 
-    return complete
+    # A text that is its own name is written at the end, as the encoder writes enums.
+    is_its_name = wrapped is not None and issubclass(wrapped, str) and all(name == one for one, name in names.items())
+    return wrapped if is_its_name else None, complete
 
 
 def _refuse_odd(found: Any) -> None:

@@ -57,8 +57,8 @@ class OfRow:
         found = shown.part(name) if shown is not None else None
         if found is None:
             raise AttributeError(name)
-        get, part = found
-        value = get(self.of_row)
+        attribute, part = found
+        value = getattr(self.of_row, attribute)
         if value is not None and part.show is not None:
             value = part.show(value, self.of_people)
         vars(self)[name] = value
@@ -75,9 +75,9 @@ class Shown:
         #: The GraphQL type.
         self.type: Any = type_
         self._naming = tuple((attrgetter(name), part.members) for name, part in parts.items() if part.members)
-        self._parts = {shown_name(name, part): (attrgetter(name), part) for name, part in parts.items()}
+        self._parts = {shown_name(name, part): (name, part) for name, part in parts.items()}
         if node is not None:
-            self._parts["id"] = attrgetter(node), Part(strawberry.ID, lambda uuid, _: global_id(type_.__name__, uuid))
+            self._parts["id"] = node, Part(strawberry.ID, lambda uuid, _: global_id(type_.__name__, uuid))
 
     @property
     def names_members(self) -> bool:
@@ -91,8 +91,8 @@ class Shown:
         found.of_people = people
         return found
 
-    def part(self, name: str) -> tuple[Callable[[Any], Any], Part] | None:
-        """This will give what reads a field from a row, and how it is shown; None: there is no such field."""
+    def part(self, name: str) -> tuple[str, Part] | None:
+        """This will give the attribute of a row that a field is, and how it is shown; None: there is no such field."""
         return self._parts.get(name)
 
     def members(self, row: Any) -> Iterable[MemberId]:

@@ -182,7 +182,7 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
     def proposers(self) -> tuple[MemberId, ...]:
         """This will give those who asked, the first first; empty where a source does not say."""
         first = () if self.proposer is None else (self.proposer,)
-        return tuple(dict.fromkeys((*first, *self.co_proposers)))
+        return tuple(dict.fromkeys((*first, *self.co_proposers))) if self.co_proposers else first
 
     @property
     def expected_days(self) -> float | None:
