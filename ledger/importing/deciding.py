@@ -34,6 +34,8 @@ class SourceTeam(Struct):
     names: Names
     team: ImportingTeam
     is_new: bool
+    #: The ledger had no such team when its source was met, and so nothing of that source.
+    had_nothing: bool
     since: datetime | None = None
 
 
@@ -71,7 +73,9 @@ class Deciding:
             found = self._read(chunk.lines, drafts)
         with self._counting.timed("order"):
             found = self._unrepeated(found) if chunk.is_repeated else found
-            known = self._staging.known([one.first_command for _, one in found])
+            known = self._staging.known(
+                [one.first_command for _, one in found if not self._teams[one.system].had_nothing]
+            )
         mistaken = {number for number, one in found if isinstance(one, Draft) and one.first_command in known}
         if mistaken:
             with self._counting.timed("decode"):
@@ -128,7 +132,7 @@ class Deciding:
             hours = next((e.fact.hours_per_day for e in formed if isinstance(e.fact, TeamFormed)), None)
             default = TeamFormed(system).hours_per_day
             team = self._teams[system] = SourceTeam(
-                names, ImportingTeam(names.team_id, default if hours is None else hours), hours is None
+                names, ImportingTeam(names.team_id, default if hours is None else hours), hours is None, hours is None
             )
         return team
 

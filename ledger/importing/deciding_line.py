@@ -1,6 +1,5 @@
 """The deciding of one line: its facts by the domain, and the commands that record them."""
 
-from collections import deque
 from uuid import UUID
 
 from msgspec import Struct
@@ -26,7 +25,7 @@ _ACTOR = Actor(IMPORTER, Role.INTEGRATOR)
 def decided(one: Record, line: int, team: ImportingTeam, known: dict[UUID, bytes], events: list[Event]) -> list[Placed]:
     """This will decide the facts of a line that the ledger does not have, after those that it has. Raises Rejected."""
     state: ProposalState | None = None
-    told = deque(events)
+    told = events
     version = len(events)
     rows: list[Placed] = []
     for entry in one.entries:
@@ -36,21 +35,21 @@ def decided(one: Record, line: int, team: ImportingTeam, known: dict[UUID, bytes
             if recorded != entry.content_hash:
                 raise conflicting(entry)
             continue
-        while told:  # only what a later fact is decided on
-            state = evolve(state, told.popleft())
+        for event in told:  # only what a later fact is decided on
+            if type(event.fact) is not SourceNoted:  # which changes nothing, and is most of what many sources say
+                state = evolve(state, event)
         try:
             facts = decide_import(state, entry.fact, team)
         except Rejected as rejected:
             where = entry.source.external_id.rpartition("#")[2]
             raise Rejected(rejected.code, f"fact {where}: {rejected.message}", *rejected.path) from None
-        encoded = []
+        told, encoded = [], []
         is_first = version == 0
         for index, fact in enumerate(facts):
             version += 1
             event = _event(one, entry, version, fact, index)
+            told.append(event)
             encoded.append(codec.encode(event))
-            if type(fact) is not SourceNoted:  # which changes nothing, and is most of what many sources say
-                told.append(event)
         known_at = (entry.known - UNIX_EPOCH) // MICROSECOND
         body = rendered(command_id, entry.content_hash, entry.known, encoded)
         rows.append(Placed(known_at, line, len(rows), is_first, len(encoded), body))

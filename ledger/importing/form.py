@@ -122,6 +122,22 @@ def converted(words: dict[str, Any], form: type[Any], what: int | str) -> Any:
         raise refused(f"{where}: {error}. Correct that value.") from None
 
 
+def fact_forms(record: RecordForm) -> list[FactForm]:
+    """This will check the facts of a line. Raises Rejected, whose sentence names the first that is wrong."""
+    try:
+        facts = msgspec.convert(record.facts, list[FactForm])
+    except msgspec.ValidationError:
+        for number, words in enumerate(record.facts, start=1):
+            converted(words, FactForm, number)
+        raise
+    for number, fact in enumerate(facts, start=1):
+        if fact.seq != number:
+            raise refused(
+                f"fact {number}: seq is {fact.seq}, but seq counts 1, 2, 3 … without a gap. Number it {number}.", "seq"
+            )
+    return facts
+
+
 def content_hash(words: dict[str, Any]) -> bytes:
     """This will give the SHA-256 of all words, whatever the order in which they were written and the space between them."""
     return sha256(_canonical(words)).digest()
@@ -135,32 +151,15 @@ class Instant(Struct, frozen=True, gc=False):
 
 
 _DAY_CHARACTERS = 10
-_SECOND_CHARACTERS = 20
 
 
 def instant(text: str) -> Instant:
     """This will read a day (its 00:00 UTC) or an RFC 3339 instant. Raises ValueError with the reason."""
-    # As most are written, 2026-01-31T12:00:00Z: each is met once or twice, so that remembering them would cost more.
-    if (
-        len(text) == _SECOND_CHARACTERS
-        and text[10] == "T"
-        and text[19] == "Z"
-        and text[4] == text[7] == "-"
-        and text[13] == text[16] == ":"
-    ):
-        try:
-            return Instant(datetime.fromisoformat(text), is_day=False)
-        except ValueError:
-            pass  # the other way says what is wrong with it
-    return _instant(text)
-
-
-@lru_cache(maxsize=65_536)
-def _instant(text: str) -> Instant:
     if len(text) == _DAY_CHARACTERS:
-        day = msgspec.convert(text, date)
-        return Instant(datetime(day.year, day.month, day.day, tzinfo=UTC), is_day=True)
+        return _day(text)
     at = msgspec.convert(text, datetime)
+    if at.tzinfo is UTC:
+        return Instant(at, is_day=False)
     offset = at.utcoffset()
     if offset is None:
         raise ValueError("it names no time zone")
@@ -168,6 +167,12 @@ def _instant(text: str) -> Instant:
         return Instant(at.astimezone(UTC) if offset else at.replace(tzinfo=UTC), is_day=False)
     except OverflowError:
         raise ValueError("it is out of range") from None
+
+
+@lru_cache(maxsize=65_536)
+def _day(text: str) -> Instant:
+    day = msgspec.convert(text, date)
+    return Instant(datetime(day.year, day.month, day.day, tzinfo=UTC), is_day=True)
 
 
 def dated(text: str, number: int | None, key: str) -> Instant:

@@ -32,9 +32,11 @@ def lines(file: BinaryIO) -> Iterator[Line]:
             yield Line(number, start, end - start, content)
 
 
-def again(file: BinaryIO, number: int, start: int, size: int) -> Line:
-    """This will read a line once more, wherever the file is at."""
-    content = os.pread(file.fileno(), min(size, LINE_BYTES_MAX + 1), start)
+def again(file: int, number: int, start: int, size: int) -> Line:
+    """This will read a line once more, wherever the file of this descriptor is at."""
+    if size <= LINE_BYTES_MAX:
+        return Line(number, start, size, os.pread(file, size, start))
+    content = os.pread(file, LINE_BYTES_MAX + 1, start)
     return Line(number, start, size, None if _is_too_long(content) else content)
 
 

@@ -68,7 +68,7 @@ def as_they_begin(file: BinaryIO, staging: Staging) -> Iterator[Chunk]:
             outlines.clear()
     staging.note(outlines)
     return _chunks(
-        (again(file, one.number, one.start, one.size), one.begins, repeats) for one, repeats in staging.noted()
+        (again(file.fileno(), one.number, one.start, one.size), one.begins, repeats) for one, repeats in staging.noted()
     )
 
 

@@ -20,10 +20,12 @@ class Times(Struct, frozen=True, gc=False):
 
 def times_of(fact: FactForm) -> Times:
     """This will read a fact's times: known when it was recorded, else at its own time, else by its bound. Raises Rejected for a bad one."""
-    at = None if fact.at is None else dated(fact.at, fact.seq, "at")
-    recorded = bound = None
-    if fact.recorded_at is not None:
-        recorded = at if fact.recorded_at == fact.at else dated(fact.recorded_at, fact.seq, "recorded_at")
+    written, recorded_at = fact.at, fact.recorded_at
+    at = None if written is None else dated(written, fact.seq, "at")
+    if at is not None and recorded_at == written and fact.not_after is None and fact.known_by is None:  # as most are
+        return Times(at.at, _dating(fact, at), at.at, True)
+    recorded = None if recorded_at is None else dated(recorded_at, fact.seq, "recorded_at")
+    bound = None
     if fact.not_after is not None:
         bound = dated(fact.not_after, fact.seq, "not_after")
     elif fact.known_by is not None:

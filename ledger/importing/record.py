@@ -19,6 +19,7 @@ from ledger.importing.form import (
     content_hash,
     converted,
     dated,
+    fact_forms,
     refused,
 )
 from ledger.importing.naming import Names, Person, decision_id
@@ -78,18 +79,18 @@ class _Reading:
         self.form = form
         self.names = names
         self.people: dict[MemberId, str] = {}
-        self.facts = [_fact(words, number) for number, words in enumerate(form.facts, start=1)]
-        self.external_ids = [f"{form.id}#{number}" for number in range(1, len(self.facts) + 1)]
-        self.commands = [names.command(external_id) for external_id in self.external_ids]
+        self.facts = fact_forms(form)
+        self.external_ids = [f"{form.id}#{fact.seq}" for fact in self.facts]
+        self.commands = list(map(names.command, self.external_ids))
 
     def record(self) -> Record:
-        proposals = [number for number, fact in enumerate(self.facts) if fact.type == "proposed"]
+        proposals = [fact.seq - 1 for fact in self.facts if fact.type == "proposed"]
         if len(proposals) != 1:
             raise refused(
                 f"It has {len(proposals)} facts of the type proposed; it needs exactly one. Call a later one reproposed.",
                 "facts",
             )
-        times = [times_of(fact) for fact in self.facts]
+        times = list(map(times_of, self.facts))
         known_places = places(times, proposals[0])
         last: datetime | None = next((t.occurred for t in times if t.occurred is not None), None)
         #: What says the place of an entry is never the same twice, so that entries themselves are not compared.
@@ -221,15 +222,6 @@ class _Reading:
         person = self.names.person(name)
         self.people[person.member_id] = name
         return person
-
-
-def _fact(words: dict[str, Any], number: int) -> FactForm:
-    fact: FactForm = converted(words, FactForm, number)
-    if fact.seq != number:
-        raise refused(
-            f"fact {number}: seq is {fact.seq}, but seq counts 1, 2, 3 … without a gap. Number it {number}.", "seq"
-        )
-    return fact
 
 
 def _amount(form: AmountForm) -> SourceAmount:

@@ -66,11 +66,14 @@ class Staging:
 
     def note(self, outlines: Sequence[Outline]) -> None:
         """This will note where lines stand."""
-        columns = [list(column) for column in zip(*outlines, strict=True)]
-        if columns:
-            self._connection.execute(
-                "INSERT INTO outlines SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[])",
-                columns,
+        with self._connection.cursor() as cursor, cursor.copy("COPY outlines FROM STDIN") as copy:
+            copy.write(
+                "".join(
+                    [
+                        f"{number}\t{start}\t{size}\t{begins}\t{id_hash}\n"
+                        for number, start, size, begins, id_hash in outlines
+                    ]
+                )
             )
 
     def noted(self) -> Iterator[tuple[Outline, bool]]:
@@ -92,6 +95,8 @@ class Staging:
 
     def known(self, command_ids: Sequence[UUID]) -> dict[UUID, bytes]:
         """This will give the request hashes of those commands that the ledger knows."""
+        if not command_ids:
+            return {}
         with self._connection.cursor(binary=True) as cursor:
             cursor.execute(
                 "SELECT command_id, request_hash FROM ledger.commands WHERE command_id = ANY(%b)", [list(command_ids)]

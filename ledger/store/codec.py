@@ -130,7 +130,9 @@ def encode(event: Event) -> EncodedEvent:
         raise UnknownTopic(type(fact).__qualname__)
     payload = _encode(fact)
     salt = _salt()
-    occurred_at = utc(event.occurred_at)
+    occurred_at = event.occurred_at
+    if occurred_at.tzinfo is not UTC:
+        occurred_at = utc(occurred_at)
     stream_id, version = event.stream_id, event.version
     meta = Meta(
         event.event_id,
