@@ -124,9 +124,10 @@ class _Explaining(AsyncConnection[Any]):
     plans: tuple[str, ...] = ()
 
     async def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
-        """This will run a statement after its EXPLAIN."""
-        cursor = await super().execute(b"EXPLAIN " + query, params)
-        self.plans += tuple(line for (line,) in await cursor.fetchall())
+        """This will run a statement, after its EXPLAIN if it reads."""
+        if query.startswith((b"SELECT", b"WITH")):
+            cursor = await super().execute(b"EXPLAIN " + query, params)
+            self.plans += tuple(line for (line,) in await cursor.fetchall())
         return await super().execute(query, params, **more)
 
 

@@ -1,6 +1,6 @@
 """Each group of counts as one SELECT that gives JSON: an aggregate over an index of one table."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from projections.conditions import Conditions
 from projections.transparency.structs import Said
@@ -60,7 +60,7 @@ def bases(w: Conditions, names: Collection[str], by: Collection[str]) -> str:
         keys = ", ".join((*sorted(by), *columns))
         found.append(
             f"{name} AS MATERIALIZED (SELECT {keys}{', ' if keys else ''}count(*) AS n{more} FROM views.{table} AS x"
-            f" WHERE {_in(w, at)}{f' GROUP BY {keys}' if keys else ''})"
+            f" WHERE {_in(w, at, _of_marks if name == 'm' else _of_teams)}{f' GROUP BY {keys}' if keys else ''})"
         )
     return f"WITH {', '.join(found)} " if found else ""
 
@@ -93,7 +93,7 @@ def happenings(w: Conditions) -> str:
     # In two steps: a hash of the pairs is faster than the sort that count(DISTINCT …) takes.
     return _list(
         "SELECT kind, sum(n)::bigint AS count, count(*) AS proposals FROM (SELECT kind, proposal_id, count(*) AS n"
-        f" FROM views.transparency_marks AS x WHERE {_in(w, 'at')} GROUP BY 1, 2) AS pairs GROUP BY kind"
+        f" FROM views.transparency_marks AS x WHERE {_in(w, 'at', _of_marks)} GROUP BY 1, 2) AS pairs GROUP BY kind"
     )
 
 
@@ -176,8 +176,13 @@ def _of_teams(w: Conditions) -> str:
     return f"{w.stands('x')} AND {w}"
 
 
-def _in(w: Conditions, at: str) -> str:
-    found = [_of_teams(w)]
+def _of_marks(w: Conditions) -> str:
+    """This will ask for the marks of a state: each stands for good, and the index has only where it begins."""
+    return str(w) if w.values["as_of"] is None else f"x.valid_from <= %(as_of)s AND {w}"
+
+
+def _in(w: Conditions, at: str, of: Callable[[Conditions], str] = _of_teams) -> str:
+    found = [of(w)]
     found += [
         f"x.{column} {operator} %({name})s"
         for column, operator, name in (

@@ -31,7 +31,10 @@ PROPOSALS = Table(
         Column("system", "text"),
         Column("unseen", "boolean", lambda row: row.pending and row.looked_at is None),
     ),
-    indexes=(Index("team_id, submitted_at, month, area, system, unseen"), Index("team_id", current=False)),
+    indexes=(
+        Index("team_id, submitted_at, month, area, system, unseen"),
+        Index("team_id", current=False, holds="submitted_at, month, area, system, unseen"),
+    ),
     by_stream=True,
 )
 
@@ -53,7 +56,7 @@ DECISIONS = Table(
     ),
     indexes=(
         Index("team_id, decided_at, month, disposition, said, area, system, waited_days"),
-        Index("team_id", current=False),
+        Index("team_id", current=False, holds="decided_at, month, disposition, said, area, system, waited_days"),
     ),
 )
 
@@ -90,7 +93,10 @@ MATTERS = Table(
         Column("area", "text"),
         Column("system", "text"),
     ),
-    indexes=(Index("team_id, at, kind, state, area, system"), Index("team_id", current=False)),
+    indexes=(
+        Index("team_id, at, kind, state, area, system"),
+        Index("team_id", current=False, holds="at, kind, state, area, system"),
+    ),
 )
 
 TEAMS = Table(
