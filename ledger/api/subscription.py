@@ -13,7 +13,7 @@ from ledger.api.feed import KEPT, Fact
 from ledger.api.scalars import Position
 from ledger.api.simulation import followed
 from ledger.api.simulation_types import SIMULATION
-from ledger.api.standing import Connection
+from ledger.api.standing import Connection, standings
 from ledger.directory.members import people
 from ledger.events.registry import FACT_TYPES
 from projections.audit.facts import facts_after
@@ -46,7 +46,8 @@ async def ledger_events(
     if unknown := sorted(set(types or ()) - FACT_TYPES.keys()):
         raise bad_input(f"types: {unknown[0]!r} is no type of fact. Such are DecisionTaken or EstimateChanged.")
     wanted = None if types is None else frozenset(types)
-    head = await _head(context)
+    async with context.read() as connection:
+        head = (await standings(connection)).head
     position = context.resume_after if context.resume_after is not None else head if after is None else after
     if position > head:
         raise bad_input(f"after is {position}, and the ledger ends at {head}. Give the position of the last event.")
@@ -68,13 +69,6 @@ def _is_for(context: Context, fact: Fact, team: UUID | None) -> bool:
         return False
     teams = context.visible_teams()
     return teams is None or fact.team_id in teams
-
-
-async def _head(context: Context) -> int:
-    async with context.read() as connection:
-        cursor = await connection.execute(b"SELECT position FROM ledger.head")
-        row = await cursor.fetchone()
-    return row[0] if row else 0
 
 
 @strawberry.type(description="What can be followed.")
