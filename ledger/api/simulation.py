@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from ledger.api.asking import field
 from ledger.api.context import Context, Info
 from ledger.api.errors import bad_input, not_found
-from ledger.api.simulation_types import COMPARISON, SIMULATION, ComparisonView, Progress, ReportView, SimulationView
+from ledger.api.simulation_types import COMPARISON, SIMULATION, ComparisonView, Progress, SimulationView
 from ledger.api.standing import Connection
 from ledger.domain.simulation import SimulationStatus
 from ledger.events.simulation import SimulationRequested
@@ -164,23 +164,7 @@ def _view(row: tuple[Any, ...], report: Report | None) -> SimulationView:
         reason,
         ended_at,
         digest,
-        None if report is None else _report_view(report),
-    )
-
-
-def _report_view(report: Report) -> ReportView:
-    return ReportView(
-        report.last_position,
-        report.digest,
-        report.code_version,
-        report.seed,
-        report.teams,
-        report.reviews,
-        report.first_review,
-        report.last_review,
-        report.weeks,
-        report.actual,
-        report.results,
+        report,
     )
 
 

@@ -10,7 +10,7 @@ from ledger.api.enums import describe
 from ledger.api.shown import shown
 from ledger.domain.simulation import SimulationStatus
 from ledger.replay.comparing import Agreement, CommonFlip, Side
-from ledger.replay.report import Bounds, Check, Flip, Known, Result, Shares, Starved, Waits
+from ledger.replay.report import Bounds, Check, Flip, Known, Report, Result, Shares, Starved, Waits
 from ledger.replay.scenario import PolicyChoice
 from ledger.values import MemberId
 
@@ -45,22 +45,6 @@ class Progress(Struct, frozen=True):
     total: int
 
 
-class ReportView(Struct, frozen=True):
-    """A report as it is shown."""
-
-    position: int
-    digest: str
-    code_version: str
-    seed: int
-    teams: tuple[str, ...]
-    reviews: int
-    first_review: datetime
-    last_review: datetime
-    weeks: tuple[datetime, ...]
-    actual: Result
-    results: tuple[Result, ...]
-
-
 class SimulationView(Struct, frozen=True):
     """A simulation as it is shown."""
 
@@ -75,7 +59,7 @@ class SimulationView(Struct, frozen=True):
     reason: str | None
     ended_at: datetime | None
     digest: str | None
-    report: ReportView | None
+    report: Report | None
 
 
 class ComparisonView(Struct, frozen=True):
@@ -197,7 +181,7 @@ shown(
     agreement="Kendall's τ-b with the other policies of the report and with the one in force, by name.",
 )
 shown(
-    ReportView,
+    Report,
     "What a simulation found.",
     type_name="SimulationReport",
     position="The facts that it rests on: from 1 to this position.",

@@ -162,6 +162,11 @@ class Report(Struct, frozen=True):
     results: tuple[Result, ...]
     digest: str = ""
 
+    @property
+    def position(self) -> int:
+        """This will give the last of the facts that it rests on, as the API calls it."""
+        return self.last_position
+
     def encoded(self) -> bytes:
         """This will give the canonical bytes: the same inputs give the same."""
         return msgspec.json.encode(self, order="deterministic")
