@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger.cli.running import as_json
-from ledger.cli.simulating import pool, replaying, sentences, upto, workers
+from ledger.cli.simulating import give, pool, replaying, sentences, upto, workers
 from ledger.replay import Check, PolicyChoice, Report, Result, Scenario, read, simulate
 from ledger.replay.plotting import plot
 from ledger.replay.scenario import checked
@@ -65,12 +65,7 @@ def simulate_(
         report = simulate(history, wanted, executor=executor, progress=moved)
         if picture is not None:
             plot(report, picture)
-    if out is not None:
-        out.write_bytes(report.encoded())
-    if json:
-        click.echo(report.encoded().decode())
-    else:
-        _show(report)
+    give(report, out, _show, json=json)
     if any(result.hindsight_check is Check.FAILED for result in report.results):
         raise SystemExit(1)
 

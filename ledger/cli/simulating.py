@@ -10,12 +10,13 @@ import rich_click as click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ledger.cli.running import USAGE, Failed, console, database
-from ledger.replay import History, ScenarioError, SchedulerError, executor, load
+from ledger.replay import History, Report, ScenarioError, SchedulerError, Swept, executor, load
 from ledger.replay.loading import CACHE
 from ledger.replay.plotting import PlotError, check
 from ledger.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R", Report, Swept)
 Moved = Callable[[str, int, int], None]
 
 
@@ -68,6 +69,17 @@ def pool(processes: int | None, scheduler: str | None) -> Iterator[Executor | No
     """This will give the workers, or None: this process alone."""
     with executor(processes, scheduler) if processes or scheduler else nullcontext() as found:
         yield found
+
+
+def give(found: R, out: Path | None, show: Callable[[R], None], *, json: bool) -> None:
+    """This will write a result to a file where one is named, and print it: whole as JSON, or as `show` has it."""
+    encoded = found.encoded()
+    if out is not None:
+        out.write_bytes(encoded)
+    if json:
+        click.echo(encoded.decode())
+    else:
+        show(found)
 
 
 @contextmanager

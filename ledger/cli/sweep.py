@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger.cli.running import USAGE, Failed, as_json
-from ledger.cli.simulating import pool, replaying, sentences, upto, workers
+from ledger.cli.simulating import give, pool, replaying, sentences, upto, workers
 from ledger.replay import History, PolicyChoice, Scenario, Swept, read, scales, sweep, weights
 from ledger.replay.history import instant
 from ledger.replay.kinds import Kind
@@ -84,12 +84,7 @@ def sweep_(
         )
         if picture is not None:
             plot_sweep(found, picture)
-    if out is not None:
-        out.write_bytes(found.encoded())
-    if json:
-        click.echo(found.encoded().decode())
-    else:
-        _show(found)
+    give(found, out, _show, json=json)
 
 
 def _middle(history: History) -> datetime:
