@@ -9,6 +9,7 @@ setup: $(SETUP)
 
 # `--without-pip` and `pip --python`: Debian's python3 has no ensurepip unless python3-venv is there.
 $(SETUP): requirements-dev.lock pyproject.toml
+	@echo "Setting up .venv from requirements-dev.lock: a minute or a few, the first time only."
 	$(PYTHON) -m venv --without-pip .venv
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --require-hashes -r requirements-dev.lock
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --no-deps --no-build-isolation -e .

@@ -94,13 +94,14 @@ class Follower:
                 with Limited.connect(self._url, autocommit=True, connect_timeout=5, **KEEPALIVE) as connection:
                     connection.answer_timeout_s = ANSWER_S
                     if self._take_lead(connection):
-                        pause = BACKOFF_S[0]
                         self._lead(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.warning("the views wait for the database: %s", error)
             except Exception:
                 log.exception("following failed and begins again in %.1f s", pause)
             finally:
+                if self.leads:  # what never began is tried ever more seldom
+                    pause = BACKOFF_S[0]
                 self.leads = False
             self._stopping.wait(pause)
             pause = min(pause * 2, BACKOFF_S[1])

@@ -95,6 +95,11 @@ def main() -> None:
         _end(f"The database can't be reached: {told}\nIs it running, and is LEDGER_DATABASE_URL right?", UNREACHABLE)
     except psycopg.errors.UndefinedTable:
         _end("This database holds no ledger yet. Run: decision-ledger migrate", CHECK_FAILED)
+    except psycopg.errors.InsufficientPrivilege as error:
+        told, _, _ = str(error).partition("\n")
+        _end(
+            f"This login of the database may not do that: {told}. What it needs is in docs/operations.md.", CHECK_FAILED
+        )
     except StoreFault as error:
         _end(str(error), CHECK_FAILED)
     except OSError as error:

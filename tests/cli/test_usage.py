@@ -1,10 +1,13 @@
 """Help, mistakes in what was typed, and a database that isn't there."""
 
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 import rich_click as click
 from click.testing import CliRunner
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger.cli.main import VERBS, cli
 from tests.cli.conftest import Cli
@@ -103,4 +106,20 @@ def test_a_place_that_cannot_be_written_is_named_and_is_2(cli: Cli, tmp_path: Pa
     found = cli.run(*(each.format(tmp_path / "file") for each in arguments))
     assert (found.code, found.out) == (2, "")
     assert f"Error: {tmp_path / 'file'}" in found.err
+    assert "Traceback" not in found.err
+
+
+def test_a_login_that_may_not_is_told_so(cli: Cli, database_url: str) -> None:
+    login = f"stranger_{uuid4().hex[:8]}"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'p'")  # type: ignore[arg-type]
+        try:
+            url = make_conninfo(database_url, user=login, password="p")
+            parts = conninfo_to_dict(url)
+            stranger = f"postgresql://{login}:p@/{parts['dbname']}?host={parts['host']}&port={parts['port']}"
+            found = cli.run("token", "list", LEDGER_DATABASE_URL=stranger)
+        finally:
+            connection.execute(f"DROP ROLE {login}")  # type: ignore[arg-type]
+    assert (found.code, found.out) == (1, "")
+    assert "Error: This login of the database may not do that: permission denied" in found.err
     assert "Traceback" not in found.err
