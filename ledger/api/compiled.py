@@ -28,7 +28,7 @@ PLANS_MAX = 64
 class Plans:
     """The compiled selections of one document, bounded; they live as long as it."""
 
-    __slots__ = ("completed", "fell_back", "kept", "steps", "switches")
+    __slots__ = ("completed", "costs", "fell_back", "kept", "steps", "switches")
 
     def __init__(self, switches: frozenset[str] = frozenset()) -> None:
         #: The variables that directives look at: with other values a selection is another one.
@@ -36,6 +36,8 @@ class Plans:
         self.kept: dict[tuple[Any, ...], Complete | None] = {}
         #: What each operation's mutations are compiled to, by the node's identity; None: they have no fast way.
         self.steps: dict[int, Any] = {}
+        #: What each operation costs, by the same, where that does not hang on variables.
+        self.costs: dict[int, Any] = {}
         self.completed = 0
         self.fell_back = 0
 

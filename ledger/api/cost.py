@@ -58,9 +58,16 @@ def cost_of(
     operation: OperationDefinitionNode,
     variables: dict[str, Any] | None,
 ) -> Cost:
-    """This will reckon an operation's cost, in time linear in its document. Raises an error for more than 10,000 objects."""
+    """This will reckon an operation's cost, in time linear in its document. Raises an error for more than 10,000 objects.
+
+    It is kept with the document unless a variable says how long a page is.
+    """
+    kept: Cost | None = prepared.plans.costs.get(id(operation))
+    if kept is not None:
+        return kept
     root = schema._schema.get_root_type(operation.operation)
-    amount = _Reckoning(schema, prepared, operation, variables or {}).of(operation.selection_set, root, 0)
+    reckoning = _Reckoning(schema, prepared, operation, variables or {})
+    amount = reckoning.of(operation.selection_set, root, 0)
     if amount.nodes > NODES_MAX:
         raise refusal(
             VALIDATION_FAILED,
@@ -69,7 +76,10 @@ def cost_of(
     points = max(1, -(-amount.fields // FIELDS_PER_POINT))
     if operation.operation is OperationType.MUTATION:
         points += MUTATION_POINTS * len(operation.selection_set.selections)
-    return Cost(points, amount.nodes)
+    cost = Cost(points, amount.nodes)
+    if not reckoning.asked_variables:
+        prepared.plans.costs[id(operation)] = cost
+    return cost
 
 
 class _Reckoning:
@@ -87,6 +97,7 @@ class _Reckoning:
             name: int(value.value) for name, value in defaults.items() if isinstance(value, IntValueNode)
         }
         self.variables.update(variables)
+        self.asked_variables = False
         self.known: dict[tuple[str, int], Amount] = {}
 
     def of(self, selection: SelectionSetNode | None, kind: GraphQLNamedType | None, page: int) -> Amount:
@@ -131,6 +142,7 @@ class _Reckoning:
         """This will give the size of the page that is asked for; one that can't be is refused by its resolver."""
         value: Any = next((one.value for one in node.arguments or () if one.name.value == "first"), None)
         if isinstance(value, VariableNode):
+            self.asked_variables = True
             found = self.variables.get(value.name.value, PAGE)
         else:
             found = int(value.value) if isinstance(value, IntValueNode) else PAGE

@@ -30,6 +30,7 @@ from ledger.api import mutations, schema
 from ledger.api.coercing import coercion
 from ledger.api.completing import Irregular
 from ledger.api.context import Context, Resources, Viewer
+from ledger.api.cost import cost_of
 from ledger.api.documents import prepare
 from ledger.api.mutations import VERBS
 from ledger.api.performing import performed, steps_of
@@ -339,3 +340,12 @@ def test_what_was_done_is_not_done_again_when_the_rest_is_left_to_the_standard_w
         "c": {"position": "12"},
     }
     assert "Int cannot represent" in str(told)
+
+
+def test_a_cost_that_hangs_on_no_variable_is_reckoned_once() -> None:
+    fixed = prepare(SCHEMA, "{ backlog(first: 7) { edges { node { title } } } }")
+    first = cost_of(SCHEMA, fixed, fixed.operation(None), None)
+    assert cost_of(SCHEMA, fixed, fixed.operation(None), {"n": 9}) is first
+    asked = prepare(SCHEMA, "query Q($n: Int) { backlog(first: $n) { edges { node { title } } } }")
+    assert [cost_of(SCHEMA, asked, asked.operation(None), {"n": n}).nodes for n in (7, 70, 7)] == [7, 70, 7]
+    assert first.nodes == 7
