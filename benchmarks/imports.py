@@ -3,7 +3,8 @@
 Prints facts of the source and events of the log per second, how the time of the importing process is split, and the CPU of a fact in
 microseconds, which says more on a machine that does something else besides: of this process, of those that decide beside it, and of the
 embedded server. Of the time, `decode` is taking in what was decided, or reading lines; `decide` the domain, where it is this process that
-decides, with the coding of its facts; `order` the sorted runs and what the ledger knows already; `append` the waiting for the log.
+decides, with the coding of its facts; `order` the first look at the lines' dates, the sorting, and what the ledger knows already;
+`append` the waiting for the log, which records what was decided first while the rest is decided.
 """
 
 import argparse

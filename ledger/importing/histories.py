@@ -64,7 +64,8 @@ def _import_file(ledger: Ledger, staging: Staging, runs: Runs, path: Path, count
     appending = Appending(ledger, staging, runs, counting, deciding.new_teams)
     with path.open("rb") as file, Drafting(counting.total_bytes) as drafting, closing(appending):
         # Where one line may undo all others, nothing is recorded before the last.
-        chunks = as_they_stand(file) if strict else as_they_begin(file, staging)
+        with counting.timed("order"):
+            chunks = as_they_stand(file) if strict else as_they_begin(file, staging)
         for chunk, drafts in drafting.ahead(chunks, deciding.importing_teams):
             if not deciding.decide(chunk, drafts):
                 drafting.stop()

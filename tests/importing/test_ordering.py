@@ -90,6 +90,28 @@ def test_what_begins_first_is_recorded_before_the_last_line_is_decided(
     assert heads[-1] > facts / 2
 
 
+def test_an_import_that_is_given_up_in_the_middle_leaves_what_was_recorded_and_goes_on_from_there(
+    ledger: Ledger, database_url: str, other: tuple[Ledger, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "long.jsonl"
+    facts = write(path, 30, seed=6)
+    told: list[Progress] = []
+
+    def give_up(at: Progress) -> None:
+        told.append(at)
+        if len(told) == 20:
+            raise InterruptedError("enough")
+
+    with pytest.raises(InterruptedError, match="enough"):
+        import_histories(ledger, database_url, [path], progress=give_up)
+    assert 0 < ledger.head() < facts
+    file = import_histories(ledger, database_url, [path]).files[0]
+    assert file.facts_known > 0
+    assert file.facts_recorded + file.facts_known == facts
+    import_histories(*other, [path])
+    assert Log(ledger).story() == Log(other[0]).story()
+
+
 def test_with_strict_nothing_is_recorded_before_the_last_line(
     ledger: Ledger, database_url: str, tmp_path: Path
 ) -> None:
