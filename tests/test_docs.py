@@ -70,3 +70,21 @@ def test_every_setting_is_on_the_page_of_settings() -> None:
     page = (DOCS / "operations.md").read_text("utf-8").partition("## Settings")[2]
     assert len(read) > 15
     assert read - set(re.findall(r"`(LEDGER_\w+)`", page)) == set()
+
+
+def test_every_code_of_an_error_is_on_the_page_of_the_api() -> None:
+    codes = {
+        value for name, value in vars(errors).items() if name.isupper() and isinstance(value, str) and value.isupper()
+    }
+    assert {"NOT_FOUND", "RATE_LIMITED"} < codes
+    page = (DOCS / "api.md").read_text("utf-8")
+    assert {code for code in codes if f"`{code}`" not in page} == set()
+
+
+def test_every_part_of_the_program_is_on_the_page_of_the_architecture() -> None:
+    page = (DOCS / "architecture.md").read_text("utf-8")
+    parts = {
+        path.stem for path in (ROOT / "ledger").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert {"domain", "values"} < parts
+    assert {name for name in parts - {"__init__"} if not re.search(rf"`ledger/{name}(\.py)?`", page)} == set()
