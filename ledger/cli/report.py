@@ -13,11 +13,15 @@ from ledger.directory.access import AccessKind, Entry
 from ledger.exports import files, page
 from ledger.exports.report import NotTold
 from ledger.exports.report import report as run
+from ledger.importing.naming import Names
 from ledger.settings import Settings
 
 
 @click.command()
-@click.argument("proposal_id", type=click.UUID)
+@click.argument("proposal", metavar="PROPOSAL_ID")
+@click.option(
+    "--source", help="PROPOSAL_ID is what this source calls an imported one, such as python/peps its pep-0315."
+)
 @click.option("--as-of", type=click.IntRange(1), help="As it was at this position; left out: as it is.")
 @click.option(
     "--out",
@@ -26,13 +30,17 @@ from ledger.settings import Settings
 )
 @outside.folder
 @as_json
-def report(proposal_id: UUID, as_of: int | None, out: Path | None, folder: Path | None, json: bool) -> None:
+def report(
+    proposal: str, source: str | None, as_of: int | None, out: Path | None, folder: Path | None, json: bool
+) -> None:
     """Tell the story of a proposal from top to bottom: the case as it read then, the answer, how it was told, and how to check that.
 
     \b
     decision-ledger report 924dc5bd-… --out report.html
     decision-ledger report 924dc5bd-… --as-of 300
+    decision-ledger report pep-0315 --source python/peps --out pep-0315.html
     """
+    proposal_id = Names(source).proposal(proposal) if source else _id(proposal)
     settings = Settings.from_environment()
     with database(settings, migrated=True) as url:
         try:
@@ -52,6 +60,15 @@ def report(proposal_id: UUID, as_of: int | None, out: Path | None, folder: Path 
         answer({**document, "markdown": text}, text.rstrip("\n"), json=json)
     else:
         answer({**document, "file": str(out)}, f"{out}: as at position {found.position:,}.", json=json)
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no id of the ledger. What a source calls it goes with --source.", param_hint="PROPOSAL_ID"
+        ) from None
 
 
 def _record(url: str, proposal_id: UUID, position: int) -> None:

@@ -206,6 +206,10 @@ def test_a_report_is_a_page_or_markdown_and_is_recorded(cli: Cli, database_url: 
     printed = cli.run("report", str(story.DECLINED), "--as-of", "40")
     assert printed.code == 0, printed.err
     assert printed.out.startswith("# ")
+    by_source = cli.run("report", "no-such", "--source", "peps")
+    assert (by_source.code, "There is no proposal" in by_source.err) == (1, True)
+    mistyped = cli.run("report", "pep-0315")
+    assert (mistyped.code, "goes with --source" in mistyped.err) == (2, True)
     unknown = cli.run("report", str(story.TEAM))
     assert (unknown.code, "There is no proposal" in unknown.err) == (1, True)
     assert subjects(database_url) == [
