@@ -1,4 +1,5 @@
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -107,6 +108,16 @@ def test_identity_providers_are_tables_of_a_file(tmp_path):
     assert staff == Provider("https://id.example/realm", "https://ledger.example", "http://127.0.0.1:8080/jwks")
     assert staff.algorithms == SIGNATURES
     assert (partners.types, partners.algorithms, partners.scopes) == ({"jwt", "at+jwt"}, {"ES256"}, frozenset())
+
+
+def test_the_page_shows_a_file_of_providers_that_is_one_and_names_every_key(tmp_path):
+    page = (Path(__file__).parents[1] / "docs/access.md").read_text("utf-8")
+    (shown,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "providers.toml"
+    file.write_text(shown)
+    assert len(Settings.from_environment({"LEDGER_OIDC": str(file)}).oidc) == 2
+    told = page.split("## Identity providers")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE) == list(Provider.__struct_fields__)
 
 
 @pytest.mark.parametrize(
