@@ -10,7 +10,7 @@ import strawberry
 
 from ledger.api.asking import connection_of, field, page
 from ledger.api.asof import AtLeastArgument
-from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page
+from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Context, Info
 from ledger.api.errors import forbidden
 from ledger.api.linking import Linking
@@ -80,8 +80,9 @@ async def identity_links(
     asked = Page.of(first, after, FIELD, str, str)
     wanted = Asked(member_id, None if asked.key is None else (asked.key[0], asked.key[1]))
     rows = await _in_thread(context, lambda linking: linking.page(wanted, asked.limit))
+    total = await _in_thread(context, lambda linking: linking.total(wanted)) if selects(info, "totalCount") else None
     async with context.read() as connection:
-        return await page(info, IDENTITY, asked, rows, lambda row: (row.issuer, row.subject), connection)
+        return await page(info, IDENTITY, asked, rows, lambda row: (row.issuer, row.subject), connection, total=total)
 
 
 async def _in_thread(context: Context, do: Callable[[Linking], T]) -> T:

@@ -63,6 +63,10 @@ class Linking:
         """This will read links, in the order of their issuers and subjects."""
         return self._done(lambda connection: identities.page(connection, asked, limit))
 
+    def total(self, asked: Asked) -> int:
+        """This will count the links that all pages have."""
+        return self._done(lambda connection: identities.total(connection, asked))
+
     def _link(self, connection: Connection, identity: Identity, by: MemberId) -> bool:
         with connection.transaction():
             if identities.linked(connection, identity.issuer, identity.subject) == identity.member_id:

@@ -26,6 +26,9 @@ SELECT issuer, subject, member_id FROM directory.identities
    AND (%(issuer)s::text IS NULL OR (issuer, subject) > (%(issuer)s, %(subject)s))
  ORDER BY issuer, subject LIMIT %(limit)s
 """
+_TOTAL = b"""
+SELECT count(*) FROM directory.identities WHERE (%(member_id)s::uuid IS NULL OR member_id = %(member_id)s)
+"""
 _ALL = b"SELECT issuer, subject, member_id FROM directory.identities ORDER BY issuer, subject"
 
 
@@ -80,6 +83,13 @@ def page(connection: Connection[Any], asked: Asked, limit: int) -> list[Identity
     issuer, subject = asked.after or (None, None)
     values = {"member_id": asked.member_id, "issuer": issuer, "subject": subject, "limit": limit}
     return [Identity(*row) for row in connection.execute(_PAGE, values).fetchall()]
+
+
+def total(connection: Connection[Any], asked: Asked) -> int:
+    """This will count the links that all pages have."""
+    ((found,),) = connection.execute(_TOTAL, {"member_id": asked.member_id}).fetchall()
+    count: int = found
+    return count
 
 
 def every(connection: Connection[Any]) -> list[Identity]:

@@ -103,7 +103,7 @@ LISTS = {
     "timeline": f'of: "{told.DECLINED}", kinds: ["DecisionTaken", "ImpactAssessed"]',
     "unansweredNotices": "imported: true",
 }
-#: Asks the directory for its identities, of which this story has none: tests/api/test_linking.py.
+#: Counted where it is tested: tests/api/test_linking.py.
 ELSEWHERE = {"identities"}
 
 

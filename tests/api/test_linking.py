@@ -23,6 +23,7 @@ LINK = f"mutation L($input: LinkIdentityInput!) {{ linkIdentity(input: $input) {
 UNLINK = f"mutation U($input: UnlinkIdentityInput!) {{ unlinkIdentity(input: $input) {{ {ANSWER} }} }}"
 LINKS = """query I($member: UUID, $first: Int! = 50, $after: String, $at: Position) {
   identities(memberId: $member, first: $first, after: $after, atLeast: $at) {
+    totalCount
     nodes { issuer subject member { memberId name } }
     pageInfo { hasNextPage endCursor }
   }
@@ -143,10 +144,11 @@ def test_links_are_paged_in_their_order_and_by_member(api: Api) -> None:
     for _ in range(3):
         page = auditor.ask(LINKS, first=2, after=after)["identities"]
         seen += [(node["issuer"], node["subject"]) for node in page["nodes"]]
+        assert page["totalCount"] == len(linked)
         after = page["pageInfo"]["endCursor"]
     assert seen == linked
     assert not page["pageInfo"]["hasNextPage"]
-    of_ben = auditor.ask(LINKS, member=str(ben.member_id))["identities"]["nodes"]
-    assert [node["member"]["name"] for node in of_ben] == ["Ben"] * 3
+    of_ben = auditor.ask(LINKS, member=str(ben.member_id))["identities"]
+    assert [node["member"]["name"] for node in of_ben["nodes"]] == ["Ben"] * of_ben["totalCount"] == ["Ben"] * 3
     assert auditor.error(LINKS, first=101)["extensions"]["code"] == "BAD_USER_INPUT"
     assert auditor.error(LINKS, after="x")["extensions"]["code"] == "BAD_USER_INPUT"
