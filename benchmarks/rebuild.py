@@ -84,7 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\n{'':18}{'a second':>12}{'CPU µs each':>14}")
     for name, rate in rates.items():
         print(f"{name:18}{rate:12,.0f}{cpu[name]:14.1f}")
-    print(f"{versions:,} versions of rows in {len(VIEWS)} views, {size / 2**20:,.0f} MiB with their indexes")
+    print(
+        f"{versions:,} versions of rows in {len(VIEWS)} views, {size / 2**20:,.0f} MiB with their indexes, "
+        f"{size / total:,.0f} bytes a fact"
+    )
     print(f"rebuild ÷ library, strings: {rates['rebuild'] / rates['library, strings']:.2f}")
     print(f"rebuild ÷ library, values:  {rates['rebuild'] / rates['library, values']:.2f}")
     print(f"load {os.getloadavg()[0]:.1f} at the end")
