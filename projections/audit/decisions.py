@@ -165,6 +165,7 @@ async def facets(
         f" FROM {_from(wanted)} WHERE {where})"
         f" SELECT (SELECT count(*) FROM noes){', ' if counts else ''}{counts}",
         where.values,
+        keeps_plan=wanted.search is None,
     )
     return Facets(total=total, **dict(zip(names, map(_facet_counts, found), strict=True)))
 
