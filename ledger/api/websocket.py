@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from strawberry.http.websocket_origin import is_same_origin
 
 from ledger.api.context import Context, Resources, Viewer
-from ledger.api.requests import Asked, Authenticate
+from ledger.api.requests import Asked, Authenticate, RequestRefused, viewer_of
 from ledger.api.schema import LedgerSchema
 from ledger.api.streams import SEND_S, Places, Shown, StreamRefused, admitted, answers, watched
 
@@ -31,8 +31,9 @@ INIT_S = 5.0
 SUBSCRIPTIONS_MAX = 20
 ID_LENGTH_MAX = 100
 
-# The protocol's codes for closing, and one of the WebSocket protocol itself.
+# The protocol's codes for closing, and two of the WebSocket protocol itself, after which clients try again.
 SERVICE_RESTART = 1012
+TRY_AGAIN_LATER = 1013
 BAD_REQUEST = 4400
 UNAUTHORIZED = 4401
 FORBIDDEN = 4403
@@ -41,6 +42,13 @@ INIT_TIMEOUT = 4408
 ALREADY_EXISTS = 4409
 TOO_MANY = 4429
 INTERNAL = 4500
+
+#: What a refused introduction is answered, by the status that a request would get.
+_REFUSALS = {
+    401: (FORBIDDEN, "Forbidden"),
+    500: (INTERNAL, "Internal server error"),
+    503: (TRY_AGAIN_LATER, "Who connects can't be found out now; try again"),
+}
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH_MAX)]
 
@@ -174,10 +182,11 @@ class Conversation:
             raise Closed(UNAUTHORIZED, "Unauthorized")
         given = {name.lower(): value for name, value in (frame.payload or {}).items()}.get("authorization")
         scheme, _, secret = given.partition(" ") if isinstance(given, str) else ("", "", "")
-        viewer = await self._authenticate(secret.strip()) if scheme.lower() == "bearer" else None
-        if viewer is None:
-            raise Closed(FORBIDDEN, "Forbidden")
-        return viewer, secret.strip()
+        secret = secret.strip() if scheme.lower() == "bearer" else ""
+        try:
+            return await viewer_of(secret, self._authenticate), secret
+        except RequestRefused as refused:
+            raise Closed(*_REFUSALS[refused.status]) from None
 
     async def _frame(self) -> Frame:
         try:

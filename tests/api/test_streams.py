@@ -173,6 +173,17 @@ def test_who_does_not_say_who_they_are_is_not_waited_for(api: Api, monkeypatch: 
         assert closed(ws) == websocket.INIT_TIMEOUT
 
 
+def test_who_can_not_be_known_now_is_told_to_try_again(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    ada = api.client(Role.AUDITOR)
+    with psycopg.connect(api.database_url) as superuser, socket_of(api, None) as ws:
+        superuser.execute("LOCK directory.tokens IN ACCESS EXCLUSIVE MODE")
+        send(ws, type="connection_init", payload={"Authorization": f"Bearer {ada.token}"})
+        assert closed(ws) == websocket.TRY_AGAIN_LATER
+    assert not [record for record in caplog.records if record.exc_info]
+    with socket_of(api, ada.token):
+        pass
+
+
 def test_another_protocol_is_not_spoken(api: Api) -> None:
     url = api.base_url.replace("http", "ws") + "/graphql"
     with connect(url, subprotocols=["graphql-ws"]) as ws:  # type: ignore[list-item]
