@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from socket import AF_INET, AF_INET6, SO_REUSEADDR, SOL_SOCKET, socket
 from tempfile import TemporaryDirectory
 
@@ -23,8 +24,8 @@ from ledger.store.migrations import migrate, pending
 
 #: Most connections that wait to be taken.
 BACKLOG = 2_048
-#: Tells the workers of one `serve` whether they may follow the log for the views.
-FOLLOW = "LEDGER_SERVE_FOLLOW"
+#: How long a worker may not be heard of, in seconds: until it has imported the application it says nothing.
+WORKER_S = 30
 
 
 class NotMigrated(RuntimeError):  # noqa: N818 - named for what happened
@@ -76,11 +77,12 @@ def serve(settings: Settings, *, follow: bool = True, ready: Callable[[str], Non
 
 
 def _serve(settings: Settings, follow: bool, ready: Callable[[str], None] | None) -> None:
+    settings = replace(settings, token_pepper=settings.pepper())  # that is made once, not by each worker
     several = settings.workers > 1
-    config = server_config("ledger.app.serving:worker" if several else create_app(settings, follow=follow), settings)
+    make = partial(worker, settings, follow=follow)
+    config = server_config(make if several else create_app(settings, follow=follow), settings)
     with bound(settings.host, settings.port) as listening:
         if several:
-            os.environ.update(_environment(settings, follow))
             if ready:
                 ready(address(listening))
             with TemporaryDirectory(prefix="ledger-metrics-") as folder:  # where the workers add up their numbers
@@ -110,11 +112,11 @@ def bound(host: str, port: int) -> socket:
     return listening
 
 
-def server_config(app: Litestar | str, settings: Settings) -> uvicorn.Config:
-    """This will say how the application is served; a text names the function that makes it in each worker."""
+def server_config(app: Litestar | Callable[[], Litestar], settings: Settings) -> uvicorn.Config:
+    """This will say how the application is served; a function, which must be one that can be pickled, makes it in each worker."""
     return uvicorn.Config(
         app,
-        factory=isinstance(app, str),
+        factory=not isinstance(app, Litestar),
         workers=settings.workers,
         host=settings.host,
         port=settings.port,
@@ -127,31 +129,11 @@ def server_config(app: Litestar | str, settings: Settings) -> uvicorn.Config:
         server_header=False,
         ws_max_size=BODY_MAX,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=WORKER_S,
     )
 
 
-def _environment(settings: Settings, follow: bool) -> dict[str, str]:
-    """This will write down for the workers what may have come from elsewhere than the environment."""
-    return {
-        "LEDGER_DATABASE_URL": settings.database_url or "",
-        "LEDGER_DATA_DIR": str(settings.data_dir),
-        "LEDGER_DISK_FOLDER": str(settings.disk_folder or ""),
-        "LEDGER_DISK_PERCENT": str(settings.disk_percent_max),
-        "LEDGER_POOL_SIZE": str(settings.pool_size),
-        "LEDGER_TOKEN_PEPPER": settings.pepper().hex(),
-        "LEDGER_WAIT_S": str(settings.wait_s),
-        "LEDGER_LOG_LEVEL": settings.log_level,
-        "LEDGER_LOG_FORMAT": "json" if settings.log_json else "text",
-        "LEDGER_SEAL_FOLDER": str(settings.seal_folder or ""),
-        "LEDGER_EVENT_TRIGGERS": "yes" if settings.event_triggers else "no",
-        "LEDGER_ORIGINS": " ".join(sorted(settings.origins)),
-        "LEDGER_WEBHOOKS_PRIVATE": "yes" if settings.webhooks_private else "no",
-        FOLLOW: "yes" if follow else "no",
-    }
-
-
-def worker() -> Litestar:
-    """This will make the application of one of several workers, from the environment that `serve` gave it."""
-    settings = Settings.from_environment()
+def worker(settings: Settings, *, follow: bool) -> Litestar:
+    """This will make the application of one of several workers."""
     logs.begin(settings.log_level_number, json=settings.log_json)
-    return create_app(settings, follow=os.environ.get(FOLLOW) != "no")
+    return create_app(settings, follow=follow)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -17,15 +18,21 @@ import pytest
 
 from ledger.api.documents import prepare
 from ledger.app import NotMigrated, serve
+from ledger.directory import members, tokens
+from ledger.directory.members import Person
+from ledger.directory.scopes import Scope
 from ledger.settings import Settings
 from ledger.store.embedded_keeper import running
 from ledger.store.migrations import migrations
-from ledger.values import Role
+from ledger.values import MemberId, Role
 from tests.api.conftest import PEPPER, Api
 
 PROGRAM = """
 import logging, sys
 from ledger.app import serve
+from ledger.directory import members, tokens
+from ledger.directory.members import Person
+from ledger.directory.scopes import Scope
 from ledger.settings import Settings
 logging.basicConfig(level=logging.INFO)
 serve(Settings.from_environment(), ready=lambda address: print(address, flush=True))
@@ -35,10 +42,10 @@ END_S = 20
 
 
 @contextmanager
-def serving(**environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(program: str = PROGRAM, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A process that serves, and its address."""
     process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", PROGRAM],
+        [sys.executable, "-W", "error", "-c", program],
         env={**os.environ, "LEDGER_PORT": "0", "LEDGER_TOKEN_PEPPER": PEPPER.hex(), **environment},
         stdout=subprocess.PIPE,
         text=True,
@@ -85,6 +92,27 @@ def test_it_serves_until_a_signal_ends_it(database_url: str, tmp_path: Path, wor
         while connection.execute(left).fetchone() != (0,):
             assert time.monotonic() < deadline, "connections are left"
             time.sleep(0.05)
+
+
+def test_each_worker_has_the_very_settings(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.graphql").write_text("query Mine { viewer { client } }")
+    changed = f"replace(Settings.from_environment(), points_per_minute=7, documents=Path({str(tmp_path)!r}), workers=2)"
+    program = PROGRAM.replace("Settings.from_environment()", changed)
+    program = f"from dataclasses import replace\nfrom pathlib import Path\n{program}"
+    secret = token(database_url, Scope.FREE_FORM)
+    with serving(program, LEDGER_DATABASE_URL=database_url, LEDGER_DATA_DIR=str(tmp_path)) as (_, base_url):
+        ready(base_url)
+        headers = {"Authorization": f"Bearer {secret}"}
+        found = httpx.post(f"{base_url}/graphql", json={"documentId": "mine"}, headers=headers, timeout=30).json()
+        assert found["data"] == {"viewer": {"client": "tests"}}
+        assert found["extensions"]["cost"]["pointsLeft"] == 6
+
+
+def token(database_url: str, *scopes: Scope) -> str:
+    member_id = MemberId(uuid4())
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        members.put(connection, [Person(member_id, "Ada")])
+        return tokens.create(connection, PEPPER, member_id, "tests", granted=scopes)[0]
 
 
 def test_without_a_database_it_starts_one_and_ends_it(tmp_path: Path) -> None:
