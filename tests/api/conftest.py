@@ -100,6 +100,14 @@ class Api:
         self.clients.append(found)
         return found
 
+    def until_ready(self) -> dict[str, Any]:
+        """The answer of `/health/ready` of the first time that all is up to date."""
+        deadline = time.monotonic() + START_S
+        while (response := httpx.get(f"{self.base_url}/health/ready", timeout=START_S)).status_code != 200:
+            assert time.monotonic() < deadline, response.text
+        ready: dict[str, Any] = response.json()
+        return ready
+
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             cursor = connection.execute(statement, values)  # type: ignore[arg-type]
@@ -144,6 +152,7 @@ def api(settings: Settings) -> Iterator[Api]:
     bootstrap(ledger, datetime.now(UTC), uuid4())
     with served(create_app(settings), settings) as base_url:
         found = Api(settings.database_url, base_url, ledger)
+        found.until_ready()
         yield found
         for client in found.clients:
             client.http.close()
@@ -161,6 +170,7 @@ def served_api(
         settings = Settings(url, folder, token_pepper=PEPPER, points_per_minute=10**8)
         with served(create_app(settings), settings) as base_url:
             found = Api(url, base_url, ledger)
+            found.until_ready()
             found.client()
             yield found
             for client in found.clients:

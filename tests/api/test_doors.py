@@ -33,15 +33,6 @@ def post(api: Api, body: Any = None, **headers: str) -> httpx.Response:
     )
 
 
-def until_ready(api: Api) -> dict[str, Any]:
-    """The answer of the first time that all is up to date."""
-    deadline = time.monotonic() + 10
-    while (response := httpx.get(f"{api.base_url}/health/ready")).status_code != 200:
-        assert time.monotonic() < deadline, response.text
-    found: dict[str, Any] = response.json()
-    return found
-
-
 def refused(response: httpx.Response, status: int, code: str) -> str:
     """The sentence of an answer that must refuse with this status and code."""
     (error,) = response.json()["errors"]
@@ -137,13 +128,13 @@ def test_the_use_of_a_token_is_noted_once_a_minute(api: Api) -> None:
 
 def test_health_is_open_and_everything_else_is_closed(api: Api) -> None:
     assert httpx.get(f"{api.base_url}/health/live").json() == {"live": True}
-    assert until_ready(api) == {"ready": True, "database": "ok", "views": "ok", "ledger": "ok"}
+    assert api.until_ready() == {"ready": True, "database": "ok", "views": "ok", "ledger": "ok"}
     refused(httpx.get(f"{api.base_url}/schema"), 404, "NOT_FOUND")
     refused(httpx.put(f"{api.base_url}/graphql"), 405, "BAD_USER_INPUT")
 
 
 def test_a_stopped_view_is_not_ready(api: Api) -> None:
-    until_ready(api)
+    api.until_ready()
     api.sql("UPDATE views.positions SET fault = 'a fact that nobody understands' WHERE view = 'audit'")
     response = httpx.get(f"{api.base_url}/health/ready")
     assert (response.status_code, response.json()["views"]) == (503, "stopped")
@@ -331,7 +322,7 @@ def test_a_database_that_is_gone_is_said_to_be_unavailable(settings: Settings, s
 
 
 def test_an_older_state_of_the_ledger_is_neither_read_nor_written(api: Api) -> None:
-    until_ready(api)
+    api.until_ready()
     steward = api.client(Role.STEWARD)
     api.team()
     for _ in range(2):
