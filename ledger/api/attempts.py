@@ -7,7 +7,7 @@ one key more. Counting costs no statement and waits for nothing, so that being r
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import psycopg
 from msgspec import Struct
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from ledger.api.meanwhile import meanwhile
 from ledger.api.standing import Pool
 from ledger.directory import access
 from ledger.directory.access import AccessKind, Entry
@@ -104,13 +105,10 @@ class Attempts:
     @asynccontextmanager
     async def recording(self, directory: Pool) -> AsyncIterator["Attempts"]:
         """This will write what is counted as long as the block runs, and the rest at its end."""
-        task = asyncio.create_task(self._run(directory), name="attempts")
         try:
-            yield self
+            async with meanwhile(self._run(directory)):
+                yield self
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             self._kept += self.due(all_=True)
             await self._write(directory)
 

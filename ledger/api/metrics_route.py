@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from ledger.api import metrics
 from ledger.api.context import Resources, Viewer
 from ledger.api.errors import FORBIDDEN, presented, refusal
 from ledger.api.http import let_in
+from ledger.api.meanwhile import meanwhile
 from ledger.api.requests import JSON, Authenticate, Incoming, RequestRefused
 from ledger.api.streams import Places
 from ledger.api.traffic import Traffic
@@ -59,13 +60,8 @@ async def looking(resources: Callable[[], Resources], traffic: Traffic, places: 
             await asyncio.sleep(LOOK_S)
             look(resources(), traffic, places)
 
-    task = asyncio.create_task(repeat())
-    try:
+    async with meanwhile(repeat()):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def look(resources: Resources, traffic: Traffic, places: Places) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 from graphql import GraphQLError, OperationType
@@ -13,6 +13,7 @@ from ledger.api.context import Context, Viewer
 from ledger.api.cost import refuse_long_lists
 from ledger.api.documents import prepare
 from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, not_reconciled, presented, refusal
+from ledger.api.meanwhile import meanwhile
 from ledger.api.persisted import TrustedDocuments
 from ledger.api.requests import Asked
 from ledger.api.schema import LedgerSchema
@@ -116,10 +117,5 @@ async def watched(
                 if viewer.roles_at >= context.viewer.roles_at:
                     context.viewer = viewer
 
-    task = asyncio.create_task(watch())
-    try:
+    async with meanwhile(watch()):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
