@@ -1,7 +1,8 @@
 """Numbers for Prometheus, of this process and, with several workers, of all of them together."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -58,35 +59,38 @@ def counted(handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """This will give a handler of commands that counts them by how they end, and how long they take."""
 
     def handling(issued: Any) -> Any:
-        command, began = type(issued.command).__name__, perf_counter()
-        try:
-            outcome = handle(issued)
-        except Exception as error:
-            COMMANDS.labels(command, str(getattr(error, "code", type(error).__name__))).inc()
-            raise
-        COMMANDS.labels(command, "repeated" if outcome.repeated else "recorded").inc()
-        COMMAND_SECONDS.observe(perf_counter() - began)
-        return outcome
+        with _counting(issued) as ended:
+            return ended(handle(issued))
 
     return handling
 
 
 def counted_at_once(handle: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
-    """This will do the same for a task. What it leaves to the other handler, that one counts."""
+    """This will do the same for a task. What it leaves to the other handler, with None, that one counts."""
 
     async def handling(issued: Any) -> Any:
-        command, began = type(issued.command).__name__, perf_counter()
-        try:
-            outcome = await handle(issued)
-        except Exception as error:
-            COMMANDS.labels(command, str(getattr(error, "code", type(error).__name__))).inc()
-            raise
+        with _counting(issued) as ended:
+            return ended(await handle(issued))
+
+    return handling
+
+
+@contextmanager
+def _counting(issued: Any) -> Iterator[Callable[[Any], Any]]:
+    """This will give what counts the outcome and gives it back, and count what the block raises."""
+    command, began = type(issued.command).__name__, perf_counter()
+
+    def ended(outcome: Any) -> Any:
         if outcome is not None:
-            COMMANDS.labels(command, "recorded").inc()
+            COMMANDS.labels(command, "repeated" if outcome.repeated else "recorded").inc()
             COMMAND_SECONDS.observe(perf_counter() - began)
         return outcome
 
-    return handling
+    try:
+        yield ended
+    except Exception as error:
+        COMMANDS.labels(command, str(getattr(error, "code", type(error).__name__))).inc()
+        raise
 
 
 def look(traffic: "Traffic", pool_stats: dict[str, int], streams: int) -> None:
