@@ -40,10 +40,11 @@ class RedactionDone(Struct, frozen=True):
 def redact(ledger: Ledger, url: str, asked: RedactionAsked, *, command_id: UUID, at: datetime) -> RedactionDone:
     """This will record the redaction and carry it out; one that was recorded and not carried out is carried out now.
 
-    Views keep the words until they are built again. Raises Rejected.
+    Views keep the words until they are built again. Raises Rejected, and psycopg.errors.InsufficientPrivilege before anything is recorded.
     """
     steward_only(ledger, asked.member_id, "A redaction")
     well_said(asked.reason, asked.legal_basis)
+    redacting.refuse_login(url)
     stream_id = redaction_stream(asked.position)
     if recorded := ledger.events(stream_id):
         redaction = recorded[0].position

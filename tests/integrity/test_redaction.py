@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege
 
 from ledger.domain.rejected import Code, Rejected
@@ -240,6 +241,20 @@ def test_one_that_was_cut_off_is_told_and_finished(
     assert (found.fault, found.unfinished) == (None, (5,))
     assert ask(ledger, database_url, asked()) == RedactionDone(5, 7, emptied=True)
     assert verify(database_url).unfinished == ()
+
+
+@pytest.mark.usefixtures("receipts")
+def test_a_login_that_could_not_carry_it_out_records_nothing(
+    ledger: Ledger, superuser: psycopg.Connection, database_url: str
+) -> None:
+    login = f"plain_{uuid4().hex[:8]}"
+    superuser.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'p' IN ROLE ledger_writer, ledger_reader")  # type: ignore[arg-type]
+    try:
+        with pytest.raises(InsufficientPrivilege):
+            ask(ledger, make_conninfo(database_url, user=login, password="p"), asked())
+    finally:
+        superuser.execute(f"DROP ROLE {login}")  # type: ignore[arg-type]
+    assert ledger.head() == 6
 
 
 @pytest.mark.usefixtures("receipts")

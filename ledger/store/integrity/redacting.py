@@ -24,17 +24,31 @@ def remains(topic: str, payload: bytes) -> dict[str, Any]:
     return body
 
 
+def refuse_login(url: str) -> None:
+    """This will raise psycopg.errors.InsufficientPrivilege for a login that could record a redaction and not carry it out."""
+    _migrator(url).close()
+
+
 def carry_out(url: str, redaction: int) -> bool:
     """This will empty what the redaction at a position names, and the space it took; False if that was done before.
 
     Raises psycopg.errors.InsufficientPrivilege for a login that is no member of the migrator.
     """
-    with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
-        connection.execute(f"SET ROLE {MIGRATOR}")
+    with _migrator(url) as connection:
         row = connection.execute("SELECT ledger.redact(%s)", [redaction]).fetchone()
         # The old row version still has the words until it is swept.
         connection.execute("VACUUM ledger.events")
         return row == (True,)
+
+
+def _migrator(url: str) -> psycopg.Connection:
+    connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+    try:
+        connection.execute(f"SET ROLE {MIGRATOR}")
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def _without(value: Any, kind: inspect.Type | None, field: str = "") -> Any:
