@@ -4,7 +4,7 @@ The rows are put straight into the view's tables, as a rebuild stores them, each
 decoded; pages begin at random places of the order, half of them in one team's backlog (a twentieth of all), half in that of all teams.
 
 A page touches a block of the index for each of its levels, and a block of the table for each row, however many there are. Those that
-are not in the server's own memory (`shared_buffers`, 128 MiB unless told) are copied in first: the times grow by no more than that.
+are not in the server's own memory (`shared_buffers`) are copied in first: the times grow by no more than that.
 """
 
 import argparse

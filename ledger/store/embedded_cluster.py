@@ -16,6 +16,17 @@ from ledger.store.embedded_keeper import SOCKET_PREFIX
 
 SUPERUSER = "postgres"
 SETTINGS_FILE = "ledger.conf"
+#: Least and most memory for pages of tables and indexes, in MiB. A page of a long list is spread over many of them.
+BUFFERS_MIB = (128, 1024)
+
+
+def buffers() -> str:
+    """This will give a quarter of the machine's memory, within the bounds, as the setting `shared_buffers` takes it."""
+    least, most = BUFFERS_MIB
+    quarter = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4 // 2**20
+    return f"{min(max(quarter, least), most)}MB"
+
+
 #: What every embedded server is told unless the caller says otherwise.
 DEFAULTS: Mapping[str, str] = MappingProxyType(
     {
@@ -26,6 +37,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "log_checkpoints": "off",
         # Nobody copies from its log: a table that is made and filled in one transaction is flushed whole instead of logged.
         "wal_level": "minimal",
+        "shared_buffers": buffers(),
         "max_wal_size": "2GB",
         "checkpoint_timeout": "15min",
         "max_wal_senders": "0",
