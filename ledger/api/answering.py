@@ -34,7 +34,7 @@ from ledger.directory.scopes import Scope
 log = logging.getLogger(__name__)
 
 #: Longest run of an operation, in seconds. With the time to find out who asks it is 30 s, after which nobody is kept waiting.
-REQUEST_S = 25.0
+REQUEST_S = 20.0
 NOT_MODIFIED = 304
 #: What auditors see of a document that was refused for want of a scope.
 UNTRUSTED = "a document that the token has no scope for"

@@ -23,7 +23,7 @@ from ledger.directory.members import Person
 from ledger.values import MemberId
 
 #: Longest that it may take to find out who asks, and longest for one statement of it, in seconds.
-LET_IN_S = 5.0
+LET_IN_S = 10.0
 MOMENT_S = LET_IN_S / 2
 #: How long a viewer counts as known, if nothing moves, in seconds.
 KNOWN_S = 1.0
