@@ -57,12 +57,12 @@ async def _timed(call: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
     return await call(), loop.time() - start
 
 
-def positions(api: Api, *asked: AsOf | None) -> list[int | None]:
-    """What each means for the view `teams`, in the application's own pools."""
+def positions(api: Api, *asked: AsOf | None, roles: dict[TeamId, frozenset[Role]] | None = None) -> list[int | None]:
+    """What each means for the view `teams`, in the application's own pools, to a viewer with those roles."""
 
     async def find() -> list[int | None]:
         async with running(api.database_url, 2, 5, follow=True) as parts:
-            viewer = Viewer(MemberId(uuid4()), "tests", {})
+            viewer = Viewer(MemberId(uuid4()), "tests", roles or {})
             return [await Context(viewer, parts.resources).position("teams", one) for one in asked]
 
     return asyncio.run(find())
@@ -111,15 +111,25 @@ def test_as_of_takes_exactly_one_sound_value(api: Api, as_of: str, word: str) ->
 
 
 def test_a_review_shows_what_it_could_know_when_it_opened(api: Api) -> None:
-    review, known = uuid4(), api.ledger.head()
-    payload = f'{{"knowledge_position":{known},"capacity":"1","attendees":[]}}'
-    api.sql(
-        "INSERT INTO ledger.events SELECT position + 1000, %s, 1, 'ReviewOpened', recorded_at, occurred_at, command_id,"
-        " salt, meta, convert_to(%s, 'UTF8'), leaf FROM ledger.events ORDER BY position DESC LIMIT 1",
-        review,
-        payload,
-    )
-    assert positions(api, AsOf(review_id=review)) == [known]
+    review, team, known = uuid4(), uuid4(), api.ledger.head()
+    for version, (topic, payload) in enumerate(
+        [
+            ("ReviewScheduled", f'{{"team_id":"{team}"}}'),
+            ("ReviewOpened", f'{{"knowledge_position":{known},"capacity":"1","attendees":[]}}'),
+        ],
+        1,
+    ):
+        api.sql(
+            "INSERT INTO ledger.events SELECT position + 1000, %s, %s, %s, recorded_at, occurred_at, command_id,"
+            " salt, meta, convert_to(%s, 'UTF8'), leaf FROM ledger.events ORDER BY position DESC LIMIT 1",
+            review,
+            version,
+            topic,
+            payload,
+        )
+    assert positions(api, AsOf(review_id=review), roles={TeamId(team): frozenset({Role.OBSERVER})}) == [known]
+    with pytest.raises(GraphQLError, match="or you may not see it"):
+        positions(api, AsOf(review_id=review))
 
 
 def test_a_viewer_sees_the_teams_of_their_roles_and_an_auditor_all() -> None:

@@ -190,11 +190,11 @@ def test_a_role_in_one_team_is_none_in_another(story: Story) -> None:
         others = sorted(set(story.teams.values()) - mine)
         assert others
         asked = {"teamIds": [*mine, others[0]], "scenario": CD3}
-        assert paula.ask(ASK, input=asked)["simulate"]["userErrors"][0]["code"] == "FORBIDDEN"
+        assert paula.ask(ASK, input=asked)["simulate"]["userErrors"][0]["code"] == "NOT_FOUND"
         of_others = steward.ask(ASK, input={"teamIds": others, "scenario": CD3})["simulate"]["simulationId"]
         assert paula.error(SHOW, id=of_others)["extensions"]["code"] == "NOT_FOUND"
         refused = paula.ask(CANCEL, id=of_others)["cancelSimulation"]["userErrors"]
-        assert refused[0]["code"] == "FORBIDDEN"
+        assert refused[0]["code"] == "NOT_FOUND"
         ended(steward, of_others)
 
 
