@@ -126,10 +126,10 @@ def _shut_out(connection: Connection[Any], member_id: MemberId, by: MemberId | N
 def _sweep(connection: Connection[Any]) -> None:
     """This will write the tables anew, since old row versions and the free space of a page still have the words.
 
-    They are small, and nobody reads names meanwhile. Where somebody is in the way, 5 s for reading since before or 2 s for a lock, the log
-    says that the words may be on the disk yet, and erasing once more sweeps again.
+    They are small, and nobody reads names meanwhile. Where somebody is in the way, 5 s for a transaction since before or 2 s for a lock,
+    the log says that the words may be on the disk yet, and erasing once more sweeps again.
     """
-    is_swept = _wait_for_older_readers(connection)
+    is_swept = _wait_for_older_transactions(connection)
     connection.execute("SET lock_timeout = '2s'")
     try:
         connection.execute("VACUUM (FULL) directory.members, directory.identities")
@@ -143,16 +143,16 @@ def _sweep(connection: Connection[Any]) -> None:
         )
 
 
-def _wait_for_older_readers(connection: Connection[Any]) -> bool:
-    """This will wait, 5 s at most, for whoever began to read before now: while they read, even a new table keeps the old rows for them.
+def _wait_for_older_transactions(connection: Connection[Any]) -> bool:
+    """This will wait, 5 s at most, for whoever began to read or to write before now: meanwhile even a new table keeps the old rows.
 
-    False: they read on.
+    False: they go on.
     """
     (now,) = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone() or (0,)
     for _ in range(100):
         older = connection.execute(
             "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            " AND age(backend_xmin) > age(%s::text::xid) LIMIT 1",
+            " AND greatest(age(backend_xmin), age(backend_xid)) > age(%s::text::xid) LIMIT 1",
             [now % 2**32],
         ).fetchone()
         if older is None:

@@ -139,22 +139,30 @@ def test_a_login_with_no_more_than_the_writer_s_rights_sweeps_the_disk_too(datab
             connection.execute(f"DROP ROLE {login}")  # type: ignore[arg-type]
 
 
-def test_whoever_reads_since_before_is_in_the_way_and_the_log_says_so(
-    database_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "doing",
+    [
+        ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM ledger.events"],
+        ["SELECT pg_current_xact_id()"],  # whoever has written, and reads nothing just now
+    ],
+    ids=["a reader", "a writer"],
+)
+def test_whoever_is_at_work_since_before_is_in_the_way_and_the_log_says_so(
+    database_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, doing: list[str]
 ) -> None:
     ana = MemberId(uuid4())
     monkeypatch.setattr(members, "sleep", lambda _: None)
     with (
         psycopg.connect(database_url, autocommit=True) as connection,
-        psycopg.connect(database_url) as reader,
+        psycopg.connect(database_url) as other,
     ):
         members.put(connection, [Person(ana, NAME, ADDRESS)])
-        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        reader.execute("SELECT count(*) FROM ledger.events")
+        for statement in doing:
+            other.execute(statement)  # type: ignore[arg-type]
         assert members.erase(connection, ana)
         assert "may be on the disk yet" in caplog.text
         assert NAME.encode() in stored(database_url)
-        reader.rollback()
+        other.rollback()
         caplog.clear()
         assert not members.erase(connection, ana)
         assert caplog.text == ""
