@@ -26,6 +26,7 @@ def kill(cluster: Cluster, load: Load, after: int) -> float:
     until(lambda: load.first_after(at + 0.02), what="coming back")
     first = load.first_after(at + 0.02)
     assert first is not None
+    until(cluster.answers)  # a process that was born in the very moment of the kill may have answered once more
     return first - at
 
 

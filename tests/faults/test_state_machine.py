@@ -352,7 +352,8 @@ PLANTED = {
 def test_the_model_sees(town: Town, figures: Figures, monkeypatch: pytest.MonkeyPatch, mutation: str) -> None:
     module, name, plant = PLANTED[mutation]
     monkeypatch.setattr(module, name, plant(getattr(module, name)))
-    how = settings(QUICK, max_examples=40, stateful_step_count=50, phases=[Phase.generate], verbosity=Verbosity.quiet)
+    # It ends with the first that sees it; so many that chance does not miss it.
+    how = settings(QUICK, max_examples=200, stateful_step_count=50, phases=[Phase.generate], verbosity=Verbosity.quiet)
     with pytest.raises(AssertionError) as seen:
         run(town, how)
     # What is read at the end is wrong too, and told last.
