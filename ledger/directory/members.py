@@ -54,6 +54,14 @@ class Person(Struct, frozen=True):
     kind: MemberKind = MemberKind.PERSON
 
 
+#: Whoever reads in this database since before, and whoever writes in any of the server's: readers who come later look as far back.
+_OLDER = """
+SELECT 1 WHERE pg_snapshot_xmin(pg_current_snapshot())::text::bigint <= %(now)s OR EXISTS (
+  SELECT FROM pg_stat_activity
+   WHERE datname = current_database() AND pid <> pg_backend_pid() AND age(backend_xmin) > age(%(xid)s::text::xid))
+"""
+
+
 class NoSuchMember(Exception):  # noqa: N818 - named for what happened
     """Whoever is to be let in must be a member whom the directory knows, and not the operator, whom no token is for."""
 
@@ -150,11 +158,7 @@ def _wait_for_older_transactions(connection: Connection[Any]) -> bool:
     """
     (now,) = connection.execute("SELECT pg_current_xact_id()::text::bigint").fetchone() or (0,)
     for _ in range(100):
-        older = connection.execute(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            " AND greatest(age(backend_xmin), age(backend_xid)) > age(%s::text::xid) LIMIT 1",
-            [now % 2**32],
-        ).fetchone()
+        older = connection.execute(_OLDER, {"now": now, "xid": now % 2**32}).fetchone()
         if older is None:
             return True
         sleep(0.05)

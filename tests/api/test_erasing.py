@@ -1,10 +1,12 @@
 """A steward erases somebody over the API: the name is nowhere, nobody comes in by it, and whoever may not changes nothing."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from ledger.commands.member import EraseMember
 from ledger.directory import identities, members, tokens
@@ -38,13 +40,25 @@ def erase(by: Client, member_id: MemberId, **more: Any) -> dict[str, Any]:
     return found
 
 
+def is_nowhere(url: str, log: pytest.LogCaptureFixture, again: Callable[[], object]) -> bool:
+    """Whether nothing of her is left. Where the log says that somebody was in the way, one asks again: other tests work on this server."""
+    for _ in range(10):
+        if "may be on the disk yet" not in log.text:
+            break
+        log.clear()
+        again()
+    return is_there(url) == set()
+
+
 def is_there(url: str) -> set[bytes]:
     """What can still be read of her, in the database or on its disk."""
     texts = dump(url), stored(url)
     return {secret.encode() for secret in (NAME, ADDRESS, SUBJECT) if any(secret.encode() in text for text in texts)}
 
 
-def test_an_erased_name_is_nowhere_as_soon_as_it_is_answered(api: Api, ana: Client) -> None:
+def test_an_erased_name_is_nowhere_as_soon_as_it_is_answered(
+    api: Api, ana: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     steward, auditor = api.client(Role.STEWARD), the_auditor(api)
     assert len(is_there(api.database_url)) == 3
     assert let_in(api, ana.token)
@@ -54,7 +68,7 @@ def test_an_erased_name_is_nowhere_as_soon_as_it_is_answered(api: Api, ana: Clie
 
     assert erased["userErrors"] == []
     assert erased["memberId"] == str(ana.member_id)
-    assert is_there(api.database_url) == set()
+    assert is_nowhere(api.database_url, caplog, lambda: erase(steward, ana.member_id))
     assert not let_in(api, ana.token)
     (event,) = api.ledger.events(ana.member_id)
     assert event.fact == MemberErased(ana.member_id, WHY["reason"], WHY["legalBasis"])
@@ -102,7 +116,9 @@ def test_without_a_steward_a_reason_a_ground_and_a_member_nothing_goes(api: Api,
 
 
 @pytest.mark.parametrize("half_way", [False, True])
-def test_one_that_was_broken_off_is_finished_by_whoever_asks_again(api: Api, ana: Client, *, half_way: bool) -> None:
+def test_one_that_was_broken_off_is_finished_by_whoever_asks_again(
+    api: Api, ana: Client, caplog: pytest.LogCaptureFixture, *, half_way: bool
+) -> None:
     steward, _ = (
         api.client(Role.STEWARD),
         the_auditor(api),
@@ -115,7 +131,7 @@ def test_one_that_was_broken_off_is_finished_by_whoever_asks_again(api: Api, ana
             assert NAME.encode() not in dump(api.database_url)
         assert NAME.encode() in stored(api.database_url)
         assert erase(steward, ana.member_id)["userErrors"][0]["code"] == "WRONG_STATE"
-        assert is_there(api.database_url) == set()
+        assert is_nowhere(api.database_url, caplog, lambda: erase(steward, ana.member_id))
         # And nobody is let in as them again.
         with pytest.raises(NoSuchMember):
             identities.link(connection, Identity("https://id.example", SUBJECT, ana.member_id))
@@ -123,7 +139,9 @@ def test_one_that_was_broken_off_is_finished_by_whoever_asks_again(api: Api, ana
             tokens.create(connection, PEPPER, ana.member_id, "tests")
 
 
-def test_a_login_with_no_more_than_the_writer_s_rights_sweeps_the_disk_too(database_url: str) -> None:
+def test_a_login_with_no_more_than_the_writer_s_rights_sweeps_the_disk_too(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     login, ana = f"plain_{uuid4().hex[:8]}", MemberId(uuid4())
     with psycopg.connect(database_url, autocommit=True) as connection:
         members.put(connection, [Person(ana, NAME, ADDRESS)])
@@ -133,40 +151,46 @@ def test_a_login_with_no_more_than_the_writer_s_rights_sweeps_the_disk_too(datab
             assert len(is_there(database_url)) == 3
             connection.execute(f"SET SESSION AUTHORIZATION {login}")  # type: ignore[arg-type]
             assert members.erase(connection, ana)
-            assert is_there(database_url) == set()
+            assert is_nowhere(database_url, caplog, lambda: members.erase(connection, ana))
         finally:
             connection.execute("RESET SESSION AUTHORIZATION")
             connection.execute(f"DROP ROLE {login}")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "doing",
+    ("elsewhere", "doing"),
     [
-        ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM ledger.events"],
-        ["SELECT pg_current_xact_id()"],  # whoever has written, and reads nothing just now
+        (False, ["SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM pg_class"]),
+        (False, ["SELECT pg_current_xact_id()"]),  # whoever has written, and reads nothing just now
+        (True, ["SELECT pg_current_xact_id()"]),
     ],
-    ids=["a reader", "a writer"],
+    ids=["a reader", "a writer", "a writer in another database"],
 )
 def test_whoever_is_at_work_since_before_is_in_the_way_and_the_log_says_so(
-    database_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, doing: list[str]
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    doing: list[str],
+    *,
+    elsewhere: bool,
 ) -> None:
     ana = MemberId(uuid4())
-    monkeypatch.setattr(members, "sleep", lambda _: None)
     with (
         psycopg.connect(database_url, autocommit=True) as connection,
-        psycopg.connect(database_url) as other,
+        psycopg.connect(make_conninfo(database_url, **({"dbname": "postgres"} if elsewhere else {}))) as other,
     ):
         members.put(connection, [Person(ana, NAME, ADDRESS)])
         for statement in doing:
             other.execute(statement)  # type: ignore[arg-type]
-        assert members.erase(connection, ana)
-        assert "may be on the disk yet" in caplog.text
+        with monkeypatch.context() as patched:
+            patched.setattr(members, "sleep", lambda _: None)
+            assert members.erase(connection, ana)
         assert NAME.encode() in stored(database_url)
+        assert "may be on the disk yet" in caplog.text
         other.rollback()
         caplog.clear()
         assert not members.erase(connection, ana)
-        assert caplog.text == ""
-        assert is_there(database_url) == set()
+        assert is_nowhere(database_url, caplog, lambda: members.erase(connection, ana))
 
 
 def test_the_operator_comes_in_by_no_token_and_no_provider(api: Api, ana: Client) -> None:
