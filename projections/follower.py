@@ -16,7 +16,7 @@ import psycopg
 from psycopg import Connection
 
 from ledger.events.envelope import Event
-from ledger.store.connections import KEEPALIVE, Limited
+from ledger.store.connections import own_connection
 from projections import schema
 from projections.log import Log, commands
 from projections.projector import PoisonFact, View
@@ -34,10 +34,6 @@ BACKOFF_S = (0.1, 5.0)
 HEARTBEAT_S = 2.0
 #: Longest wait for an answer before the database is taken for gone, in seconds: a batch takes far less.
 ANSWER_S = 20.0
-#: A leader that is gone without a word gives its place up within about so many seconds, rather than two hours.
-_GIVE_UP = (
-    "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2; SET TimeZone = 'UTC'"
-)
 #: A new view with more facts than this before it is built, which is faster than following from the first.
 BUILD_FACTS = 20_000
 
@@ -91,8 +87,7 @@ class Follower:
         pause = BACKOFF_S[0]
         while not self._stopping.is_set():
             try:
-                with Limited.connect(self._url, autocommit=True, connect_timeout=5, **KEEPALIVE) as connection:
-                    connection.answer_timeout_s = ANSWER_S
+                with own_connection(self._url, ANSWER_S) as connection:
                     if self._take_lead(connection):
                         self._lead(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -121,7 +116,6 @@ class Follower:
         return {name: head - position for name, position in self.positions.items()}
 
     def _take_lead(self, connection: Connection[Any]) -> bool:
-        connection.execute(_GIVE_UP)
         while not self._stopping.is_set():
             if connection.execute("SELECT pg_try_advisory_lock(%s)", [schema.LEADER_LOCK]).fetchone() == (True,):
                 return True

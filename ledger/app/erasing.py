@@ -10,7 +10,7 @@ from ledger.commands.member import EraseMember
 from ledger.directory import members
 from ledger.domain.rejected import Code, Rejected
 from ledger.handlers.outcome import Outcome
-from ledger.store.connections import CONNECT_TIMEOUT_S
+from ledger.store.connections import ON_ITS_WAY_S, own_connection
 from ledger.store.faults import OutcomeUnknown
 
 #: Longest statement, in milliseconds: two small tables are written anew.
@@ -44,7 +44,7 @@ def empty(url: str, issued: Issued[EraseMember]) -> bool:
     """This will take the member out of the directory; False: nothing of them was left. Raises OutcomeUnknown."""
     try:
         # Not in the writer's role: whoever waits for older readers must see them, and a role sees its own login's sessions only.
-        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+        with own_connection(url, STATEMENT_TIMEOUT_MS / 1_000 + ON_ITS_WAY_S) as connection:
             connection.execute(f"SET statement_timeout = {STATEMENT_TIMEOUT_MS}")
             return members.erase(connection, issued.command.member_id, by=issued.member_id)
     except psycopg.Error as error:

@@ -139,6 +139,22 @@ def _opened(url: str, role: str, statement_timeout_ms: int) -> Connection:
     return connection
 
 
+def own_connection(url: str, answer_timeout_s: float) -> Connection:
+    """This will open a connection in the login's own role, for what no other role may do. Its statements have no limit but the answer's.
+
+    Raises psycopg.OperationalError if the database can't be reached.
+    """
+    connection = Limited.connect(url, **_OPENING)
+    connection.answer_timeout_s = answer_timeout_s
+    try:
+        connection.execute(_GIVE_UP)
+        connection.execute("SET TimeZone = 'UTC'")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 async def async_connection(url: str, role: str) -> AsyncConnection:
     """This will open a connection for tasks, in a role. Raises psycopg.OperationalError if the database can't be reached."""
     connection = await LimitedAsync.connect(url, **_OPENING)

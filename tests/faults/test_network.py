@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -11,11 +12,15 @@ import psycopg
 import pytest
 
 from ledger.api import answering
+from ledger.app import erasing
+from ledger.commands.issued import Issued
+from ledger.commands.member import EraseMember
+from ledger.directory import members
 from ledger.store import connections, pages
 from ledger.store.application import Ledger
 from ledger.store.faults import LedgerUnavailable, OutcomeUnknown
 from ledger.store.integrity import guard, reading
-from ledger.values import Role
+from ledger.values import SYSTEM, MemberId, Role
 from ledger.webhooks import sender
 from projections import follower
 from projections.catalogue import VIEWS
@@ -132,6 +137,27 @@ def test_the_guard_looks_again_after_a_hole_and_ends_when_it_is_told_to(
         stopping.start()
         stopping.join(10)
         assert not stopping.is_alive()
+
+
+def test_an_erasure_does_not_wait_for_ever(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server has few threads for commands: one that an erasure keeps is gone."""
+    monkeypatch.setattr(erasing, "STATEMENT_TIMEOUT_MS", 500)
+    monkeypatch.setattr(erasing, "ON_ITS_WAY_S", 0.2)
+    erase = members.erase
+
+    def swallowed(*given: Any, **more: Any) -> bool:
+        wire.begin_hole(forget=True)
+        return erase(*given, **more)
+
+    monkeypatch.setattr(members, "erase", swallowed)
+    command_id, member_id = uuid4(), MemberId(uuid4())
+    issued = Issued(
+        EraseMember(member_id, "she asked for it", "GDPR Article 17"), command_id, SYSTEM, datetime.now(UTC)
+    )
+    with wired(database_url) as wire:
+        with pytest.raises(OutcomeUnknown):
+            erasing.empty(wire.url, issued)
+        wire.end_hole()
 
 
 def test_a_command_that_is_known_is_never_said_to_be_not_done(database_url: str) -> None:
