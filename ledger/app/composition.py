@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from uuid import uuid4
 
@@ -70,24 +69,13 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
     if settings.database_url is None:
         raise ValueError("the application needs a database's URL; `serve` starts one of its own")
     url, pepper = settings.database_url, settings.pepper()
-    disk = None if settings.disk_folder is None else Disk(settings.disk_folder, settings.disk_percent_max)
     parts: list[Parts] = []
     verifiers = Verifiers(settings.oidc)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with (
-            running(
-                url,
-                settings.pool_size,
-                settings.wait_s,
-                settings.data_dir / CACHE,
-                disk,
-                settings.seal_folder,
-                verifiers.issuers,
-                follow=follow,
-                event_triggers=settings.event_triggers,
-            ) as found,
+            running(url, settings, verifiers.issuers, follow=follow) as found,
             found.resources.attempts.recording(found.directory),
             verifiers,
         ):
@@ -122,26 +110,19 @@ def _trusted(settings: Settings) -> TrustedDocuments:
 
 @asynccontextmanager
 async def running(
-    url: str,
-    pool_size: int,
-    wait_s: float,
-    cache: Path | None = None,
-    disk: Disk | None = None,
-    sealed: Path | None = None,
-    issuers: frozenset[str] = frozenset(),
-    *,
-    follow: bool,
-    event_triggers: bool = True,
+    url: str, settings: Settings, issuers: frozenset[str] = frozenset(), *, follow: bool
 ) -> AsyncIterator[Parts]:
     """This will bring up what a process needs, and take it down again in the opposite order."""
     async with AsyncExitStack() as stack:
+        sealed, size = settings.seal_folder, settings.pool_size
         memory = Memory(url, None if sealed is None else Kept(sealed))
         await anyio.to_thread.run_sync(memory.start)
         stack.push_async_callback(anyio.to_thread.run_sync, memory.stop)
+        disk = None if settings.disk_folder is None else Disk(settings.disk_folder, settings.disk_percent_max)
         stops = [memory.fault, *(() if disk is None else (disk.fault,))]
-        ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=pool_size, stops=stops))
+        ledger = await anyio.to_thread.run_sync(lambda: Ledger(url, pool_size=size, stops=stops))
         stack.push_async_callback(anyio.to_thread.run_sync, ledger.close)
-        watch = guard.Watch(url, event_triggers=event_triggers)
+        watch = guard.Watch(url, event_triggers=settings.event_triggers)
         await anyio.to_thread.run_sync(watch.start)
         stack.push_async_callback(anyio.to_thread.run_sync, watch.stop)
         await anyio.to_thread.run_sync(begin, ledger)
@@ -149,12 +130,12 @@ async def running(
             follower = Follower(url, ledger, VIEWS)
             follower.start()
             stack.push_async_callback(anyio.to_thread.run_sync, follower.stop, GRACE_S)
-        reads = await stack.enter_async_context(async_pool(url, READER, pool_size, memory.recognise))
+        reads = await stack.enter_async_context(async_pool(url, READER, size, memory.recognise))
         directory = await stack.enter_async_context(async_pool(url, WRITER, DIRECTORY_POOL_SIZE))
         candidates = ViewCandidates(url)
         stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
         handlers = Handlers(ledger, candidates)
-        jobs = Jobs(url, ledger, cache)
+        jobs = Jobs(url, ledger, settings.data_dir / CACHE)
         jobs.start()
         stack.push_async_callback(anyio.to_thread.run_sync, jobs.stop)
         handle = metrics.counted(erasing(url, jobs.handling(handlers.handle)))
@@ -173,8 +154,9 @@ async def running(
         feed = Feed(reads, subscription.read)
         stack.push_async_callback(feed.stop)
         stack.enter_context(_told_of_the_end(feed))
-        commands, linking = anyio.CapacityLimiter(pool_size), Linking(url, ledger, issuers)
-        yield Parts(Resources(reads, handle_at_once, handle, commands, feed, memory, linking, wait_s), directory)
+        commands, linking = anyio.CapacityLimiter(size), Linking(url, ledger, issuers)
+        resources = Resources(reads, handle_at_once, handle, commands, feed, memory, linking, settings.wait_s)
+        yield Parts(resources, directory)
 
 
 @contextmanager

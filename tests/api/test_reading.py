@@ -16,6 +16,7 @@ from ledger.api.context import Context, Viewer
 from ledger.api.node import global_id, parse_global_id
 from ledger.api.scalars import Position
 from ledger.app import running
+from ledger.settings import Settings
 from ledger.values import ORGANISATION, MemberId, Role, TeamId
 from tests.api.conftest import Api
 
@@ -57,25 +58,27 @@ async def _timed(call: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
     return await call(), loop.time() - start
 
 
-def positions(api: Api, *asked: AsOf | None, roles: dict[TeamId, frozenset[Role]] | None = None) -> list[int | None]:
+def positions(
+    settings: Settings, *asked: AsOf | None, roles: dict[TeamId, frozenset[Role]] | None = None
+) -> list[int | None]:
     """What each means for the view `teams`, in the application's own pools, to a viewer with those roles."""
 
     async def find() -> list[int | None]:
-        async with running(api.database_url, 2, 5, follow=True) as parts:
+        async with running(str(settings.database_url), settings, follow=True) as parts:
             viewer = Viewer(MemberId(uuid4()), "tests", roles or {})
             return [await Context(viewer, parts.resources).position("teams", one) for one in asked]
 
     return asyncio.run(find())
 
 
-def test_as_of_takes_a_position_an_instant_or_a_review(api: Api) -> None:
+def test_as_of_takes_a_position_an_instant_or_a_review(api: Api, settings: Settings) -> None:
     api.team()
     seen = api.ledger.head()
     recorded_at = api.ledger.read(seen - 1, 1)[0].recorded_at
     assert recorded_at is not None
     api.team()
     assert positions(
-        api,
+        settings,
         None,
         AsOf(position=Position(1)),
         AsOf(position=Position(0)),
@@ -86,9 +89,9 @@ def test_as_of_takes_a_position_an_instant_or_a_review(api: Api) -> None:
 
 
 @pytest.mark.parametrize("asked", [AsOf(position=Position(10**9)), AsOf(review_id=uuid4())])
-def test_a_state_that_never_was_is_refused(api: Api, asked: AsOf) -> None:
+def test_a_state_that_never_was_is_refused(api: Api, settings: Settings, asked: AsOf) -> None:
     with pytest.raises(GraphQLError) as refused:
-        positions(api, asked)
+        positions(settings, asked)
     assert (refused.value.extensions or {})["code"] == "BAD_USER_INPUT"
 
 
@@ -110,7 +113,7 @@ def test_as_of_takes_exactly_one_sound_value(api: Api, as_of: str, word: str) ->
     assert word in error["message"]
 
 
-def test_a_review_shows_what_it_could_know_when_it_opened(api: Api) -> None:
+def test_a_review_shows_what_it_could_know_when_it_opened(api: Api, settings: Settings) -> None:
     review, team, known = uuid4(), uuid4(), api.ledger.head()
     for version, (topic, payload) in enumerate(
         [
@@ -127,9 +130,9 @@ def test_a_review_shows_what_it_could_know_when_it_opened(api: Api) -> None:
             topic,
             payload,
         )
-    assert positions(api, AsOf(review_id=review), roles={TeamId(team): frozenset({Role.OBSERVER})}) == [known]
+    assert positions(settings, AsOf(review_id=review), roles={TeamId(team): frozenset({Role.OBSERVER})}) == [known]
     with pytest.raises(GraphQLError, match="or you may not see it"):
-        positions(api, AsOf(review_id=review))
+        positions(settings, AsOf(review_id=review))
 
 
 def test_a_viewer_sees_the_teams_of_their_roles_and_an_auditor_all() -> None:
