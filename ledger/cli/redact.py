@@ -1,23 +1,21 @@
 """`decision-ledger redact`."""
 
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 import rich_click as click
 
 from ledger.cli.running import Failed, answer, as_json, database, progress
+from ledger.cli.who import member_known
 from ledger.domain.rejected import Rejected
 from ledger.handlers.redaction import RedactionAsked
 from ledger.handlers.redaction import redact as run
 from ledger.replay.loading import CACHE, forget
 from ledger.settings import Settings
 from ledger.store.application import Ledger
-from ledger.values import MemberId
 from projections.catalogue import VIEWS
 from projections.rebuild import rebuild
-
-_MEMBERS = "SELECT member_id FROM directory.members WHERE name = %s OR member_id::text = %s LIMIT 2"
 
 
 @click.command()
@@ -37,7 +35,8 @@ def redact(position: int, by: str, reason: str, legal_basis: str, json: bool) ->
     """
     settings = Settings.from_environment()
     with database(settings, migrated=True) as url, Ledger(url, pool_size=2) as ledger:
-        asked = RedactionAsked(position, _member(url, by), reason, legal_basis)
+        with psycopg.connect(url, autocommit=True) as connection:
+            asked = RedactionAsked(position, member_known(connection, by), reason, legal_basis)
         try:
             done = run(ledger, url, asked, command_id=uuid4(), at=datetime.now(UTC))
         except Rejected as rejected:
@@ -50,14 +49,3 @@ def redact(position: int, by: str, reason: str, legal_basis: str, json: bool) ->
         f"Position {position} is redacted; position {done.redaction} says why. The views were built again.",
         json=json,
     )
-
-
-def _member(url: str, by: str) -> MemberId:
-    with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute(_MEMBERS, [by, by]).fetchall()
-    if not found:
-        raise Failed(f"The directory knows nobody called {by}.")
-    if len(found) > 1:
-        raise Failed(f"Several members are called {by}; give the member's id.")
-    member_id: UUID = found[0][0]
-    return MemberId(member_id)
