@@ -15,10 +15,10 @@ import psycopg
 from msgspec import Struct
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from ledger.api.meanwhile import meanwhile
 from ledger.api.standing import Pool
 from ledger.directory import access
 from ledger.directory.access import AccessKind, Entry
+from ledger.meanwhile import meanwhile
 from ledger.values import MemberId
 
 log = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ from ledger.api import metrics
 from ledger.api.context import Resources, Viewer
 from ledger.api.errors import FORBIDDEN, presented, refusal
 from ledger.api.http import let_in
-from ledger.api.meanwhile import meanwhile
 from ledger.api.requests import JSON, Authenticate, Incoming, RequestRefused
 from ledger.api.streams import Places
 from ledger.api.traffic import Traffic
 from ledger.directory.scopes import Scope
+from ledger.meanwhile import meanwhile
 
 #: How often a process notes what changes without a request, in seconds.
 LOOK_S = 5.0

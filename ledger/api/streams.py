@@ -13,10 +13,10 @@ from ledger.api.context import Context, Viewer
 from ledger.api.cost import refuse_long_lists
 from ledger.api.documents import prepare
 from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, not_reconciled, presented, refusal
-from ledger.api.meanwhile import meanwhile
 from ledger.api.persisted import TrustedDocuments
 from ledger.api.requests import Asked
 from ledger.api.schema import LedgerSchema
+from ledger.meanwhile import meanwhile
 
 #: Streams that one token may hold in a process, and all tokens together.
 PER_TOKEN_MAX = 20

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import NoReturn
 from uuid import UUID
@@ -17,6 +17,7 @@ import psycopg
 
 from ledger.events import Event
 from ledger.handlers.seen import Known, Seen
+from ledger.meanwhile import meanwhile
 from ledger.store.application import Ledger
 from ledger.store.streams import NOTHING, StreamReader
 from ledger.values import MemberId, TeamId
@@ -81,13 +82,8 @@ class Memory:
     async def forgetting(self, reader: StreamReader) -> AsyncIterator[None]:
         """This will see to it, as long as the block runs, that nothing is remembered that a redaction took out, whoever asked for it."""
         head, _ = await reader.redacted(None)
-        task = asyncio.create_task(self._forget(reader, head), name="forgetting")
-        try:
+        async with meanwhile(self._forget(reader, head)):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _forget(self, reader: StreamReader, after: int) -> None:
         while True:
