@@ -6,12 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-import psycopg
 import rich_click as click
 
-from ledger.cli.running import USAGE, Failed, answer, as_json, console, database, progress
-from ledger.directory import access
-from ledger.directory.access import AccessKind, Entry
+from ledger.cli.running import USAGE, Failed, answer, as_json, console, database, progress, record_export
 from ledger.exports import cloud, files, views
 from ledger.exports.choosing import Chosen, NoSuchTeam, sifting, team_called
 from ledger.settings import Settings
@@ -108,13 +105,13 @@ def _facts(url: str, connection: Connection, file: Path, format_: str, chosen: C
 
     if str(file) == "-":
         found = written(sys.stdout.buffer)
-        _record(url, f"{found.facts} {_CALLED[format_]}, {chosen}")
+        record_export(url, f"{found.facts} {_CALLED[format_]}, {chosen}")
         console.print(_sentence(found, chosen), highlight=False)
         return
     with files.whole(file) as part:
         with part.open("wb") as out:
             found = written(out)
-        _record(url, f"{found.facts} {_CALLED[format_]}, {chosen}")
+        record_export(url, f"{found.facts} {_CALLED[format_]}, {chosen}")
     document = {"facts": found.facts, "of": found.head, "partial": not chosen.is_all, "seconds": found.seconds}
     answer({**document, "root": found.root.hex()}, _sentence(found, chosen), json=json)
 
@@ -129,12 +126,6 @@ def _view(url: str, file: Path, format_: str, view: str, chosen: Chosen, *, json
     with files.whole(file) as part:
         with progress("Exporting", json=json) as moved:
             found = views.copy(url, view, chosen, part, format_, moved)
-        _record(url, f"{found.rows} rows of {view} as {_CALLED[format_]}, {chosen}")
+        record_export(url, f"{found.rows} rows of {view} as {_CALLED[format_]}, {chosen}")
     sentence = f"{found.rows:,} rows of {view}, as it was at position {found.position:,}: {chosen}."
     answer({"rows": found.rows, "view": view, "position": found.position}, sentence, json=json)
-
-
-def _record(url: str, subject: str) -> None:
-    """This will have auditors see that the operator took a copy out."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        access.record(connection, [Entry(AccessKind.EXPORTED, subject)])

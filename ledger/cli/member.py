@@ -1,15 +1,12 @@
 """`decision-ledger member add|list|link|unlink|erase`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import psycopg
 import rich_click as click
 
-from ledger.cli.running import CHECK_FAILED, USAGE, Failed, answer, as_json, database
+from ledger.cli.running import CHECK_FAILED, USAGE, Failed, answer, as_json, connected, database
 from ledger.cli.who import member_called, member_known
 from ledger.commands import Issued
 from ledger.commands.member import EraseMember
@@ -49,7 +46,7 @@ def add(name: str, service: bool, json: bool) -> None:
     """
     if not name.strip():
         raise click.UsageError("NAME is empty: name the member.")
-    with _connected() as (_, connection):
+    with connected(Settings.from_environment()) as connection:
         kind = MemberKind.SERVICE if service else MemberKind.PERSON
         member_id = member_called(connection, name, kind)
     answer({"member_id": member_id, "name": name, "kind": kind}, str(member_id), json=json)
@@ -63,7 +60,7 @@ def list_(json: bool) -> None:
     \b
     decision-ledger member list --json
     """
-    with _connected() as (_, connection):
+    with connected(Settings.from_environment()) as connection:
         rows = connection.execute(_LIST).fetchall()
         linked = identities.every(connection)
     found = [
@@ -95,7 +92,8 @@ def link(who: str, subject: str, issuer: str | None, json: bool) -> None:
     \b
     decision-ledger member link "Ada" --subject 8f1d…
     """
-    with _connected() as (settings, connection):
+    settings = Settings.from_environment()
+    with connected(settings) as connection:
         identity = Identity(_issuer(settings, issuer), subject, member_known(connection, who))
         try:
             identities.link(connection, identity)
@@ -114,7 +112,8 @@ def unlink(subject: str, issuer: str | None, json: bool) -> None:
     \b
     decision-ledger member unlink --subject 8f1d…
     """
-    with _connected() as (settings, connection):
+    settings = Settings.from_environment()
+    with connected(settings) as connection:
         gone = identities.unlink(connection, _issuer(settings, issuer), subject)
     answer({"unlinked": gone}, "Unlinked." if gone else "Nobody here is that subject.", json=json)
     if not gone:
@@ -158,13 +157,6 @@ def _recorded(ledger: Ledger, url: str, command: EraseMember, by: MemberId) -> i
         if rejected.code is Code.WRONG_STATE:
             return ledger.events(command.member_id)[0].position
         raise Failed(rejected.message) from rejected
-
-
-@contextmanager
-def _connected() -> Iterator[tuple[Settings, psycopg.Connection[Any]]]:
-    settings = Settings.from_environment()
-    with database(settings, migrated=True) as url, psycopg.connect(url, autocommit=True) as connection:
-        yield settings, connection
 
 
 def _issuer(settings: Settings, issuer: str | None) -> str:

@@ -3,13 +3,10 @@
 from pathlib import Path
 from uuid import UUID
 
-import psycopg
 import rich_click as click
 
 from ledger.cli import outside
-from ledger.cli.running import Failed, answer, as_json, database
-from ledger.directory import access
-from ledger.directory.access import AccessKind, Entry
+from ledger.cli.running import Failed, answer, as_json, database, record_export
 from ledger.exports import files, page
 from ledger.exports.report import NotTold
 from ledger.exports.report import report as run
@@ -47,12 +44,13 @@ def report(
             found = run(url, proposal_id, as_of=as_of, checkpoint=outside.kept(folder, settings).note())
             is_page = out is not None and out.suffix.lower() in (".html", ".htm")
             text = page.html(found.parts) if is_page else page.markdown(found.parts)
+            subject = f"report of proposal {proposal_id} at position {found.position}"
             if out is not None:
                 with files.whole(out) as part:
                     part.write_text(text, "utf-8")
-                    _record(url, proposal_id, found.position)
+                    record_export(url, subject)
             else:
-                _record(url, proposal_id, found.position)
+                record_export(url, subject)
         except (NotTold, files.AlreadyThere) as error:
             raise Failed(f"{str(error).removesuffix('.')}.") from error
     document = {"proposal_id": proposal_id, "position": found.position, "title": found.title}
@@ -69,9 +67,3 @@ def _id(text: str) -> UUID:
         raise click.BadParameter(
             f"{text!r} is no id of the ledger. What a source calls it goes with --source.", param_hint="PROPOSAL_ID"
         ) from None
-
-
-def _record(url: str, proposal_id: UUID, position: int) -> None:
-    subject = f"report of proposal {proposal_id} at position {position}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        access.record(connection, [Entry(AccessKind.EXPORTED, subject)])

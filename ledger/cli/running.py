@@ -6,12 +6,16 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
+import psycopg
 import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ledger import logs
+from ledger.directory import access
+from ledger.directory.access import AccessKind, Entry
 from ledger.settings import Settings
+from ledger.store.connections import Connection
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.migrations import migrate, pending
 
@@ -61,6 +65,19 @@ def database(settings: Settings, *, migrated: bool = False) -> Iterator[str]:
         if migrated:
             migrate(server.url)
         yield server.url
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[Connection]:
+    """This will give a connection to the migrated database; each statement on it is a transaction."""
+    with database(settings, migrated=True) as url, psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+def record_export(url: str, subject: str) -> None:
+    """This will have auditors see that the operator took a copy out."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        access.record(connection, [Entry(AccessKind.EXPORTED, subject)])
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import rich_click as click
 
-from ledger.cli.running import Failed, answer, as_json, database
+from ledger.cli.running import Failed, answer, as_json, connected, database
 from ledger.cli.who import member_called
 from ledger.directory import members, tokens
 from ledger.directory.members import MemberKind
@@ -103,10 +103,7 @@ def list_(json: bool) -> None:
     decision-ledger token list
     decision-ledger token list --json
     """
-    with (
-        database(Settings.from_environment(), migrated=True) as url,
-        psycopg.connect(url, autocommit=True) as connection,
-    ):
+    with connected(Settings.from_environment()) as connection:
         found = tokens.every(connection)
     lines = [
         f"{each.token_id}  {each.hint}…  {each.client}  {_standing(each)}  {' '.join(each.scopes) or 'no scope'}"
@@ -134,7 +131,7 @@ def rotate(token_id: UUID, grace_hours: int, days: int, json: bool) -> None:
     decision-ledger token rotate 7f0c… --grace-hours 0
     """
     settings = Settings.from_environment()
-    with database(settings, migrated=True) as url, psycopg.connect(url, autocommit=True) as connection:
+    with connected(settings) as connection:
         try:
             secret, made = tokens.rotate(
                 connection,
@@ -161,10 +158,7 @@ def revoke(token_id: UUID, json: bool) -> None:
     \b
     decision-ledger token revoke 7f0c…
     """
-    with (
-        database(Settings.from_environment(), migrated=True) as url,
-        psycopg.connect(url, autocommit=True) as connection,
-    ):
+    with connected(Settings.from_environment()) as connection:
         ended = tokens.revoke(connection, token_id)
     answer({"revoked": ended}, "Revoked." if ended else "There is no such live token.", json=json)
     if not ended:

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import rich_click as click
 
-from ledger.cli.running import USAGE, Failed, answer, as_json, database
+from ledger.cli.running import USAGE, Failed, answer, as_json, connected
 from ledger.settings import Settings
+from ledger.store.connections import Connection
 from ledger.webhooks import endpoints
 from ledger.webhooks.destination import DestinationRefused, checked
 from ledger.webhooks.messages import MessageType
@@ -45,7 +45,7 @@ def add(url: str, types: tuple[str, ...], team: UUID | None, json: bool) -> None
         checked(url, private=settings.webhooks_private)
     except DestinationRefused as error:
         raise Failed(str(error), USAGE) from error
-    with database(settings, migrated=True) as on, psycopg.connect(on, autocommit=True) as connection:
+    with connected(settings) as connection:
         try:
             wanted = [MessageType(kind) for kind in types or TYPES]
             secret, made = endpoints.add(connection, settings.pepper(), url, wanted, team)
@@ -65,7 +65,7 @@ def list_(json: bool) -> None:
     decision-ledger webhook list
     decision-ledger webhook list --json
     """
-    with database(Settings.from_environment(), migrated=True) as on, psycopg.connect(on) as connection:
+    with connected(Settings.from_environment()) as connection:
         found = endpoints.every(connection)
     lines = [
         f"{one.endpoint_id}  {one.url}  {' '.join(one.types)}  at {one.position}  {_standing(one)}" for one in found
@@ -113,7 +113,7 @@ def dead(endpoint: UUID | None, json: bool) -> None:
     decision-ledger webhook dead
     decision-ledger webhook dead 7f0c… --json
     """
-    with database(Settings.from_environment(), migrated=True) as on, psycopg.connect(on) as connection:
+    with connected(Settings.from_environment()) as connection:
         found = endpoints.dead_letters(connection, endpoint)
     lines = [
         f"{one.died_at:%Y-%m-%d %H:%M}  {one.endpoint_id}  {one.type}  {one.message_id}  {one.fault}" for one in found
@@ -122,8 +122,8 @@ def dead(endpoint: UUID | None, json: bool) -> None:
 
 
 @contextmanager
-def _on_endpoints() -> Iterator[psycopg.Connection[Any]]:
-    with database(Settings.from_environment(), migrated=True) as on, psycopg.connect(on, autocommit=True) as connection:
+def _on_endpoints() -> Iterator[Connection]:
+    with connected(Settings.from_environment()) as connection:
         try:
             yield connection
         except endpoints.NoSuchEndpoint as error:
