@@ -13,6 +13,7 @@ import msgspec
 from graphql import GraphQLError
 from litestar.types import HTTPScope, Receive
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.api.context import Viewer
 from ledger.api.errors import BAD_USER_INPUT, UNAUTHENTICATED, UNAVAILABLE, presented, refusal
@@ -135,7 +136,7 @@ def media_type_of(accept: str) -> str:
         quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
         found = {GRAPHQL_JSON: GRAPHQL_JSON, JSON: JSON, "application/*": JSON, "*/*": JSON}.get(kind)
         if found and quality.strip("0."):
-            wished.append((-float(quality) if quality.replace(".", "", 1).isdigit() else -1.0, place, found))
+            wished.append((-float(quality) if quality.replace(".", "", 1).isdecimal() else -1.0, place, found))
     if not wished:
         raise RequestRefused(406, refusal(BAD_USER_INPUT, f"Answers are {GRAPHQL_JSON} or {JSON}: accept one of them."))
     return min(wished)[2]
@@ -152,18 +153,18 @@ def refuse_odd(content_type: str, encoding: str) -> None:
         raise RequestRefused(415, refusal(BAD_USER_INPUT, "Send the request uncompressed."))
 
 
-def _json_of(query: bytes) -> bytes:
-    """This will write what a query string asks as the body of a POST would have it: `variables` and `extensions` are JSON already."""
-    pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True)
-    found = {name: text for name, text in reversed(pairs) if name in IN_QUERY}
-    parts = {name: msgspec.json.encode(found[name]) for name in IN_QUERY[:3] if name in found}
-    parts |= {name: found[name].encode() for name in IN_QUERY[3:] if found.get(name)}
-    return b"{" + b",".join(b'"%s":%s' % (name.encode(), text) for name, text in parts.items()) + b"}"
+def _of_query(query: bytes) -> Asked:
+    """This will read what a query string asks: `variables` and `extensions` are JSON, each by itself. Of one name the first counts."""
+    pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict")
+    found: dict[str, Any] = {name: text for name, text in reversed(pairs) if name in IN_QUERY}
+    found |= {name: msgspec.json.decode(found[name] or "null") for name in IN_QUERY[3:] if name in found}
+    return msgspec.convert(found, Asked)
 
 
 def read(text: bytes, *, is_get: bool) -> Asked:
-    """This will read what `Incoming.asked` gave. Raises RequestRefused."""
+    """This will read what `Incoming.asked` gave; an empty `operationName` names none. Raises RequestRefused."""
     try:
-        return msgspec.json.decode(_json_of(text) if is_get else text, type=Asked)
+        asked = _of_query(text) if is_get else msgspec.json.decode(text, type=Asked)
     except (ValueError, RecursionError) as error:  # msgspec's own errors are ValueErrors too
         raise RequestRefused(400, refusal(BAD_USER_INPUT, f"The body is no GraphQL request: {error}.")) from None
+    return replace(asked, operationName=None) if asked.operationName == "" else asked

@@ -48,14 +48,14 @@ def admitted(schema: LedgerSchema, asked: Asked, viewer: Viewer, documents: Trus
         prepared = prepare(schema, text)
         if prepared.errors:
             raise StreamRefused([presented(error) for error in prepared.errors])
-        operation = prepared.operation(asked.operationName)
+        operation = prepared.operation(asked.operationName or None)
         refuse_long_lists(asked.variables)
     except GraphQLError as error:
         raise StreamRefused([presented(error)]) from None
     if operation.operation is not OperationType.SUBSCRIPTION:
         message = "Only subscriptions are streamed. Send queries and mutations to /graphql by POST."
         raise StreamRefused([presented(refusal(BAD_USER_INPUT, message))])
-    return replace(asked, query=text)
+    return replace(asked, query=text, operationName=asked.operationName or None)
 
 
 async def answers(schema: LedgerSchema, context: Context, asked: Asked) -> AsyncGenerator[Shown, None]:

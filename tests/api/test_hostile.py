@@ -114,8 +114,17 @@ HOSTILE = [
     Hostile(
         "invalid UTF-8 in the address",
         400,
-        PARSE,
+        INPUT,
         lambda http: http.get("/graphql?query=%ff", headers={"Accept": GRAPHQL_JSON}),
+    ),
+    Hostile(
+        "variables that bring a query", 400, INPUT, getting(query=VIEWER, variables='{}, "query": "{ __typename }"')
+    ),
+    Hostile(
+        "two operations and an empty name",
+        400,
+        INVALID,
+        document("query A { __typename } query B { __typename }", operationName=""),
     ),
     Hostile("a lone surrogate", 400, INPUT, posting(b'{"query": "{ __typename } # \\ud800"}')),
     Hostile("no body", 400, INPUT, posting(b"")),
@@ -150,6 +159,21 @@ def test_what_nobody_should_send_is_refused_and_the_next_request_answered(served
     assert (found.status_code, error["extensions"]["code"]) == (hostile.status, hostile.code), found.text
     assert len(found.content) < 4_000
     assert ada.ask(VIEWER) == ANSWER
+
+
+@pytest.mark.parametrize("accept", ["application/json;q=\xb2", "*/*;q=nan", "application/json;q=1.2.3"])
+def test_a_wish_that_can_not_be_weighed_is_a_wish(served_api: Api, accept: str) -> None:
+    found = served_api.clients[0].http.post(
+        "/graphql", json={"query": VIEWER}, headers={b"Accept": accept.encode("latin-1")}
+    )
+    assert (found.status_code, found.json()["data"]) == (200, ANSWER), found.text
+
+
+def test_an_empty_name_names_no_operation(served_api: Api) -> None:
+    http = served_api.clients[0].http
+    asked = {"query": "query Q { viewer { client } }", "operationName": ""}
+    for found in (http.post("/graphql", json=asked), http.get("/graphql", params=asked)):
+        assert (found.status_code, found.json()["data"]) == (200, ANSWER), found.text
 
 
 def soak(http: httpx.Client, count: int, seed: int) -> None:
