@@ -5,7 +5,7 @@ from uuid import UUID
 
 import strawberry
 
-from ledger.api.asking import SinceArgument, UntilArgument, connection_of, field, page
+from ledger.api.asking import SinceArgument, UntilArgument, connection_of, field, forwards, page
 from ledger.api.asof import AtLeastArgument
 from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Info
@@ -63,6 +63,7 @@ async def access_log(
     if at_least is not None:  # a role that was given by then counts
         await info.context.position("teams", at_least=at_least)
     refuse_role(info.context, FIELD)
+    forwards(since, until)
     asked = Page.of(first, after, FIELD, int)
     wanted = Asked(None if kinds is None else tuple(kinds), member_id, since, until)
     async with info.context.read() as connection:

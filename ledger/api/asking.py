@@ -8,7 +8,9 @@ import strawberry
 
 from ledger.api.connection import Connection, Edge, Page, PageInfo
 from ledger.api.context import Context, Info
+from ledger.api.errors import bad_input
 from ledger.api.inputs import make
+from ledger.api.scalars import instant_text
 from ledger.api.shown import Shown
 from ledger.api.standing import Connection as Reading
 from projections.conditions import instant_of
@@ -86,6 +88,13 @@ async def instant(context: Context, connection: Reading, at: int | None) -> date
     if at is None:
         return now
     return context.known_by.get(at) or await instant_of(connection, at, now)
+
+
+def forwards(since: datetime | None, until: datetime | None) -> None:
+    """This will raise BAD_USER_INPUT for a period in which nothing can lie: it ends where it begins, or before."""
+    if since is not None and until is not None and since >= until:
+        told = f"`since` {instant_text(since)} is not before `until` {instant_text(until)}"
+        raise bad_input(f"{told}, so nothing lies between them. Swap them, or leave one out.")
 
 
 def tuple_of(values: list[Any] | None) -> tuple[Any, ...] | None:

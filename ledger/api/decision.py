@@ -13,6 +13,7 @@ from ledger.api.asking import (
     connection_of,
     connection_with,
     field,
+    forwards,
     instant,
     one,
     page,
@@ -64,6 +65,7 @@ def wanted(given: DeclinedFilter | None) -> decisions.NoFilter:
         return decisions.NoFilter()
     if given.search is not None and not 0 < len(given.search.strip()) <= SEARCH_MAX:
         raise bad_input(f"filter.search has {len(given.search)} characters; it needs 1 to {SEARCH_MAX}, and a word.")
+    forwards(given.since, given.until)
     return decisions.NoFilter(
         dispositions=tuple_of(given.dispositions) or (Disposition.DECLINE,),
         teams=tuple_of(given.team_ids),
@@ -179,6 +181,7 @@ async def _named(found: decisions.Facets, context: Context, connection: Connecti
 
 async def unanswered_notices(
     info: Info,
+    team_ids: TeamsArgument = None,
     told: Annotated[
         bool | None,
         strawberry.argument(description="true: told and not answered; false: not told; left out: both."),
@@ -197,7 +200,7 @@ async def unanswered_notices(
     async with context.read() as connection:
         now = await instant(context, connection, at)
         teams = context.visible_teams()
-        chosen: dict[str, Any] = {"told": told, "imported": imported, "as_of": at}
+        chosen: dict[str, Any] = {"team_ids": tuple_of(team_ids), "told": told, "imported": imported, "as_of": at}
         found = await decisions.unanswered_notices(connection, teams, limit=asked.limit, after=asked.key, **chosen)
         rows = [decisions.Notice.of(row, now) for row in found]
         total = await decisions.unanswered_total(connection, teams, **chosen) if selects(info, "totalCount") else None

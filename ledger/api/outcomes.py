@@ -7,7 +7,7 @@ from uuid import UUID
 import strawberry
 
 from ledger.api import values  # noqa: F401 - what these types show is shown first
-from ledger.api.asking import AreaArgument, SinceArgument, TeamsArgument, UntilArgument, field, one, tuple_of
+from ledger.api.asking import AreaArgument, SinceArgument, TeamsArgument, UntilArgument, field, forwards, one, tuple_of
 from ledger.api.asof import AsOfArgument, AtLeastArgument
 from ledger.api.connection import selects
 from ledger.api.context import Info
@@ -72,6 +72,7 @@ COST_OF_NO = shown(
 def _scope(
     team_ids: list[UUID] | None, area: str | None, since: datetime | None, until: datetime | None
 ) -> outcomes.Scope:
+    forwards(since, until)
     return outcomes.Scope(tuple_of(team_ids), area, since, until)
 
 

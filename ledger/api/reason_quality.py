@@ -4,7 +4,7 @@ from typing import Any
 
 import strawberry
 
-from ledger.api.asking import SinceArgument, TeamsArgument, UntilArgument, field, one, tuple_of
+from ledger.api.asking import SinceArgument, TeamsArgument, UntilArgument, field, forwards, one, tuple_of
 from ledger.api.asof import AsOfArgument, AtLeastArgument
 from ledger.api.context import Context, Info
 from ledger.api.shown import shown
@@ -69,6 +69,7 @@ async def reason_quality(
     at_least: AtLeastArgument = None,
 ) -> Any:
     """This will count the NOs taken in a period, in the state shown."""
+    forwards(since, until)
     context = info.context
     at = await context.position("audit", as_of, at_least)
     only = None if may_name(context) else context.viewer.member_id

@@ -12,6 +12,7 @@ from ledger.api.asking import (
     UntilArgument,
     connection_of,
     field,
+    forwards,
     one,
     page,
 )
@@ -148,6 +149,7 @@ async def reviews(
     at_least: AtLeastArgument = None,
 ) -> Any:
     """This will list reviews, the latest planned first."""
+    forwards(since, until)
     context, asked = info.context, Page.of(first, after, "reviews", *BY_TIME)
     at = await context.position("reviews", as_of, at_least)
     async with context.read() as connection:

@@ -4,7 +4,17 @@ from typing import Annotated, Any
 
 import strawberry
 
-from ledger.api.asking import AreaArgument, SinceArgument, TeamsArgument, UntilArgument, field, instant, one, tuple_of
+from ledger.api.asking import (
+    AreaArgument,
+    SinceArgument,
+    TeamsArgument,
+    UntilArgument,
+    field,
+    forwards,
+    instant,
+    one,
+    tuple_of,
+)
 from ledger.api.asof import AsOfArgument, AtLeastArgument
 from ledger.api.connection import selects
 from ledger.api.context import Info
@@ -44,6 +54,7 @@ async def transparency(
     at_least: AtLeastArgument = None,
 ) -> Any:
     """This will count what is selected, and nothing else."""
+    forwards(since, until)
     context = info.context
     parts = [part for part, names in _NEEDS.items() if any(selects(info, name) for name in names)]
     at = await context.position("transparency", as_of, at_least)

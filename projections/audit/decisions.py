@@ -182,6 +182,7 @@ async def unanswered_notices(
     *,
     limit: int,
     after: tuple[datetime, UUID] | None = None,
+    team_ids: tuple[UUID, ...] | None = None,
     told: bool | None = None,
     imported: bool = False,
     as_of: int | None = None,
@@ -190,7 +191,7 @@ async def unanswered_notices(
 
     Imported ones were told where they were taken, as far as anybody knows, and come only when asked for.
     """
-    where = _unanswered(teams, told=told, imported=imported, as_of=as_of)
+    where = _unanswered(teams, team_ids=team_ids, told=told, imported=imported, as_of=as_of)
     if after is not None:
         where.add("(d.decided_at, d.decision_id) > (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
     found = await rows(
@@ -207,8 +208,17 @@ async def unanswered_total(connection: Connection, teams: Teams, **chosen: Any) 
     return await total(connection, "views.audit_decisions AS d", _unanswered(teams, **chosen))
 
 
-def _unanswered(teams: Teams, *, told: bool | None, imported: bool, as_of: int | None) -> Conditions:
+def _unanswered(
+    teams: Teams,
+    *,
+    team_ids: tuple[UUID, ...] | None = None,
+    told: bool | None = None,
+    imported: bool = False,
+    as_of: int | None = None,
+) -> Conditions:
     where = Conditions(as_of)
     where.add(where.stands("d")).add("d.standing AND d.disposition <> 'SCHEDULE' AND d.acknowledged_at IS NULL")
-    where.among("d.team_id", "visible", teams).given("d.told = %(told)s", told=told)
+    where.among("d.team_id", "visible", teams).among("d.team_id", "teams", team_ids).given(
+        "d.told = %(told)s", told=told
+    )
     return where if imported else where.add("d.system IS NULL")

@@ -219,6 +219,44 @@ def test_a_member_of_another_team_sees_nothing_of_it(api: Api, storied: int) -> 
     assert asked(stranger, "costOfNo", int(head)) == {"hours": 0, "leftUndone": 0, "byReason": []}
 
 
+def test_notices_are_chosen_by_their_teams(auditor: Client, storied: int) -> None:
+    text = """query ($at: Position, $teams: [UUID!]) { unansweredNotices(atLeast: $at, teamIds: $teams) {
+        totalCount nodes { decision { teamId } } } }"""
+
+    def of(teams: list[str] | None) -> tuple[int, set[str]]:
+        found = auditor.ask(text, at=str(storied), teams=teams)["unansweredNotices"]
+        assert found["totalCount"] == len(found["nodes"])
+        return found["totalCount"], {node["decision"]["teamId"] for node in found["nodes"]}
+
+    one = str(told.TEAM)
+    every, teams = of(None)
+    assert one in teams
+    parts = [of([team]) for team in teams]
+    assert sum(count for count, _ in parts) == every
+    assert all(len(shown) == 1 for _, shown in parts)
+    assert of([]) == (0, set())
+
+
+PERIOD = '{since: "2026-02-01T00:00:00Z", until: "%s"}'
+
+
+def test_a_period_that_ends_before_it_begins_is_refused_by_each_field_that_takes_one(
+    auditor: Client, storied: int
+) -> None:
+    query = build_schema((ROOT / "ledger/api/schema.graphql").read_text("utf-8")).query_type
+    assert query is not None
+    fields = {name for name, field in query.fields.items() if {"since", "until"} <= field.args.keys()}
+    assert fields == {"accessLog", "calibration", "costOfNo", "reasonQuality", "reviews", "transparency"}
+    asks = {name: f"{{ {name}({PERIOD[1:-1]}) {{ __typename }} }}" for name in fields}
+    asks["declined"] = f"{{ declined(filter: {PERIOD}) {{ __typename }} }}"
+    for name, text in asks.items():
+        for until in ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"):
+            error = auditor.error(text % until)
+            assert error["extensions"]["code"] == "BAD_USER_INPUT", name
+            assert f"2026-02-01T00:00:00Z is not before `until` {until}" in error["message"], name
+        assert auditor.ask(text % "2026-02-01T00:00:01Z")
+
+
 def test_an_unknown_kind_of_fact_is_refused_with_a_sentence(auditor: Client, storied: int) -> None:
     text = f'{{ timeline(of: "{told.DECLINED}", kinds: ["Nothing"]) {{ nodes {{ kind }} }} }}'
     error = auditor.error(text)
