@@ -16,6 +16,7 @@ from psycopg import Connection, sql
 
 from ledger.collector import without_collector
 from ledger.events.envelope import Event
+from ledger.store.connections import patient_connection
 from projections import schema
 from projections.building import Build, Cancelled, Progress, Report, fold_apart
 from projections.copying import Pack, copy_statement, packer, whole
@@ -54,9 +55,8 @@ def rebuild(
     a projector raises as PoisonFact, and Cancelled. Whatever it raises, KeyboardInterrupt too, the live views stay as they were and
     the build is dropped.
     """
-    with psycopg.connect(url, autocommit=True) as connection, _build_schema(connection) as name:
+    with patient_connection(url) as connection, _build_schema(connection) as name:
         schema.ensure(connection, views)
-        connection.execute("SET TimeZone = 'UTC'")
         build = Build(url, log, name, log.head(), progress, cancelled)
         if processes > 1 and len(views) > 1:
             fold_apart(build, views, processes, fold)
@@ -173,10 +173,8 @@ class _Copier:
 
     def _run(self) -> None:
         try:
-            with psycopg.connect(self._url) as connection:
+            with patient_connection(self._url) as connection, connection.transaction():
                 self._copy(connection)
-                if self._abandoned:
-                    connection.rollback()
         except BaseException as error:
             self._error = error
             while self._bodies.get() is not None:
@@ -193,7 +191,7 @@ class _Copier:
                 with connection.cursor() as cursor, cursor.copy(statements[body[0]]) as target:
                     target.write(b"".join(whole([body[1]])))
         if self._abandoned:
-            return
+            raise psycopg.Rollback
         for view in self._views:
             schema.make_indexes(connection, view, self._build)
             for table in view.tables:

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import psycopg
 import rich_click as click
 
 from ledger.cli.running import CHECK_FAILED, USAGE, Failed, answer, as_json, connected, database
@@ -17,6 +16,7 @@ from ledger.domain.rejected import Code, Rejected
 from ledger.handlers import Handlers
 from ledger.settings import Settings
 from ledger.store.application import Ledger
+from ledger.store.connections import patient_connection
 from ledger.values import MemberId
 
 _LIST = "SELECT member_id, name, kind, erased_at FROM directory.members ORDER BY name NULLS LAST, member_id"
@@ -138,7 +138,7 @@ def erase(who: str, by: str, reason: str, legal_basis: str, json: bool) -> None:
     with (
         database(Settings.from_environment(), migrated=True) as url,
         Ledger(url, pool_size=2) as ledger,
-        psycopg.connect(url, autocommit=True) as connection,
+        patient_connection(url) as connection,
     ):
         member_id, steward = member_known(connection, who), member_known(connection, by)
         position = _recorded(ledger, url, EraseMember(member_id, reason, legal_basis), steward)

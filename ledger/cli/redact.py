@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import psycopg
 import rich_click as click
 
 from ledger.cli.running import Failed, answer, as_json, database, progress
@@ -14,6 +13,7 @@ from ledger.handlers.redaction import redact as run
 from ledger.replay.loading import CACHE, forget
 from ledger.settings import Settings
 from ledger.store.application import Ledger
+from ledger.store.connections import patient_connection
 from projections.catalogue import VIEWS
 from projections.rebuild import rebuild
 
@@ -35,7 +35,7 @@ def redact(position: int, by: str, reason: str, legal_basis: str, json: bool) ->
     """
     settings = Settings.from_environment()
     with database(settings, migrated=True) as url, Ledger(url, pool_size=2) as ledger:
-        with psycopg.connect(url, autocommit=True) as connection:
+        with patient_connection(url) as connection:
             asked = RedactionAsked(position, member_known(connection, by), reason, legal_basis)
         try:
             done = run(ledger, url, asked, command_id=uuid4(), at=datetime.now(UTC))

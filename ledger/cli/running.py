@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
-import psycopg
 import rich_click as click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -15,7 +14,7 @@ from ledger import logs
 from ledger.directory import access
 from ledger.directory.access import AccessKind, Entry
 from ledger.settings import Settings
-from ledger.store.connections import Connection
+from ledger.store.connections import Connection, patient_connection
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.migrations import migrate, pending
 
@@ -70,13 +69,13 @@ def database(settings: Settings, *, migrated: bool = False) -> Iterator[str]:
 @contextmanager
 def connected(settings: Settings) -> Iterator[Connection]:
     """This will give a connection to the migrated database; each statement on it is a transaction."""
-    with database(settings, migrated=True) as url, psycopg.connect(url, autocommit=True) as connection:
+    with database(settings, migrated=True) as url, patient_connection(url) as connection:
         yield connection
 
 
 def record_export(url: str, subject: str) -> None:
     """This will have auditors see that the operator took a copy out."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with patient_connection(url) as connection:
         access.record(connection, [Entry(AccessKind.EXPORTED, subject)])
 
 

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import psycopg
 import rich_click as click
 
 from ledger.cli.running import Failed, answer, as_json, connected, database
@@ -12,6 +11,7 @@ from ledger.directory import members, tokens
 from ledger.directory.members import MemberKind
 from ledger.directory.scopes import Scope
 from ledger.settings import Settings
+from ledger.store.connections import patient_connection
 from ledger.values import GLOBAL_ROLES, ORGANISATION, Role, TeamId
 
 LIFE_DAYS_MAX = 366
@@ -74,7 +74,7 @@ def create(
     if "none" in scopes and len(scopes) > 1:
         raise click.UsageError("--scope none stands alone.")
     _check_role(role, team, service=service)
-    with database(settings, migrated=True) as url, psycopg.connect(url, autocommit=True) as connection:
+    with database(settings, migrated=True) as url, patient_connection(url) as connection:
         member_id = member_called(connection, name, MemberKind.SERVICE if service else None)
         if role is not None:
             from ledger.cli.granting import grant  # noqa: PLC0415 - the whole application, which the other verbs don't need

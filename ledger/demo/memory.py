@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
-import psycopg
-
 from ledger.events.envelope import Event
 from ledger.handlers.outcome import stored
 from ledger.store.application import Ledger
+from ledger.store.connections import patient_connection
 from ledger.store.receipt import Receipt
 
 #: The advisory lock of whoever tells a story, one per database: "story" in ASCII.
@@ -44,6 +43,6 @@ class RememberingLedger(Ledger):
 @contextmanager
 def telling_alone(url: str) -> Iterator[None]:
     """This will wait until nobody else tells a story to the database, and keep them waiting meanwhile."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with patient_connection(url) as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         yield

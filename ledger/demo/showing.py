@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from uuid import uuid5
 
-import psycopg
 from msgspec import Struct
 
 from ledger.demo import story
@@ -14,6 +13,7 @@ from ledger.demo.teller import FIRST_DAY, Teller
 from ledger.directory import members, tokens
 from ledger.handlers import Handlers, bootstrap
 from ledger.store.application import Ledger
+from ledger.store.connections import patient_connection
 from ledger.store.migrations import migrate
 from ledger.values import NAMESPACE, Role
 from projections.catalogue import VIEWS
@@ -58,13 +58,13 @@ def show(url: str, pepper: bytes, progress: Callable[[int, int], None]) -> Shown
 
 
 def _told(url: str) -> bool:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with patient_connection(url) as connection:
         found = connection.execute("SELECT 1 FROM ledger.commands WHERE command_id = %s", [story.THE_END]).fetchone()
     return found is not None
 
 
 def _tell(url: str, progress: Callable[[int, int], None]) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with patient_connection(url) as connection:
         members.put(connection, [members.Person(member(name), name) for name in story.everybody()])
     with RememberingLedger(url) as ledger:
         bootstrap(ledger, FIRST_DAY, uuid5(NAMESPACE, "demo/bootstrap"))
@@ -82,7 +82,7 @@ def _follow(url: str, ledger: Ledger, position: int) -> None:
 
 def _tokens(url: str, pepper: bytes) -> dict[str, str]:
     """This will make a token per role; those of an earlier start end, since each is shown only once."""
-    with psycopg.connect(url, autocommit=True) as connection:
+    with patient_connection(url) as connection:
         for old in tokens.every(connection):
             if old.client == CLIENT and old.revoked_at is None:
                 tokens.revoke(connection, old.token_id)

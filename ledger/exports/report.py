@@ -8,13 +8,12 @@ from uuid import UUID
 
 import psycopg
 from msgspec import Struct
-from psycopg import AsyncConnection
 
 from ledger.directory.members import Person, people
 from ledger.exports.material import Told
 from ledger.exports.page import Part
 from ledger.exports.telling import told
-from ledger.store.connections import CONNECT_TIMEOUT_S
+from ledger.store.connections import patient_async_connection
 from projections.audit.story import ProposalStory, proposal_story
 from projections.audit.timeline import TimelineEntry, timeline
 from projections.audit.version_structs import KINDS, RECORDED, Version, version_of
@@ -53,7 +52,7 @@ def report(url: str, proposal_id: UUID, *, as_of: int | None = None, checkpoint:
 
 
 async def _report(url: str, proposal_id: UUID, as_of: int | None, checkpoint: str | None) -> Report:
-    async with await AsyncConnection.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+    async with await patient_async_connection(url) as connection, connection.transaction():
         # One snapshot: the story, the log and the names belong together.
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         until, ledger_id = await _until(connection, as_of)

@@ -18,7 +18,7 @@ import psycopg
 from msgspec import Struct
 
 from ledger.exports.choosing import Chosen
-from ledger.store.connections import CONNECT_TIMEOUT_S
+from ledger.store.connections import Connection, patient_connection
 from projections.audit.tables import APPEALS, CONCERNS, DECISIONS
 from projections.backlog.tables import CARDS
 from projections.conditions import Conditions
@@ -111,7 +111,7 @@ def copy(
     columns = _columns(wanted.table)
     lines = out.with_name(f"{out.name}.rows")
     try:
-        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection, lines.open("wb") as file:
+        with patient_connection(url) as connection, connection.transaction(), lines.open("wb") as file:
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             position = _position(connection, wanted)
             count = 0
@@ -177,7 +177,7 @@ def _named(value: Any) -> Any:
     return value
 
 
-def _position(connection: psycopg.Connection[Any], wanted: ViewExport) -> int:
+def _position(connection: Connection, wanted: ViewExport) -> int:
     try:
         found = connection.execute(
             "SELECT position, fault FROM views.positions WHERE view = %s", [wanted.view]
@@ -192,7 +192,7 @@ def _position(connection: psycopg.Connection[Any], wanted: ViewExport) -> int:
     return int(position)
 
 
-def _pages(connection: psycopg.Connection[Any], wanted: ViewExport, chosen: Chosen) -> Iterator[list[Any]]:
+def _pages(connection: Connection, wanted: ViewExport, chosen: Chosen) -> Iterator[list[Any]]:
     where = Conditions()
     where.add(where.stands("x")).add(wanted.where).given("x.team_id = %(team)s", team=chosen.team_id)
     where.within(f"x.{wanted.at}", chosen.since, chosen.until)

@@ -6,10 +6,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 from uuid import UUID
 
-import psycopg
 from psycopg import sql
 
-from ledger.store.connections import CONNECT_TIMEOUT_S, WRITER, Connection
+from ledger.store.connections import WRITER, Connection, patient_connection
 from ledger.values import MemberId
 
 
@@ -42,11 +41,9 @@ class Staging:
 
     def __init__(self, database_url: str) -> None:
         self._entered: set[MemberId] = set()
-        self._connection: Connection = psycopg.connect(database_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+        self._connection: Connection = patient_connection(database_url)
         try:
-            self._connection.execute(
-                sql.SQL("SET ROLE {}; SET statement_timeout = 0; SET TimeZone = 'UTC'").format(sql.Identifier(WRITER))
-            )
+            self._connection.execute(sql.SQL("SET ROLE {}; SET statement_timeout = 0").format(sql.Identifier(WRITER)))
             self._connection.execute(_CREATE)
         except BaseException:
             self._connection.close()

@@ -14,7 +14,6 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
-import psycopg
 from msgspec import Struct
 
 from ledger.collector import without_collector
@@ -26,6 +25,7 @@ from ledger.ranking import Formula
 from ledger.replay.history import COLUMNS, EPOCH, UNSAID, History, Names, micros, ordered
 from ledger.replay.kinds import READINGS, TOPICS_READ, WIDTH
 from ledger.store.codec import PAYLOAD, decode
+from ledger.store.connections import Connection, patient_connection
 from ledger.values import Source
 
 #: Moves when the columns mean something else: an older file is then read anew from the log.
@@ -161,9 +161,8 @@ def load(
     A file that is damaged, of another ledger, or of a log that has since been restored to something else is read anew. The database is
     read in one snapshot. Raises psycopg.OperationalError when it can't be reached.
     """
-    with psycopg.connect(database_url) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
+    with patient_connection(database_url) as connection, connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         connection.execute("SET ROLE ledger_reader") if _may_be_reader(connection) else None
         ledger_id, head = connection.execute(_HEAD).fetchone()  # type: ignore[misc]
         path = None if cache is None or upto is not None else cache / f"history-{ledger_id}.npz"
@@ -185,19 +184,19 @@ def forget(cache: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _may_be_reader(connection: psycopg.Connection) -> bool:
+def _may_be_reader(connection: Connection) -> bool:
     found = connection.execute(
         "SELECT 1 FROM pg_roles WHERE rolname = 'ledger_reader' AND pg_has_role(oid, 'SET')"
     ).fetchone()
     return found is not None
 
 
-def _leaf(connection: psycopg.Connection, position: int) -> bytes:
+def _leaf(connection: Connection, position: int) -> bytes:
     found = connection.execute(_LEAF, [position]).fetchone()
     return b"" if found is None else bytes(found[0])
 
 
-def _rows(connection: psycopg.Connection, after: int, head: int, progress: Progress) -> Iterator[list[tuple[Any, ...]]]:
+def _rows(connection: Connection, after: int, head: int, progress: Progress) -> Iterator[list[tuple[Any, ...]]]:
     with connection.cursor(binary=True) as cursor:
         while after < head:
             upto = min(after + PAGE, head)
@@ -284,7 +283,7 @@ def _ids(numbers: dict[bytes, int]) -> Any:
 
 
 def _open(
-    path: Path, ledger_id: UUID, head: int, connection: psycopg.Connection
+    path: Path, ledger_id: UUID, head: int, connection: Connection
 ) -> tuple[_Named, dict[str, Any], int] | None:
     """This will read what was kept; None where there is nothing, or nothing that belongs to this log."""
     try:

@@ -27,6 +27,8 @@ READER = "ledger_reader"
 
 #: How much longer than a statement may take its answer may be on its way, in seconds. After that nobody is there to give it.
 ON_ITS_WAY_S = 5.0
+#: The same for what takes as long as there is much: a copy, an index, a sweep. That the other end is gone is mostly found out long before.
+PATIENCE_S = 3_600.0
 #: How often a wait looks whether it was interrupted, in seconds; psycopg's own.
 WAKE_S = 0.1
 #: By which TCP finds out that the other end is gone without a word; a Unix socket needs none of it.
@@ -40,6 +42,7 @@ _OPENING: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_TIMEO
 
 #: The same for the server, which otherwise keeps the session of a client that is gone without a word, and its locks, for two hours.
 _GIVE_UP = sql.SQL("SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 2")
+_OWN = sql.SQL("SET TimeZone = 'UTC'; {}").format(_GIVE_UP)
 
 Connection = psycopg.Connection[TupleRow]
 AsyncConnection = psycopg.AsyncConnection[TupleRow]
@@ -139,18 +142,35 @@ def _opened(url: str, role: str, statement_timeout_ms: int) -> Connection:
     return connection
 
 
-def own_connection(url: str, answer_timeout_s: float) -> Connection:
+def own_connection(url: str, answer_timeout_s: float | None) -> Connection:
     """This will open a connection in the login's own role, for what no other role may do. Its statements have no limit but the answer's.
 
-    Raises psycopg.OperationalError if the database can't be reached.
+    `answer_timeout_s` None: there is none either, as long as the other end is there. Raises psycopg.OperationalError if the database
+    can't be reached.
     """
     connection = Limited.connect(url, **_OPENING)
     connection.answer_timeout_s = answer_timeout_s
     try:
-        connection.execute(_GIVE_UP)
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(_OWN)
     except BaseException:
         connection.close()
+        raise
+    return connection
+
+
+def patient_connection(url: str) -> Connection:
+    """This will open such a connection for commands and builds, which may take long and still do not wait for ever. Raises the same."""
+    return own_connection(url, PATIENCE_S)
+
+
+async def patient_async_connection(url: str) -> AsyncConnection:
+    """This will open one for tasks. Raises the same."""
+    connection = await LimitedAsync.connect(url, **_OPENING)
+    connection.answer_timeout_s = PATIENCE_S
+    try:
+        await connection.execute(_OWN)
+    except BaseException:
+        await connection.close()
         raise
     return connection
 

@@ -19,10 +19,10 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-import psycopg
 from psycopg import sql
 
 from ledger.store import embedded_keeper as keeper
+from ledger.store.connections import patient_connection
 from ledger.store.embedded_cluster import DEFAULTS, SUPERUSER, checked
 from ledger.store.embedded_install import EmbeddedPostgresError, Install, find_install
 from ledger.store.embedded_launch import READY_S, Launch, until
@@ -118,7 +118,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def _ensure_database(self) -> None:
-        with psycopg.connect(self.url_of(SUPERUSER), autocommit=True) as connection:
+        with patient_connection(self.url_of(SUPERUSER)) as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if not known:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
@@ -16,15 +17,18 @@ from ledger.app import erasing
 from ledger.commands.issued import Issued
 from ledger.commands.member import EraseMember
 from ledger.directory import members
+from ledger.importing import staging
+from ledger.replay import loading
 from ledger.store import connections, pages
 from ledger.store.application import Ledger
 from ledger.store.faults import LedgerUnavailable, OutcomeUnknown
-from ledger.store.integrity import guard, reading
+from ledger.store.integrity import guard, reading, redacting
 from ledger.values import SYSTEM, MemberId, Role
 from ledger.webhooks import sender
 from projections import follower
 from projections.catalogue import VIEWS
 from projections.follower import Follower
+from projections.rebuild import rebuild
 from tests.api.conftest import Api
 from tests.faults.asking import FORM_TEAM, ask, asking, known, team
 from tests.faults.cluster import until
@@ -35,7 +39,9 @@ from tests.faults.oracle import Book, examine
 from tests.faults.outside import Outside
 from tests.faults.serving import serving
 from tests.faults.wire import wired
+from tests.projections.example import titles
 from tests.projections.recording import Recorder
+from tests.projections.test_follower import fill
 from tests.store.examples import append, command
 
 
@@ -212,6 +218,52 @@ def test_an_import_does_not_wait_for_ever_for_its_statement(database_url: str, m
     with wired(database_url) as wire, Ledger(wire.url, statement_timeout_ms=300) as remote:
         with pytest.raises(psycopg.OperationalError, match="has not answered in time"):
             remote.pages().send([b""], 1)
+        wire.end_hole()
+
+
+@pytest.mark.parametrize("step", ["fold", "switch"])
+def test_a_view_that_is_being_built_does_not_wait_for_ever(
+    database_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Before it leads a follower builds what is new or has changed: if that waited for ever all views would stand still."""
+    monkeypatch.setattr(connections, "PATIENCE_S", 1.0)
+    fill(Recorder(ledger))
+    with wired(database_url) as wire:
+        with pytest.raises(psycopg.OperationalError, match=r"has not answered in time|connection is closed"):
+            rebuild(
+                wire.url,
+                ledger,
+                [titles()],
+                progress=lambda at: wire.begin_hole(forget=True) if at.step == step else None,
+            )
+        wire.end_hole()
+        assert rebuild(wire.url, ledger, [titles()]) == ledger.head()
+
+
+@pytest.mark.parametrize(
+    ("where", "ask"),
+    [
+        (loading, loading.load),
+        (redacting, lambda url: redacting.carry_out(url, 1)),
+        (staging, lambda url: staging.Staging(url).recorded_at()),
+    ],
+    ids=["replay", "redaction", "import"],
+)
+def test_what_takes_long_does_not_wait_for_ever(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, where: ModuleType, ask: Callable[[str], object]
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE_S", 1.0)
+    opened = connections.patient_connection
+
+    def into_a_hole(url: str) -> connections.Connection:
+        connection = opened(url)
+        wire.begin_hole(forget=True)
+        return connection
+
+    monkeypatch.setattr(where, "patient_connection", into_a_hole)
+    with wired(database_url) as wire:
+        with pytest.raises(psycopg.OperationalError, match="has not answered in time"):
+            ask(wire.url)
         wire.end_hole()
 
 

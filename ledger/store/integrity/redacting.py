@@ -8,7 +8,7 @@ from msgspec import inspect
 
 from ledger.events.redaction import REDACTED
 from ledger.events.registry import FACT_TYPES
-from ledger.store.connections import CONNECT_TIMEOUT_S
+from ledger.store.connections import Connection, patient_connection
 
 #: Texts that say which of a known list is meant, and not what somebody wrote.
 KEPT_FIELDS = frozenset({"code"})
@@ -41,8 +41,8 @@ def carry_out(url: str, redaction: int) -> bool:
         return row == (True,)
 
 
-def _migrator(url: str) -> psycopg.Connection:
-    connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+def _migrator(url: str) -> Connection:
+    connection = patient_connection(url)
     try:
         connection.execute(f"SET ROLE {MIGRATOR}")
     except psycopg.Error:

@@ -3,10 +3,9 @@
 from datetime import datetime
 from pathlib import Path
 
-import psycopg
 from msgspec import Struct
 
-from ledger.store.connections import CONNECT_TIMEOUT_S, Connection
+from ledger.store.connections import Connection, patient_connection
 from ledger.store.integrity.checking import Joined, Page, Row, checked
 from ledger.store.integrity.export import Unfit, pages
 from ledger.store.integrity.verifying import Progress
@@ -48,7 +47,7 @@ def restore(url: str, path: Path, progress: Progress = lambda _done, _total: Non
     joined = Joined()
     commands: list[_Command] = []
     last_at: datetime | None = None
-    with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection, path.open("rb") as file:
+    with patient_connection(url) as connection, connection.transaction(), path.open("rb") as file:
         _take(connection)
         with connection.cursor() as cursor, cursor.copy(_EVENTS) as copy:
             for page in pages(file):
@@ -71,7 +70,6 @@ def restore(url: str, path: Path, progress: Progress = lambda _done, _total: Non
 
 
 def _take(connection: Connection) -> None:
-    connection.execute("SET TimeZone = 'UTC'")
     connection.execute(f"SET ROLE {MIGRATOR}")
     row = connection.execute("SELECT position FROM ledger.head FOR UPDATE").fetchone()
     if row != (0,):

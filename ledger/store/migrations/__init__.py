@@ -8,10 +8,9 @@ import logging
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import psycopg
 from psycopg.errors import Diagnostic
-from psycopg.rows import TupleRow
 
+from ledger.store.connections import Connection, own_connection, patient_connection
 from ledger.store.faults import ClockIsFixed, MigrationChanged, MigrationFailed
 
 log = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ def migrate(url: str, *, clock: Clock | None = None, folder: Path = Path(__file_
     """
     steps = migrations(folder)
     applied: list[str] = []
-    with psycopg.connect(url, autocommit=True) as connection:
+    with own_connection(url, None) as connection:  # a large table may take longer than anybody would wait
         connection.add_notice_handler(_tell)
         connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         done = _recorded(connection)
@@ -70,7 +69,7 @@ def migrate(url: str, *, clock: Clock | None = None, folder: Path = Path(__file_
 def pending(url: str) -> list[str]:
     """This will name the migrations that the database lacks; it changes nothing and raises MigrationChanged as `migrate` does."""
     steps = migrations()
-    with psycopg.connect(url, autocommit=True) as connection:
+    with patient_connection(url) as connection:
         done = _recorded(connection)
     _refuse_changed(steps, done)
     return [step.name for step in steps if step.name not in done]
@@ -81,7 +80,7 @@ def _tell(notice: Diagnostic) -> None:
         log.warning("%s", notice.message_primary)
 
 
-def _recorded(connection: psycopg.Connection[TupleRow]) -> dict[str, str]:
+def _recorded(connection: Connection) -> dict[str, str]:
     found = connection.execute("SELECT to_regclass('ledger.migrations')").fetchone()
     if found == (None,):
         return {}
@@ -102,7 +101,7 @@ def _refuse_changed(steps: list[Migration], done: dict[str, str]) -> None:
             )
 
 
-def _apply(connection: psycopg.Connection[TupleRow], step: Migration, clock: Clock) -> None:
+def _apply(connection: Connection, step: Migration, clock: Clock) -> None:
     with connection.transaction():
         connection.execute(
             "SELECT set_config('ledger.migrating', 'on', true), set_config('ledger.clock', %s, true)", [clock]
