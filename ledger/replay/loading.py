@@ -282,9 +282,7 @@ def _ids(numbers: dict[bytes, int]) -> Any:
     return np.frombuffer(b"".join(numbers), np.uint8).reshape(-1, 16)
 
 
-def _open(
-    path: Path, ledger_id: UUID, head: int, connection: Connection
-) -> tuple[_Named, dict[str, Any], int] | None:
+def _open(path: Path, ledger_id: UUID, head: int, connection: Connection) -> tuple[_Named, dict[str, Any], int] | None:
     """This will read what was kept; None where there is nothing, or nothing that belongs to this log."""
     try:
         with (
