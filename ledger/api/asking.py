@@ -31,6 +31,12 @@ def field(shown: Any, about: str, resolver: Any) -> Any:
     return strawberry.field(resolver=resolver, graphql_type=shown, description=about)
 
 
+def lookup(shown: Shown, about: str, resolver: Any) -> Any:
+    """This will make a root field that looks one thing up. One that is not there leaves the rest of the answer as it is."""
+    absent = "Null, with the error NOT_FOUND, where that is not there or not for you to see."
+    return field(shown.type | None, f"{about} {absent}", resolver)
+
+
 def _of(generic: Any, argument: Any) -> Any:
     return generic[argument.type if isinstance(argument, Shown) else argument]
 

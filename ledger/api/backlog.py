@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from ledger.api.asking import connection_of, field, listed, one, page, tuple_of
+from ledger.api.asking import connection_of, field, listed, lookup, one, page, tuple_of
 from ledger.api.asof import AsOf, AsOfArgument, AtLeastArgument
 from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Context, Info
@@ -216,7 +216,7 @@ class BacklogQuery:
         "The proposals that wait for an answer, in the order of the policy in force.",
         backlog,
     )
-    proposal: Any = field(PROPOSAL.type, "One proposal, by its id or by its source's own.", proposal)
+    proposal: Any = lookup(PROPOSAL, "One proposal, by its id or by its source's own.", proposal)
     proposals: Any = field(listed(PROPOSAL), "Several proposals by their ids, in the order of the ids.", proposals)
     inbox: Any = field(
         listed(PROPOSAL),

@@ -15,6 +15,7 @@ from ledger.api.asking import (
     field,
     forwards,
     instant,
+    lookup,
     one,
     page,
     tuple_of,
@@ -242,13 +243,13 @@ async def revisits(
 class DecisionQuery:
     """The root fields about decisions."""
 
-    why_not: Any = field(
-        WHY_NOT.type,
+    why_not: Any = lookup(
+        WHY_NOT,
         "Why a proposal was declined: verdict, reasons, what was known then, what has changed since, and what would bring it back.",
         why_not,
     )
-    decision: Any = field(
-        DECISION_STORY.type, "One decision with what was known then and what has changed since.", decision
+    decision: Any = lookup(
+        DECISION_STORY, "One decision with what was known then and what has changed since.", decision
     )
     declined: Any = field(DECLINED, "NOs, the latest first, with facets: precedents and patterns.", declined)
     unanswered_notices: Any = field(

@@ -13,6 +13,7 @@ from ledger.api.asking import (
     connection_of,
     field,
     forwards,
+    lookup,
     one,
     page,
 )
@@ -168,7 +169,7 @@ async def reviews(
 class ReviewQuery:
     """The root fields about reviews."""
 
-    review: Any = field(AGENDA.type, "One review with its agenda.", review)
+    review: Any = lookup(AGENDA, "One review with its agenda.", review)
     agenda: Any = field(
         AGENDA.type | None,
         "The agenda of a team's open review, or else of the next one whose agenda is fixed; null: there is none.",

@@ -13,7 +13,7 @@ import strawberry
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.api.asking import field
+from ledger.api.asking import lookup
 from ledger.api.context import Context, Info
 from ledger.api.errors import bad_input, not_found
 from ledger.api.simulation_types import COMPARISON, SIMULATION, ComparisonView, Progress, SimulationView
@@ -172,9 +172,9 @@ def _view(row: tuple[Any, ...], report: Report | None) -> SimulationView:
 class SimulationQuery:
     """The root fields `simulation` and `compareSimulations`."""
 
-    simulation: Any = field(SIMULATION.type, "A simulation: how far it is, and what it found.", simulation)
-    compare_simulations: Any = field(
-        COMPARISON.type,
+    simulation: Any = lookup(SIMULATION, "A simulation: how far it is, and what it found.", simulation)
+    compare_simulations: Any = lookup(
+        COMPARISON,
         "Simulations side by side: rank agreement, flips in common, curves.",
         compare_simulations,
     )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import strawberry
 
-from ledger.api.asking import connection_of, field, listed, one, page
+from ledger.api.asking import connection_of, field, listed, lookup, one, page
 from ledger.api.asof import AsOf, AsOfArgument, AtLeastArgument
 from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Context, Info
@@ -199,10 +199,10 @@ async def reason_codes(
 class TeamQuery:
     """The root fields about teams, policies and reasons."""
 
-    team: Any = field(TEAM.type, "One team.", team)
+    team: Any = lookup(TEAM, "One team.", team)
     teams: Any = field(connection_of(TEAM), "The teams that you may see, by name.", teams)
     policies: Any = field(listed(POLICY), "The policies that rank backlogs, by name, at most 250.", policies)
-    policy_in_force: Any = field(IN_FORCE.type, "What ranks a team's backlog.", policy_in_force)
+    policy_in_force: Any = lookup(IN_FORCE, "What ranks a team's backlog.", policy_in_force)
     reason_codes: Any = field(
         listed(REASON_CODE), "The catalogue of reasons that a NO may give, in alphabetical order.", reason_codes
     )

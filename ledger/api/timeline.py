@@ -5,7 +5,7 @@ from uuid import UUID
 
 import strawberry
 
-from ledger.api.asking import connection_of, field, one, page, tuple_of
+from ledger.api.asking import connection_of, field, lookup, one, page, tuple_of
 from ledger.api.asof import AsOfArgument, AtLeastArgument
 from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Info
@@ -72,6 +72,6 @@ class TimelineQuery:
         "Every recorded fact of one proposal, review or team, in order, each with a sentence.",
         timeline,
     )
-    compare_versions: Any = field(
-        COMPARISON.type, "What changed between two versions: field by field, in a text word by word.", compare_versions
+    compare_versions: Any = lookup(
+        COMPARISON, "What changed between two versions: field by field, in a text word by word.", compare_versions
     )

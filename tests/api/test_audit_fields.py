@@ -237,6 +237,43 @@ def test_notices_are_chosen_by_their_teams(auditor: Client, storied: int) -> Non
     assert of([]) == (0, set())
 
 
+NOBODY = "00000000-0000-4000-8000-000000000000"
+#: Each field that looks one thing up, asked for what is not there.
+LOOKUPS = {
+    "compareSimulations": f'simulationIds: ["{NOBODY}", "{told.DECLINED}"]',
+    "compareVersions": f'proposalId: "{told.DECLINED}", kind: CASE, from: 1, to: 99',
+    "decision": f'decisionId: "{NOBODY}"',
+    "policyInForce": f'teamId: "{NOBODY}"',
+    "proposal": f'proposalId: "{NOBODY}"',
+    "review": f'reviewId: "{NOBODY}"',
+    "simulation": f'simulationId: "{NOBODY}"',
+    "team": f'teamId: "{NOBODY}"',
+    "whyNot": f'proposalId: "{NOBODY}"',
+}
+
+
+def test_what_is_not_there_leaves_the_rest_of_the_answer_as_it_is(api: Api, auditor: Client, storied: int) -> None:
+    member = known(api, api.client(Role.ENGINEER, api.team("Payments")))
+    rest = "viewer { client } backlog(first: 1) { nodes { title } }"
+    for viewer in (auditor, member):
+        for name, arguments in LOOKUPS.items():
+            if name == "policyInForce" and viewer is auditor:
+                continue  # whoever sees all teams is told what ranks by default
+            found = viewer.answer(f"{{ {rest} {name}({arguments}) {{ __typename }} }}")
+            (error,) = found["errors"]
+            assert (error["extensions"]["code"], error["path"]) == ("NOT_FOUND", [name]), name
+            assert found["data"][name] is None
+            assert found["data"]["viewer"] is not None
+            assert found["data"]["backlog"] is not None
+
+
+def test_each_field_that_looks_one_thing_up_may_be_null() -> None:
+    query = build_schema((ROOT / "ledger/api/schema.graphql").read_text("utf-8")).query_type
+    assert query is not None
+    may_be_null = {name for name, field in query.fields.items() if not str(field.type).endswith("!")}
+    assert may_be_null == LOOKUPS.keys() | {"agenda", "area", "node"}
+
+
 PERIOD = '{since: "2026-02-01T00:00:00Z", until: "%s"}'
 
 
