@@ -34,6 +34,7 @@ from ledger.api.standing import (
 from ledger.commands.issued import Issued
 from ledger.directory.access import AccessKind
 from ledger.directory.members import Person, people
+from ledger.store.asking import Asking
 from ledger.store.integrity.logtree import LogTree
 from ledger.store.integrity.remembering import Memory
 from ledger.values import GLOBAL_ROLES, ORGANISATION, MemberId, Role, TeamId
@@ -83,6 +84,8 @@ class Resources(Struct, frozen=True):
 
     #: Connections that may only read, with time limits of their own.
     reads: Pool
+    #: Where it is asked how everything stands.
+    moments: Asking
     #: Runs a command on the event loop; None, and nothing done, for one that `handle` must run.
     handle_at_once: Callable[[Issued[Struct]], Awaitable[Any]]
     #: Runs a command. It blocks, so it is called in a worker thread, of which there are as many as the limiter allows.

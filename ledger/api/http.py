@@ -123,7 +123,7 @@ async def let_in(
 ) -> tuple[Viewer, Snapshot]:
     """This will find who asks, and where everything stands now. Raises RequestRefused."""
     try:
-        found = await traffic.viewers.of(secret, lambda: traffic.snapshots.now(resources.reads), authenticate)
+        found = await traffic.viewers.of(secret, lambda: traffic.snapshots.now(resources.moments), authenticate)
     except TimeoutError:
         raise RequestRefused(503, refusal(UNAVAILABLE, TOO_LATE), Retry_After="1") from None
     except Exception as error:

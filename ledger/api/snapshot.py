@@ -18,10 +18,14 @@ from msgspec.structs import replace
 
 from ledger.api import roles
 from ledger.api.context import Viewer
-from ledger.api.standing import STANDINGS, Connection, Pool, Standing, Standings, standings
+from ledger.api.standing import STANDINGS, Standing, Standings
 from ledger.directory.members import Person
+from ledger.store.asking import Asking, Statement
+from ledger.store.connections import READER, Prepare
 from ledger.values import MemberId
 
+#: Columns of a moment's answer.
+_COLUMNS = 7
 #: Longest that it may take to find out who asks, and longest for one statement of it, in seconds.
 LET_IN_S = 10.0
 MOMENT_S = LET_IN_S / 2
@@ -35,8 +39,12 @@ UNKNOWN = -1
 
 _REVISION = "(SELECT revision FROM directory.revisions WHERE subject = '{}')"
 _REVISIONS = f"{_REVISION.format('access')}, {_REVISION.format('members')}"
-#: The revisions with what `standings` reads, so that a moment takes one statement.
-_MOMENT = STANDINGS.replace("SELECT h.position", f"SELECT {_REVISIONS}, h.position", 1).encode()
+#: The revisions with what `standings` reads, so that a moment takes one statement; and the same where no view was ever built.
+_MOMENT, _BARE = b"moment", b"bare"
+_STATEMENTS = {
+    _MOMENT: Statement(STANDINGS.replace("SELECT h.position", f"SELECT {_REVISIONS}, h.position", 1).encode(), ()),
+    _BARE: Statement(f"SELECT {_REVISIONS}, position, NULL, NULL, NULL, NULL FROM ledger.head".encode(), ()),  # noqa: S608 - literal pieces
+}
 
 
 class Names:
@@ -70,6 +78,11 @@ class Snapshot(Struct, frozen=True):
     names: Names
 
 
+def moments(url: str, first: Prepare | None = None) -> Asking:
+    """This will make the connection by which snapshots are read, and one statement at a time; `first` is done when it is fresh."""
+    return Asking(url, READER, _STATEMENTS, first=first)
+
+
 class Snapshots:
     """One process's."""
 
@@ -81,34 +94,58 @@ class Snapshots:
         self.read = 0
         self.served = 0
         self._names = Names(-1)
+        #: What was read last, word for word, and what it means: mostly nothing has moved since.
+        self._last: tuple[list[bytes | None], Snapshot] | None = None
 
-    async def now(self, pool: Pool) -> Snapshot:
+    async def now(self, asking: Asking) -> Snapshot:
         """This will give a snapshot that was begun after this call. Raises TimeoutError."""
         self.served += 1
         waiter: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read_for_all(pool))
+            self._reading = asyncio.create_task(self._read_for_all(asking))
         return await waiter
 
-    async def _read_for_all(self, pool: Pool) -> None:
+    async def _read_for_all(self, asking: Asking) -> None:
         """This will read as long as somebody waits; who comes while a statement is under way waits for the next one."""
         while waiting := self._waiting:
             self._waiting = []
             try:
-                found: Snapshot | Exception = await self._read(pool)
+                found: Snapshot | Exception = await self._read(asking)
             except Exception as error:
                 found = error
             _tell(waiting, found)
 
-    async def _read(self, pool: Pool) -> Snapshot:
+    async def _read(self, asking: Asking) -> Snapshot:
         self.read += 1
-        async with asyncio.timeout(MOMENT_S), pool.connection() as connection:
-            access, members, found = await _moment(connection)
+        async with asyncio.timeout(MOMENT_S):
+            try:
+                found = await asking.ask(_MOMENT, [])
+            except psycopg.errors.UndefinedTable:
+                found = await asking.ask(_BARE, [])
+        width = range(found.nfields)
+        values = [found.get_value(row, column) for row in range(found.ntuples) for column in width]
+        if self._last is None or self._last[0] != values:
+            self._last = values, self._meant(values)
+        return self._last[1]
+
+    def _meant(self, values: list[bytes | None]) -> Snapshot:
+        access, members, head = map(_number, values[:3])
+        views = {}
+        for row in range(0, len(values), _COLUMNS):
+            view, at, fault, lag = values[row + 3 : row + _COLUMNS]
+            if view is not None:
+                name, why = view.decode(), None if fault is None else fault.decode()
+                views[name] = Standing(name, _number(at), head, _number(lag), why)
         if self._names.revision != members:
             self._names = Names(members)
-        places = sorted((view.view, view.position, view.fault is None) for view in found.views.values())
-        return Snapshot(found, access, members, sha256(msgspec.json.encode([places, members])).digest(), self._names)
+        places = sorted((view.view, view.position, view.fault is None) for view in views.values())
+        fingerprint = sha256(msgspec.json.encode([places, members])).digest()
+        return Snapshot(Standings(head, views), access, members, fingerprint, self._names)
+
+
+def _number(sent: bytes | None) -> int:
+    return int.from_bytes(sent or b"", signed=True)
 
 
 def _tell(waiting: list[asyncio.Future[Snapshot]], found: Snapshot | Exception) -> None:
@@ -119,18 +156,6 @@ def _tell(waiting: list[asyncio.Future[Snapshot]], found: Snapshot | Exception) 
             waiter.set_result(found)
         else:
             waiter.set_exception(found)
-
-
-async def _moment(connection: Connection) -> tuple[int, int, Standings]:
-    try:
-        rows = await (await connection.execute(_MOMENT)).fetchall()
-    except psycopg.errors.UndefinedTable:  # no view was ever built
-        revisions = await (await connection.execute(f"SELECT {_REVISIONS}".encode())).fetchone()
-        access, members = revisions or (0, 0)
-        return access, members, await standings(connection)
-    access, members, head = rows[0][:3] if rows else (0, 0, 0)
-    views = {view: Standing(view, at, head, lag or 0, fault) for *_, view, at, fault, lag in rows if view is not None}
-    return access, members, Standings(head, views)
 
 
 class Known(Struct, frozen=True):

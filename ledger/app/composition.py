@@ -22,6 +22,7 @@ from ledger.api.feed import Feed
 from ledger.api.linking import Linking
 from ledger.api.oidc import Verifiers
 from ledger.api.persisted import DocumentsInvalid, TrustedDocuments
+from ledger.api.snapshot import moments
 from ledger.api.standing import Pool
 from ledger.api.traffic import Traffic
 from ledger.api.web import web
@@ -129,8 +130,10 @@ async def running(
         if follow:
             follower = Follower(url, ledger, VIEWS)
             follower.start()
-            stack.push_async_callback(anyio.to_thread.run_sync, follower.stop, GRACE_S)
+            stack.push_async_callback(anyio.to_thread.run_sync, follower.stop)
         reads = await stack.enter_async_context(async_pool(url, READER, size, memory.recognise))
+        asking = moments(url, memory.recognise)
+        stack.push_async_callback(asking.close)
         directory = await stack.enter_async_context(async_pool(url, WRITER, DIRECTORY_POOL_SIZE))
         candidates = ViewCandidates(url)
         stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
@@ -155,7 +158,7 @@ async def running(
         stack.push_async_callback(feed.stop)
         stack.enter_context(_told_of_the_end(feed))
         commands, linking = anyio.CapacityLimiter(size), Linking(url, ledger, issuers)
-        resources = Resources(reads, handle_at_once, handle, commands, feed, memory, linking, settings.wait_s)
+        resources = Resources(reads, asking, handle_at_once, handle, commands, feed, memory, linking, settings.wait_s)
         yield Parts(resources, directory)
 
 

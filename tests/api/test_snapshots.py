@@ -1,14 +1,27 @@
 """Moments that many ask for at once: few statements, none older than its request; and pieces that are sent together."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 import pytest
 
-from ledger.api.snapshot import Snapshot, Snapshots
+from ledger.api.snapshot import Snapshot, Snapshots, moments
 from ledger.app.gathering import Gathering
-from ledger.store.connections import READER, async_pool
+from ledger.store.asking import Asking
+from ledger.store.connections import AsyncConnection, Prepare
+
+
+@asynccontextmanager
+async def asking(url: str, first: Prepare | None = None) -> AsyncIterator[Asking]:
+    found = moments(url, first)
+    try:
+        yield found
+    finally:
+        await found.close()
+
 
 REVISE = "UPDATE directory.revisions SET revision = revision + 1 WHERE subject = 'access' RETURNING revision"
 
@@ -18,7 +31,7 @@ def test_many_at_once_share_statements_and_none_gets_an_older_moment(database_ur
 
     async def run() -> None:
         async with (
-            async_pool(database_url, READER, 2) as reads,
+            asking(database_url) as reads,
             await psycopg.AsyncConnection.connect(database_url, autocommit=True) as writer,
         ):
 
@@ -42,7 +55,7 @@ def test_a_statement_that_fails_is_told_to_all_who_wait_and_tried_again_for_the_
 
     async def run() -> None:
         async with (
-            async_pool(database_url, READER, 2) as reads,
+            asking(database_url) as reads,
             await psycopg.AsyncConnection.connect(database_url, autocommit=True) as admin,
         ):
             await admin.execute("ALTER TABLE directory.revisions RENAME TO gone")
@@ -54,6 +67,63 @@ def test_a_statement_that_fails_is_told_to_all_who_wait_and_tried_again_for_the_
             assert all(isinstance(one, psycopg.errors.UndefinedTable) for one in failed)
             await admin.execute("ALTER TABLE directory.gone RENAME TO revisions")
             assert isinstance(await snapshots.now(reads), Snapshot)
+
+    asyncio.run(run())
+
+
+def test_a_moment_says_where_the_views_are_and_is_the_same_until_something_moves(database_url: str) -> None:
+    snapshots = Snapshots()
+
+    async def run() -> None:
+        async with (
+            asking(database_url) as reads,
+            await psycopg.AsyncConnection.connect(database_url, autocommit=True) as admin,
+        ):
+            bare = await snapshots.now(reads)
+            assert bare.standings.views == {}
+            await admin.execute("CREATE SCHEMA IF NOT EXISTS views")
+            await admin.execute("GRANT USAGE ON SCHEMA views TO ledger_reader")
+            await admin.execute(
+                "CREATE TABLE views.positions (view text PRIMARY KEY, position bigint, updated_at timestamptz DEFAULT now(), fault text)"
+            )
+            await admin.execute("GRANT SELECT ON views.positions TO ledger_reader")
+            await admin.execute("INSERT INTO views.positions VALUES ('teams', 0), ('backlog', 0)")
+            at_first = await snapshots.now(reads)
+            assert {view.view: view.position for view in at_first.standings.views.values()} == {
+                "teams": 0,
+                "backlog": 0,
+            }
+            assert await snapshots.now(reads) is at_first
+            await admin.execute("UPDATE views.positions SET fault = 'a fact' WHERE view = 'backlog'")
+            stopped = await snapshots.now(reads)
+            assert stopped.standings.of("backlog").fault == "a fact"
+            assert stopped.fingerprint != at_first.fingerprint
+            assert stopped.access == at_first.access
+            await admin.execute(REVISE)
+            assert (await snapshots.now(reads)).access == stopped.access + 1
+
+    asyncio.run(run())
+
+
+def test_a_fresh_connection_is_looked_at_before_a_moment_is_read_by_it(database_url: str) -> None:
+    looked: list[int] = []
+
+    async def first(connection: AsyncConnection) -> None:
+        looked.append(connection.info.backend_pid)
+
+    async def run() -> None:
+        snapshots = Snapshots()
+        async with (
+            asking(database_url, first) as reads,
+            await psycopg.AsyncConnection.connect(database_url, autocommit=True) as admin,
+        ):
+            await snapshots.now(reads)
+            await snapshots.now(reads)
+            assert len(looked) == 1
+            await admin.execute("SELECT pg_terminate_backend(%s)", looked)
+            await asyncio.sleep(0.2)
+            await snapshots.now(reads)
+            assert len(set(looked)) == len(looked) == 2
 
     asyncio.run(run())
 
