@@ -16,6 +16,7 @@ import psycopg
 from psycopg import Connection
 
 from ledger.events.envelope import Event
+from ledger.meanwhile import Background
 from ledger.store.connections import own_connection
 from projections import schema
 from projections.log import Log, commands
@@ -47,42 +48,23 @@ _HOLD = "SELECT view, position, definition FROM views.positions WHERE view = ANY
 _ADVANCE = "UPDATE views.positions SET position = %s, updated_at = clock_timestamp() WHERE view = ANY(%s)"
 
 
-class Follower:
-    """Follows the log into the views. `start()` runs it in a thread of its own, `run()` in the caller's; `stop()` ends either."""
+class Follower(Background):
+    """Follows the log into the views; it stops after the batch that is being written."""
 
     def __init__(self, url: str, log: Log, views: Sequence[View], *, batch: int = BATCH) -> None:
+        super().__init__("follower", end_s_max=10)
         self._url = url
         self._log = log
         self._views = {view.name: view for view in views}
         self._storing = {view.name: Storing(view, schema.LIVE) for view in views}
         self._batch = batch
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
         self._moved = threading.Condition()
         #: By view: as this follower has brought them on, or while another leads, as it has told.
         self.positions: dict[str, int] = {}
         self.faults: dict[str, str] = {}
         self.leads = False
 
-    def start(self) -> None:
-        """This will follow in a thread until `stop()`."""
-        self._thread = threading.Thread(target=self.run, name="follower", daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout_s: float = 10) -> None:
-        """This will end following after the batch that is being written; nothing happens if it has ended."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-
-    def __enter__(self) -> "Follower":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def run(self) -> None:
+    def _run(self) -> None:
         """This will follow until `stop()`, through every loss of the database."""
         pause = BACKOFF_S[0]
         while not self._stopping.is_set():

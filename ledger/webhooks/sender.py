@@ -17,6 +17,7 @@ import httpx
 import psycopg
 from psycopg.rows import TupleRow
 
+from ledger.meanwhile import Background
 from ledger.store.connections import READER, WRITER, AsyncConnection, async_connection
 from ledger.webhooks import endpoints
 from ledger.webhooks.endpoints import COLUMNS, Endpoint
@@ -59,35 +60,19 @@ _TOLD = "INSERT INTO webhooks.told (endpoint_id, message_id) VALUES (%s, %s) ON 
 _KNOWN = "SELECT message_id FROM webhooks.told WHERE endpoint_id = %s AND message_id = ANY(%s)"
 
 
-class Sender:
-    """Tells the endpoints in a thread of its own, from `start()` to `stop()`. `private`: private networks may be told."""
+class Sender(Background):
+    """Tells the endpoints; it stops after the attempts that are under way. `private`: private networks may be told."""
 
     def __init__(self, url: str, pepper: bytes, *, private: bool = False) -> None:
+        super().__init__("webhooks", end_s_max=10)
         self._url = url
         self._pepper = pepper
         self._private = private
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """This will begin to send."""
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="webhooks", daemon=True)
-        self._thread.start()
+    def _run(self) -> None:
+        asyncio.run(self._tell())
 
-    def stop(self, timeout_s: float = 10) -> None:
-        """This will end after the attempts that are under way."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-
-    def __enter__(self) -> "Sender":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    async def _run(self) -> None:
+    async def _tell(self) -> None:
         while not self._stopping.is_set():
             try:
                 async with AsyncExitStack() as stack:

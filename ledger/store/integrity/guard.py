@@ -6,12 +6,12 @@ A superuser can change any of them, and PostgreSQL will not say so; this does, a
 import logging
 import re
 from collections.abc import Callable, Iterator
-from threading import Event, Thread
 from time import time
 from typing import Any
 
 import psycopg
 
+from ledger.meanwhile import Background
 from ledger.settings import masked
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
@@ -141,8 +141,8 @@ def clock_apart_s(connection: Connection) -> float:
     return (before + time()) / 2 - float(there)
 
 
-class Watch:
-    """Looks at start and every minute, in a thread of its own, and tells the log whatever is new."""
+class Watch(Background):
+    """Looks at start and every minute, and tells the log whatever is new."""
 
     def __init__(
         self,
@@ -152,9 +152,8 @@ class Watch:
         event_triggers: bool = True,
         tell: Callable[[Fault], None] = lambda fault: log.critical("the ledger's guard is down: %s", fault),
     ) -> None:
+        super().__init__("ledger-guard")
         self._url, self._every_s, self._event_triggers, self._tell = url, every_s, event_triggers, tell
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name="ledger-guard", daemon=True)
         #: What was wrong when it last looked.
         self.faults: list[Fault] = []
         self._is_apart = False
@@ -162,12 +161,7 @@ class Watch:
     def start(self) -> None:
         """This will look once before it returns, and then go on by itself."""
         self.look()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """This will end the thread."""
-        self._stop.set()
-        self._thread.join()
+        super().start()
 
     def look(self) -> None:
         """This will look now, and tell what was not wrong before."""
@@ -187,7 +181,7 @@ class Watch:
         self.faults = found
 
     def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
+        while not self._stopping.wait(self._every_s):
             try:
                 self.look()
             except psycopg.Error as error:

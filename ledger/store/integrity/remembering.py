@@ -6,10 +6,11 @@ with the last checkpoint outside. From then on nothing is read or recorded by th
 
 import logging
 from contextlib import suppress
-from threading import Event, Lock, Thread
+from threading import Lock
 
 import psycopg
 
+from ledger.meanwhile import Background
 from ledger.store.connections import STATEMENT_TIMEOUT_MS, AsyncConnection, Connection, is_quiet, reader_connection
 from ledger.store.faults import NotReconciled
 from ledger.store.integrity import reading
@@ -28,17 +29,16 @@ SELECT h.position, last.leaf, seen.leaf FROM ledger.head AS h LEFT JOIN ledger.e
 _MEND = "Bring back what is missing; or, if it is lost for good, start every server anew, and seal anew."
 
 
-class Memory:
-    """One process's. It looks in a thread of its own, from `start()` to `stop()`. `kept`: the folder outside, where it can be read."""
+class Memory(Background):
+    """One process's. `kept`: the folder outside, where it can be read."""
 
     def __init__(self, url: str, kept: Kept | None = None, *, every_s: float = EVERY_S) -> None:
+        super().__init__("ledger-memory")
         self._url, self._kept, self._every_s = url, kept, every_s
         self._seen: tuple[int, bytes] = (0, b"")
         self._fault: NotReconciled | None = None
         self._noting = Lock()
         self._connection: Connection | None = None
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name="ledger-memory", daemon=True)
 
     def fault(self) -> NotReconciled | None:
         """This will say why nothing may be read or recorded; None: the ledger is the one that was seen."""
@@ -52,12 +52,11 @@ class Memory:
     def start(self) -> None:
         """This will look once before it returns, and then go on by itself. Raises psycopg.Error."""
         self.look()
-        self._thread.start()
+        super().start()
 
     def stop(self) -> None:
         """This will end the thread and its connection."""
-        self._stop.set()
-        self._thread.join()
+        super().stop()
         if self._connection is not None:
             self._connection.close()
 
@@ -119,7 +118,7 @@ class Memory:
         return self._connection
 
     def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
+        while not self._stopping.wait(self._every_s):
             with suppress(psycopg.Error):  # whoever asks meanwhile is told that the database is away
                 self.look()
 
