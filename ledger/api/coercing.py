@@ -87,7 +87,7 @@ def _leaf(kind: GraphQLScalarType | GraphQLEnumType) -> Coerce:
 
 def _object(kind: GraphQLInputObjectType, depth: int) -> Coerce:
     definition = kind.extensions.get(DEFINITION)
-    if definition is None or definition.from_input is not None or kind.is_one_of:
+    if definition is None or definition.from_input is not None:
         raise Irregular(kind.name)
     fields = []
     for name, field in kind.fields.items():
@@ -95,10 +95,12 @@ def _object(kind: GraphQLInputObjectType, depth: int) -> Coerce:
         if default not in (UNSET, MISSING) and default.__class__ not in PLAIN_DEFAULTS:
             raise Irregular(name)
         fields.append((name, field.extensions[DEFINITION].python_name, coercion(field.type, depth + 1)))
-    origin, names = definition.origin, kind.fields.keys()
+    origin, names, is_one_of = definition.origin, kind.fields.keys(), definition.is_one_of
 
     def coerce_object(given: Any) -> Any:
         if given.__class__ is not dict or not given.keys() <= names:
+            raise Irregular
+        if is_one_of and (len(given) != 1 or None in given.values()):
             raise Irregular
         # What is left out, the class fills in, or refuses to be without.
         return origin(**{field: coerce(given[name]) for name, field, coerce in fields if name in given})

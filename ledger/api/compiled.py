@@ -9,7 +9,7 @@ graphql-core completes that object or list in its own way, with its own errors. 
 from collections.abc import Callable
 from typing import Any
 
-from graphql import GraphQLOutputType, Undefined
+from graphql import GraphQLObjectType, GraphQLOutputType, Undefined
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 from graphql.type import GraphQLResolveInfo
@@ -17,6 +17,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from ledger.api.compiler import Compiler
 from ledger.api.completing import Complete, Irregular
+from ledger.api.context import Context
 from ledger.directory.scopes import Scope
 
 __all__ = ["PLANS_MAX", "LedgerExecutor", "Plans"]
@@ -34,7 +35,7 @@ class Plans:
         #: The variables that directives look at: with other values a selection is another one.
         self.switches = tuple(sorted(switches))
         self.kept: dict[tuple[Any, ...], Complete | None] = {}
-        #: What each operation's mutations are compiled to, by the node's identity; None: they have no fast way.
+        #: What each operation is compiled to as a whole, by the node's identity; None: it has no fast way.
         self.steps: dict[int, Any] = {}
         #: What each operation costs, by the same, where that does not hang on variables.
         self.costs: dict[int, Any] = {}
@@ -99,6 +100,29 @@ class LedgerExecutor(StrawberryGraphQLCoreExecutionContext):
 
     complete_object_value = fast_or(StrawberryGraphQLCoreExecutionContext.complete_object_value)
     complete_list_value = fast_or(StrawberryGraphQLCoreExecutionContext.complete_list_value)
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: Any,
+    ) -> Any:
+        """This will execute a field; of a root field of a query that was read before (`querying`), only what is left to do."""
+        done = self.context_value.done if path.prev is None and isinstance(self.context_value, Context) else {}
+        if parent_type is not self.schema.query_type or path.key not in done:
+            return super().execute_field(parent_type, source, field_details_list, path, position_context)
+        found, nodes = done.pop(path.key), [one.node for one in field_details_list]
+        field = parent_type.fields[nodes[0].name.value]
+
+        async def again() -> Any:
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        info = self.build_resolve_info(field, nodes, parent_type, path)
+        return self.complete_awaitable_value(field.type, field_details_list, info, path, again(), position_context)
 
     def completed(self, kind: GraphQLOutputType, details: FieldDetailsList, result: Any) -> Any:
         """This will complete a value by what its selection is compiled to; Undefined: there is no fast way for it."""

@@ -17,6 +17,7 @@ from ledger.api.completing import Complete, Irregular
 from ledger.api.context import Context
 from ledger.api.documents import Prepared, prepare
 from ledger.api.mutations import VERBS, Verb, perform
+from ledger.api.querying import queried
 
 ARGUMENT = "input"
 
@@ -38,13 +39,17 @@ async def performed(
     context: Context,
     operation_name: str | None,
 ) -> dict[str, Any] | None:
-    """This will do the mutations of a document, in order, and give the data of the answer; None: the standard executor must go on."""
+    """This will do what a document asks, mutations in order, and give the data of the answer; None: the standard executor must go on."""
     prepared = prepare(schema, text)
     try:
         operation = prepared.operation(operation_name)
     except GraphQLError:
         return None
-    if prepared.errors or operation.operation is not OperationType.MUTATION:
+    if prepared.errors:
+        return None
+    if operation.operation is OperationType.QUERY and context.plans is not None:
+        return await queried(schema, prepared, operation, variables or {}, context)
+    if operation.operation is not OperationType.MUTATION:
         return None
     steps = steps_of(schema, prepared, operation, variables or {}, context)
     if steps is None:

@@ -80,7 +80,7 @@ class LedgerSchema(strawberry.Schema):
         *more: Any,
         **named: Any,
     ) -> ExecutionResult:
-        """This will run an operation; mutations the fast way as far as there is one."""
+        """This will run an operation, the fast way as far as there is one."""
         if query is not None and isinstance(context_value, Context):
             data = await performed(self, query, variable_values, context_value, operation_name)
             if data is not None:
