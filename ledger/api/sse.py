@@ -11,13 +11,15 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ledger.api.context import Context, Resources
-from ledger.api.errors import BAD_USER_INPUT, UNAUTHENTICATED, presented, refusal
-from ledger.api.requests import JSON, Authenticate, Incoming, RequestRefused, read, viewer_of
+from ledger.api.errors import BAD_USER_INPUT, UNAUTHENTICATED, UNAVAILABLE, presented, refusal
+from ledger.api.http import PREFLIGHT, refuse_foreign
+from ledger.api.rate import Overloaded
+from ledger.api.requests import HEADERS, JSON, Authenticate, Incoming, RequestRefused, read, viewer_of
 from ledger.api.scalars import POSITION_MAX
 from ledger.api.schema import LedgerSchema
 from ledger.api.streams import SEND_S, Places, Shown, StreamRefused, admitted, answers, watched
@@ -28,57 +30,81 @@ PATH = "/graphql/stream"
 #: How often a stream in which nothing happens says so, which keeps proxies from closing it, in seconds.
 KEEP_ALIVE_S = 12.0
 EVENT_STREAM = "text/event-stream"
+_METHODS = "GET, POST, OPTIONS"
+#: What a page of an allowed origin may send here.
+_PREFLIGHT = {
+    **PREFLIGHT,
+    "Allow": _METHODS,
+    "Access-Control-Allow-Methods": _METHODS,
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID",
+}
 
 
 class ReaderTooSlow(Exception):  # noqa: N818 - named for what happened
     """The reader took nothing for too long."""
 
 
-def sse_routes(
-    schema: LedgerSchema, resources: Callable[[], Resources], authenticate: Authenticate, places: Places
-) -> list[HTTPRouteHandler]:
-    """This will make the handlers of `/graphql/stream`, by GET and by POST."""
+def sse_route(
+    schema: LedgerSchema,
+    resources: Callable[[], Resources],
+    authenticate: Authenticate,
+    places: Places,
+    origins: frozenset[str],
+) -> HTTPRouteHandler:
+    """This will make the handler of `/graphql/stream`. `origins` are those, besides our own, whose pages may follow."""
 
     async def opened(request: Request[Any, Any, Any]) -> ASGIApp:
         incoming = Incoming(request.scope, request.receive)
+        allowed = _for_pages(incoming, origins)
         try:
-            viewer = await viewer_of(incoming.secret, authenticate)
-            asked = read(await incoming.asked(), is_get=not incoming.is_post)
-            asked = admitted(schema, asked, viewer, places.documents)
-            context = Context(viewer, resources(), resume_after=_resume_after(incoming))
+            refuse_foreign(incoming, origins)
+            if incoming.method == "OPTIONS":
+                return _answer(204, b"", {**_PREFLIGHT, **allowed})
+            with places.gate:
+                viewer = await viewer_of(incoming.secret, authenticate)
+                asked = read(await incoming.asked(), is_get=not incoming.is_post)
+                asked = admitted(schema, asked, viewer, places)
+                context = Context(viewer, resources(), resume_after=_resume_after(incoming))
+        except Overloaded:
+            return _refusal(
+                503,
+                [presented(refusal(UNAVAILABLE, "Too much is asked at once. Try again."))],
+                {"Retry-After": "1", **allowed},
+            )
         except RequestRefused as refused:
-            return _refusal(refused.status, [presented(refused.error)], refused.headers)
+            return _refusal(refused.status, [presented(refused.error)], {**refused.headers, **allowed})
         except StreamRefused as refused:
-            return _refusal(400, refused.errors, {})
+            return _refusal(refused.status, refused.errors, {**refused.headers, **allowed})
 
         async def stream(_: Scope, receive: Receive, send: Send) -> None:
             try:
                 with places.held_by(viewer):
                     found = answers(schema, context, asked)
-                    await _Stream(context, receive, send).run(found, lambda: authenticate(incoming.secret))
+                    await _Stream(context, receive, send, allowed).run(found, lambda: authenticate(incoming.secret))
             except StreamRefused as refused:
-                await _refusal(429, refused.errors, {"Retry-After": "10"})(_, receive, send)
+                await _refusal(refused.status, refused.errors, {**refused.headers, **allowed})(_, receive, send)
 
         return stream
 
-    @get(PATH)
-    async def stream_get(request: Request[Any, Any, Any]) -> ASGIApp:
-        """Follow a subscription."""
+    @route(PATH, http_method=["GET", "POST", "OPTIONS"], status_code=200)
+    async def follow(request: Request[Any, Any, Any]) -> ASGIApp:
+        """Follow a subscription, or say what a page may send."""
         return await opened(request)
 
-    @post(PATH, status_code=200)
-    async def stream_post(request: Request[Any, Any, Any]) -> ASGIApp:
-        """Follow a subscription."""
-        return await opened(request)
+    return follow
 
-    return [stream_get, stream_post]
+
+def _for_pages(request: Incoming, origins: frozenset[str]) -> dict[str, str]:
+    origin = request.headers.get("origin")
+    return {"Access-Control-Allow-Origin": origin, "Vary": "Origin"} if origin is not None and origin in origins else {}
 
 
 class _Stream:
     """One reader's. Headers go out at once; what the subscription refuses after that is told as its only answer."""
 
-    def __init__(self, context: Context, receive: Receive, send: Send) -> None:
+    def __init__(self, context: Context, receive: Receive, send: Send, allowed: dict[str, str]) -> None:
         self._context = context
+        self._allowed = allowed
         self._receive = receive
         self._send = send
         self._is_over = asyncio.Event()
@@ -134,7 +160,7 @@ class _Stream:
         return b"" if reached is None else b"id: %d\n" % reached
 
     async def _start(self) -> None:
-        headers = {"content-type": EVENT_STREAM, "cache-control": "no-store", "x-accel-buffering": "no"}
+        headers = {**HEADERS, "Content-Type": EVENT_STREAM, "X-Accel-Buffering": "no", **self._allowed}
         await self._send({"type": "http.response.start", "status": 200, "headers": _headers(headers)})
         await self._write(b":\n\n")
 
@@ -174,11 +200,14 @@ def _headers(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 def _refusal(status: int, errors: list[Shown], headers: dict[str, str]) -> ASGIApp:
-    body = msgspec.json.encode({"errors": errors})
-    shown = {"content-type": JSON, "content-length": str(len(body)), **headers}
+    return _answer(status, msgspec.json.encode({"errors": errors}), {"Content-Type": JSON, **headers})
 
-    async def refuse(_: Scope, __: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": status, "headers": _headers(shown)})
+
+def _answer(status: int, body: bytes, headers: dict[str, str]) -> ASGIApp:
+    shown = _headers({**HEADERS, **({"Content-Length": str(len(body))} if body else {}), **headers})
+
+    async def answer(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": shown})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    return refuse
+    return answer

@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 from graphql import GraphQLError, OperationType
 from msgspec.structs import replace
 
+from ledger.api.answering import points_left
 from ledger.api.context import Context, Viewer
-from ledger.api.cost import refuse_long_lists
+from ledger.api.cost import REFUSED_POINTS, cost_of, refuse_long_lists
 from ledger.api.documents import prepare
 from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, not_reconciled, presented, refusal
-from ledger.api.persisted import TrustedDocuments
-from ledger.api.requests import Asked
+from ledger.api.requests import Asked, RequestRefused
 from ledger.api.schema import LedgerSchema
+from ledger.api.traffic import Traffic
 from ledger.meanwhile import meanwhile
 
 #: Streams that one token may hold in a process, and all tokens together.
@@ -31,25 +32,29 @@ Revive = Callable[[], Awaitable[Viewer | None]]
 
 
 class StreamRefused(Exception):  # noqa: N818 - named for what happened
-    """A subscription that does not begin; `errors` are as the client gets them."""
+    """A subscription that does not begin; `errors` are as the client gets them, `status` and `headers` as one over HTTP does."""
 
-    def __init__(self, errors: list[Shown]) -> None:
+    def __init__(self, errors: list[Shown], status: int = 400, **headers: str) -> None:
         super().__init__(errors[0]["message"])
         self.errors = errors
+        self.status = status
+        self.headers = headers
 
 
-def admitted(schema: LedgerSchema, asked: Asked, viewer: Viewer, documents: TrustedDocuments) -> Asked:
-    """This will give the request with its document, which may be a trusted one that it names.
+def admitted(schema: LedgerSchema, asked: Asked, viewer: Viewer, places: "Places") -> Asked:
+    """This will give the request with its document, which may be a trusted one that it names, and take its points.
 
-    Raises StreamRefused for a document that can't run or may not, or is no subscription.
+    Raises StreamRefused for a document that can't run or may not, is no subscription, or is one too many.
     """
     try:
-        text = documents.chosen(asked.query, asked.documentId, asked.extensions, viewer)
+        text = places.documents.chosen(asked.query, asked.documentId, asked.extensions, viewer)
         prepared = prepare(schema, text)
         if prepared.errors:
+            places.take(viewer, REFUSED_POINTS)
             raise StreamRefused([presented(error) for error in prepared.errors])
         operation = prepared.operation(asked.operationName or None)
         refuse_long_lists(asked.variables)
+        places.take(viewer, cost_of(schema, prepared, operation, asked.variables).points)
     except GraphQLError as error:
         raise StreamRefused([presented(error)]) from None
     if operation.operation is not OperationType.SUBSCRIPTION:
@@ -63,6 +68,8 @@ async def answers(schema: LedgerSchema, context: Context, asked: Asked) -> Async
     and in place of any where the ledger is not the one any more that was seen.
     """
     has_begun, memory = False, context.resources.memory
+    if (fault := memory.fault()) is not None:
+        raise StreamRefused([presented(not_reconciled(fault))], 503)
     found = await schema.subscribe(asked.query, asked.variables, context, None, asked.operationName)
     async with aclosing(found):
         async for result in found:
@@ -76,12 +83,18 @@ async def answers(schema: LedgerSchema, context: Context, asked: Asked) -> Async
 
 
 class Places:
-    """Counts the streams of a process."""
+    """Counts the streams of a process. What a token may ask for and how much, streams share with its requests."""
 
-    def __init__(self, documents: TrustedDocuments | None = None) -> None:
-        #: What a token without free form may follow.
-        self.documents = documents or TrustedDocuments()
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic, self.documents, self.gate = traffic, traffic.documents, traffic.gate
         self.held: Counter[tuple[str, str]] = Counter()
+
+    def take(self, viewer: Viewer, points: int) -> None:
+        """This will take points from the viewer's token. Raises StreamRefused when it has too few."""
+        try:
+            points_left(self._traffic, viewer.credential, points)
+        except RequestRefused as refused:
+            raise StreamRefused([presented(refused.error)], refused.status, **refused.headers) from None
 
     @contextmanager
     def held_by(self, viewer: Viewer) -> Iterator[None]:
@@ -89,7 +102,7 @@ class Places:
         key = (str(viewer.member_id), viewer.client)
         if self.held[key] >= PER_TOKEN_MAX or self.held.total() >= STREAMS_MAX:
             message = f"A token may hold {PER_TOKEN_MAX} streams, and all together {STREAMS_MAX}. End one first."
-            raise StreamRefused([presented(refusal(RATE_LIMITED, message))])
+            raise StreamRefused([presented(refusal(RATE_LIMITED, message))], 429, **{"Retry-After": "10"})
         self.held[key] += 1
         try:
             yield

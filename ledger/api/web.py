@@ -18,7 +18,7 @@ from ledger.api.http import PATH, GraphQL
 from ledger.api.metrics_route import looking, metrics_route
 from ledger.api.requests import BODY_MAX, HEADERS, JSON, Authenticate
 from ledger.api.schema import LedgerSchema
-from ledger.api.sse import sse_routes
+from ledger.api.sse import sse_route
 from ledger.api.streams import Places
 from ledger.api.tiles import tile_routes
 from ledger.api.traffic import Traffic
@@ -61,10 +61,10 @@ def web(
     `traffic` what is kept and allowed for all requests.
     """
     traffic = traffic or Traffic()
-    places = Places(traffic.documents)
+    places = Places(traffic)
     found = Web(
         route_handlers=[
-            *sse_routes(schema, resources, authenticate, places),
+            sse_route(schema, resources, authenticate, places, origins),
             websocket_route(schema, resources, authenticate, places, origins),
             *health_routes(resources),
             metrics_route(resources, authenticate, traffic, places),

@@ -5,7 +5,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -14,10 +15,13 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from ledger.api import sse, streams, websocket
+from ledger.app import create_app
 from ledger.commands.team import RevokeRole
 from ledger.directory import tokens
+from ledger.settings import Settings
+from ledger.store.application import Ledger
 from ledger.values import Role
-from tests.api.conftest import Api, Client, case
+from tests.api.conftest import Api, Client, case, served
 
 EVENTS = """subscription S($after: Position, $types: [String!], $team: UUID) {
   ledgerEvents(after: $after, types: $types, team: $team) { position kind teamId summary actor { member { name } } }
@@ -295,6 +299,53 @@ def test_a_stream_is_refused_like_any_request(api: Api) -> None:
         assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (status, code)
     with ada.http.stream("GET", "/graphql/stream", params={"query": EVENTS.replace("$after: Position, ", "")}) as found:
         assert found.status_code in (200, 400)
+
+
+@contextmanager
+def api_with(settings: Settings) -> Iterator[Api]:
+    url = settings.database_url or ""
+    with closing(Ledger(url)) as ledger, served(create_app(settings), settings) as base_url:
+        api = Api(url, base_url, ledger)
+        api.until_ready()
+        yield api
+        for client in api.clients:
+            client.http.close()
+
+
+def test_a_page_follows_only_from_an_origin_that_may(settings: Settings) -> None:
+    allowed = "https://portal.example"
+    with api_with(replace(settings, origins=frozenset({allowed}))) as api:
+        ada = api.client(Role.AUDITOR)
+        asked = {"query": "subscription { ledgerEvents(after: 0) { position } }"}
+        for method in ("GET", "POST", "OPTIONS"):
+            for origin in ("https://evil.example", "null"):
+                found = ada.http.request(method, "/graphql/stream", params=asked, headers={"Origin": origin})
+                assert (found.status_code, found.json()["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
+                assert "access-control-allow-origin" not in found.headers
+                assert found.headers["x-content-type-options"] == "nosniff"
+        ahead = ada.http.options("/graphql/stream", headers={"Origin": allowed})
+        assert (ahead.status_code, ahead.headers["access-control-allow-origin"]) == (204, allowed)
+        assert "Last-Event-ID" in ahead.headers["access-control-allow-headers"]
+        with ada.http.stream("GET", "/graphql/stream", params=asked, headers={"Origin": allowed}) as stream:
+            assert (stream.status_code, stream.headers["access-control-allow-origin"]) == (200, allowed)
+            assert stream.headers["x-content-type-options"] == "nosniff"
+        refused = ada.http.get("/graphql/stream", params={"query": "{"}, headers={"Origin": allowed})
+        assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (400, allowed)
+
+
+def test_streams_are_reckoned_like_requests(settings: Settings) -> None:
+    with api_with(replace(settings, points_per_minute=25)) as api:
+        ada, bob = api.client(Role.AUDITOR), api.client(Role.AUDITOR, name="Bob")
+        found = [ada.http.post("/graphql/stream", json={"query": "subscription {"}) for _ in range(2)]
+        assert [one.status_code for one in found] == [400, 429]
+        assert found[1].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+        assert int(found[1].headers["retry-after"]) > 1
+        with socket_of(api, bob.token) as ws:
+            codes = []
+            for name in "12":
+                subscribe(ws, name, "subscription {")
+                codes.append(receive(ws)["payload"][0]["extensions"]["code"])
+        assert codes == ["GRAPHQL_PARSE_FAILED", "RATE_LIMITED"]
 
 
 def test_readers_far_behind_and_readers_at_the_head_see_the_same(api: Api) -> None:
