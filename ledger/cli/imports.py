@@ -12,6 +12,9 @@ from ledger.store.disk import Disk
 from ledger.store.integrity.export import Unfit
 from ledger.store.integrity.restoring import NotEmpty, restore
 
+#: How compressed files begin: gzip, ZIP, Zstandard, XZ, bzip2.
+COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ", b"BZh")
+
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -27,6 +30,8 @@ from ledger.store.integrity.restoring import NotEmpty, restore
 def import_(files: tuple[Path, ...], format_: str, strict: bool, json: bool) -> None:
     """Import decision histories. Running it again adds nothing; after an interruption it goes on.
 
+    FILES are uncompressed and lie on disk: each is read twice.
+
     A bad line is named with its number and reason, nothing of it is recorded, the rest goes on, and the exit code is 1.
 
     \b
@@ -37,6 +42,8 @@ def import_(files: tuple[Path, ...], format_: str, strict: bool, json: bool) -> 
     if format_ == "facts":
         _restore(files, json)
         return
+    for path in files:
+        _refuse_unfit(path)
     settings = Settings.from_environment()
     stops = [] if settings.disk_folder is None else [Disk(settings.disk_folder, settings.disk_percent_max).fault]
     with (
@@ -50,6 +57,17 @@ def import_(files: tuple[Path, ...], format_: str, strict: bool, json: bool) -> 
     answer(report, _sentences(report), json=json)
     if not report.ok:
         raise SystemExit(1)
+
+
+def _refuse_unfit(path: Path) -> None:
+    """This will raise the usage error for what is no file of lines, before anything is done."""
+    if not path.is_file():
+        raise Failed(
+            f"{path} can be read once only, and an import reads a file twice. Write it to a file first.", USAGE
+        )
+    with path.open("rb") as file:
+        if file.read(max(map(len, COMPRESSED))).startswith(COMPRESSED):
+            raise Failed(f"{path} is compressed. Unpack it first.", USAGE)
 
 
 def _restore(files: tuple[Path, ...], json: bool) -> None:
@@ -74,11 +92,15 @@ def _name(bad: BadLine) -> None:
 
 def _sentences(report: ImportReport) -> str:
     lines = [
-        f"{Path(file.path).name}: {file.proposals} proposals, {file.facts_recorded} facts new, {file.facts_known} known already,"
-        f" {file.bad_line_count} bad lines, {file.seconds:.1f} s"
+        f"{Path(file.path).name}: {_count(file.proposals, 'proposal')}, {_count(file.facts_recorded, 'source fact')} new,"
+        f" {file.facts_known:,} known already, {_count(file.bad_line_count, 'bad line')}, {file.seconds:.1f} s"
         for file in report.files
     ]
-    lines.append(f"{report.events_recorded} events recorded in {report.seconds:.1f} s.")
+    lines.append(f"{_count(report.events_recorded, 'event')} recorded in {report.seconds:.1f} s.")
     if report.stopped:
         lines.append("Stopped at the first bad line. Mend it and run the same command again.")
     return "\n".join(lines)
+
+
+def _count(number: int, of: str) -> str:
+    return f"{number:,} {of}{'' if number == 1 else 's'}"

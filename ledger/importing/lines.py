@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 LINE_BYTES_MAX = 4 * 1024 * 1024
+#: What some programs set before UTF-8; it is passed over.
+MARK = b"\xef\xbb\xbf"
 
 
 class Line(NamedTuple):
@@ -17,8 +19,9 @@ class Line(NamedTuple):
 
 
 def lines(file: BinaryIO) -> Iterator[Line]:
-    """This will read a file line by line, leaving out empty ones."""
-    number = end = 0
+    """This will read a file from its beginning, line by line, leaving out empty ones."""
+    number, end = 0, len(MARK) if file.read(len(MARK)) == MARK else 0
+    file.seek(end)
     while content := file.readline(LINE_BYTES_MAX + 1):
         number += 1
         start, end = end, end + len(content)

@@ -1,5 +1,7 @@
 """Help, mistakes in what was typed, and a database that isn't there."""
 
+import gzip
+import os
 from pathlib import Path
 from uuid import uuid4
 
@@ -64,6 +66,17 @@ def test_a_mistake_in_what_was_typed_is_2(arguments: tuple[str, ...], says: str)
     assert found.exit_code == 2
     assert says in found.stderr
     assert found.stdout == ""
+
+
+def test_a_pipe_or_a_compressed_file_is_no_history(tmp_path: Path) -> None:
+    packed, pipe = tmp_path / "history.jsonl.gz", tmp_path / "pipe"
+    packed.write_bytes(gzip.compress(b"{}\n"))
+    os.mkfifo(pipe)
+    for path, says in ((packed, "is compressed. Unpack it first."), (pipe, "Write it to a file first.")):
+        found = Cli({"LEDGER_DATABASE_URL": DEAD, "LEDGER_DATA_DIR": str(tmp_path)}).run("import", str(path))
+        assert (found.code, found.out) == (2, "")
+        assert found.err.startswith(f"Error: {path} ")
+        assert says in found.err
 
 
 def test_a_setting_that_cannot_be_is_2(tmp_path: Path) -> None:

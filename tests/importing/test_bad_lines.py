@@ -148,6 +148,18 @@ def test_empty_lines_and_unknown_keys_are_let_through(load: Load, written: Calla
     assert report.facts_recorded == 2
 
 
+def test_the_mark_that_some_programs_set_before_utf_8_is_passed_over(
+    load: Load, written: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "marked.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + written(proposal("pear-1"), b"{", proposal("pear-2")).read_bytes())
+    report = load(path)
+    assert [bad.line for bad in report.files[0].bad_lines] == [2]
+    assert report.facts_recorded == 2
+    strict = load(path, strict=True)
+    assert (strict.stopped, [bad.line for bad in strict.files[0].bad_lines]) == (True, [2])
+
+
 def test_a_file_that_cannot_be_read_is_said_before_anything_begins(
     ledger: Ledger, database_url: str, written: Callable[..., Path], tmp_path: Path
 ) -> None:
