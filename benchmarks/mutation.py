@@ -34,7 +34,7 @@ from msgspec import Struct
 
 from benchmarks.append import REQUEST, database, server, settings
 from benchmarks.load import FRESH, loaded
-from ledger.app.candidates import ViewCandidates
+from ledger.app.lookups import ViewLookups
 from ledger.app.serving import address, bound, serve, server_config
 from ledger.commands.issued import Issued
 from ledger.commands.proposal import BusinessCase, SubmitProposal
@@ -168,9 +168,9 @@ def made(url: str, clients: int) -> World:
     team_id = TeamId(uuid4())
     engineers = [MemberId(uuid4()) for _ in range(clients)]
     found = World([ProposalId(uuid4()) for _ in range(PROPOSALS)], [])
-    candidates = ViewCandidates(url)
+    lookups = ViewLookups(url)
     with Ledger(url) as ledger:
-        handlers = Handlers(ledger, candidates)
+        handlers = Handlers(ledger, lookups)
 
         def issue(command: Struct, by: MemberId = SYSTEM) -> None:
             handlers.handle(Issued(command=command, command_id=uuid4(), member_id=by, at=now))
@@ -185,7 +185,7 @@ def made(url: str, clients: int) -> World:
         with Follower(url, ledger, VIEWS) as follower:
             for view in VIEWS:
                 follower.wait_for(view.name, ledger.head(), START_S)
-    candidates.close()
+    lookups.close()
     with psycopg.connect(url, autocommit=True) as connection:
         members.put(connection, [members.Person(engineer, "Ada") for engineer in engineers])
         found.tokens += [tokens.create(connection, PEPPER, engineer, "benchmark")[0] for engineer in engineers]

@@ -1,14 +1,14 @@
 """The composition root: the one place where the store, the handlers, the views, the directory and the web meet."""
 
-from ledger.app.candidates import ViewCandidates
 from ledger.app.composition import begin, create_app, running
+from ledger.app.lookups import ViewLookups
 from ledger.app.serving import NotListening, NotMigrated, NotStarted, address, serve, server_config
 
 __all__ = [
     "NotListening",
     "NotMigrated",
     "NotStarted",
-    "ViewCandidates",
+    "ViewLookups",
     "address",
     "begin",
     "create_app",

@@ -26,8 +26,8 @@ from ledger.api.snapshot import moments
 from ledger.api.standing import Pool
 from ledger.api.traffic import Traffic
 from ledger.api.web import web
-from ledger.app.candidates import ViewCandidates
 from ledger.app.erasing import erasing
+from ledger.app.lookups import ViewLookups
 from ledger.commands.issued import Issued
 from ledger.commands.member import EraseMember
 from ledger.handlers import Handlers, bootstrap
@@ -135,9 +135,9 @@ async def running(
         asking = moments(url, memory.recognise)
         stack.push_async_callback(asking.close)
         directory = await stack.enter_async_context(async_pool(url, WRITER, DIRECTORY_POOL_SIZE))
-        candidates = ViewCandidates(url)
-        stack.push_async_callback(anyio.to_thread.run_sync, candidates.close)
-        handlers = Handlers(ledger, candidates)
+        lookups = ViewLookups(url)
+        stack.push_async_callback(anyio.to_thread.run_sync, lookups.close)
+        handlers = Handlers(ledger, lookups)
         jobs = Jobs(url, ledger, settings.data_dir / CACHE)
         jobs.start()
         stack.push_async_callback(anyio.to_thread.run_sync, jobs.stop)

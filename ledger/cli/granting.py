@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from ledger.app import ViewCandidates, begin
+from ledger.app import ViewLookups, begin
 from ledger.cli.running import Failed
 from ledger.commands import Issued
 from ledger.commands.team import AddMember, GrantRole
@@ -17,7 +17,7 @@ def grant(url: str, member_id: MemberId, role: Role, team_id: TeamId) -> None:
     """This will give a member a role by the operator's own word; one who has it keeps it."""
     with Ledger(url, pool_size=2) as ledger:
         begin(ledger)
-        handlers = Handlers(ledger, ViewCandidates(url))
+        handlers = Handlers(ledger, ViewLookups(url))
         for command in (AddMember(team_id, member_id), GrantRole(team_id, member_id, role)):
             try:
                 handlers.handle(Issued(command, uuid4(), SYSTEM, datetime.now(UTC)))

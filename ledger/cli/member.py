@@ -149,10 +149,10 @@ def erase(who: str, by: str, reason: str, legal_basis: str, json: bool) -> None:
 
 def _recorded(ledger: Ledger, url: str, command: EraseMember, by: MemberId) -> int:
     """This will record an erasure and give its position; of one that was recorded before, that one's. Raises Failed."""
-    from ledger.app import ViewCandidates  # noqa: PLC0415 - the whole application, which the other verbs don't need
+    from ledger.app import ViewLookups  # noqa: PLC0415 - the whole application, which the other verbs don't need
 
     try:
-        return Handlers(ledger, ViewCandidates(url)).handle(Issued(command, uuid4(), by, datetime.now(UTC))).position
+        return Handlers(ledger, ViewLookups(url)).handle(Issued(command, uuid4(), by, datetime.now(UTC))).position
     except Rejected as rejected:
         if rejected.code is Code.WRONG_STATE:
             return ledger.events(command.member_id)[0].position

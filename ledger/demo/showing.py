@@ -6,8 +6,8 @@ from uuid import uuid5
 from msgspec import Struct
 
 from ledger.demo import story
-from ledger.demo.candidates import LogCandidates
 from ledger.demo.cast import member
+from ledger.demo.lookups import LogLookups
 from ledger.demo.memory import RememberingLedger, telling_alone
 from ledger.demo.teller import FIRST_DAY, Teller
 from ledger.directory import members, tokens
@@ -68,7 +68,7 @@ def _tell(url: str, progress: Callable[[int, int], None]) -> None:
         members.put(connection, [members.Person(member(name), name) for name in story.everybody()])
     with RememberingLedger(url) as ledger:
         bootstrap(ledger, FIRST_DAY, uuid5(NAMESPACE, "demo/bootstrap"))
-        story.tell(Teller(Handlers(ledger, LogCandidates(ledger))), progress)
+        story.tell(Teller(Handlers(ledger, LogLookups(ledger))), progress)
 
 
 def _follow(url: str, ledger: Ledger, position: int) -> None:

@@ -25,7 +25,7 @@ def freeze_agenda(seen: Seen, issued: Issued[FreezeAgenda]) -> Change:
     acting = role(seen, issued, team.team_id, domain.known, kind=review.kind)
     domain.freezable(review)
     policy_id, policy_version, formula = in_force(seen, team.team_id)
-    listed, waiting = seen.candidates.pending(team.team_id), seen.candidates.postponed(team.team_id)
+    listed, waiting = seen.lookups.pending(team.team_id), seen.lookups.postponed(team.team_id)
     asked = command.proposal_ids
     seen.look([*listed, *waiting, *(asked or ())])
     due = _due(seen, {*waiting, *(asked or ())}, issued, team.team_id)
@@ -44,7 +44,7 @@ def freeze_agenda(seen: Seen, issued: Issued[FreezeAgenda]) -> Change:
 
 def in_force(seen: Seen, team_id: TeamId) -> tuple[PolicyId | None, int, Formula]:
     """This will give the policy that ranks a team, with its version and formula as the log has them; None and 0: the default."""
-    policy_id = seen.candidates.policy_in_force(team_id)
+    policy_id = seen.lookups.policy_in_force(team_id)
     policy = None if policy_id is None else seen.policy(policy_id)
     if policy is None:
         return None, 0, DEFAULT_FORMULA
@@ -55,9 +55,7 @@ def _due(
     seen: Seen, proposal_ids: Iterable[ProposalId], issued: Issued[FreezeAgenda], team_id: TeamId
 ) -> list[tuple[ProposalState, list[Struct]]]:
     states = [state for state in map(seen.proposal, proposal_ids) if state is not None and state.team_id == team_id]
-    circumstances = Circumstances(
-        utc(issued.at), tuple(seen.candidates.reviews_held(team_id)), _delivered(seen, states)
-    )
+    circumstances = Circumstances(utc(issued.at), tuple(seen.lookups.reviews_held(team_id)), _delivered(seen, states))
     reopened = [(state, reopen_due(state, circumstances)) for state in states]
     return [(state, facts) for state, facts in reopened if facts]
 

@@ -15,8 +15,8 @@ from ledger.commands.issued import Issued
 from ledger.domain.rejected import Code, Rejected
 from ledger.events import Event, event_id
 from ledger.handlers import catalogue, member, policy, proposal, review, simulation, team
-from ledger.handlers.candidates import AgendaCandidates
 from ledger.handlers.checking import check
+from ledger.handlers.lookups import Lookups
 from ledger.handlers.outcome import Outcome, outcome, stored
 from ledger.handlers.remembering import InThread, Memory, Remembering, Unseen
 from ledger.handlers.seen import Change, Handler, Seen
@@ -50,9 +50,9 @@ PAUSE_S_MAX = 0.05
 class Handlers:
     """The one way for a command into the ledger. Safe for many threads."""
 
-    def __init__(self, ledger: Ledger, candidates: AgendaCandidates) -> None:
+    def __init__(self, ledger: Ledger, lookups: Lookups) -> None:
         self._ledger = ledger
-        self._candidates = candidates
+        self._lookups = lookups
         self._turns = tuple(Lock() for _ in range(TURNS))
         self._memory = Memory()
 
@@ -119,7 +119,7 @@ class Handlers:
         )
 
     def _attempt(self, handler: Handler, issued: Issued[Any], request_hash: bytes) -> Outcome:
-        seen = Seen(self._ledger, self._candidates)
+        seen = Seen(self._ledger, self._lookups)
         seen.look(streams(issued.command))
         about = subject(issued.command)
         events = _events(issued, handler(seen, issued), seen)

@@ -16,7 +16,7 @@ def erase_member(seen: Seen, issued: Issued[commands.EraseMember]) -> Change:
     acting, command = role(seen, issued, None), issued.command
     well_said(command.reason, command.legal_basis)
     facts = domain.decide_erase_member(seen.member(command.member_id), issued)
-    if not seen.candidates.is_member(command.member_id):
+    if not seen.lookups.is_member(command.member_id):
         raise Rejected(Code.NOT_FOUND, "There is no such member. Look the id up.", "member_id")
     return Change(acting, [(command.member_id, facts)])
 

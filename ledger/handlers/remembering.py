@@ -142,7 +142,7 @@ class Remembering(Seen):
 
 
 class _Nobody:
-    """Candidates that a thread must ask for."""
+    """Lookups that only a thread may make."""
 
     def pending(self, team_id: TeamId) -> NoReturn:
         raise InThread

@@ -17,7 +17,7 @@ from ledger.domain.review import ReviewState
 from ledger.domain.simulation import SimulationState
 from ledger.domain.team import TeamState
 from ledger.events import Event
-from ledger.handlers.candidates import AgendaCandidates
+from ledger.handlers.lookups import Lookups
 from ledger.store.application import Ledger
 from ledger.values import CATALOGUE, ORGANISATION, MemberId, PolicyId, ProposalId, ReviewId, Role, SimulationId, TeamId
 
@@ -56,8 +56,8 @@ class Seen:
     A stream that does not exist, or is of another kind than was asked for, is None. Not for several threads at once.
     """
 
-    def __init__(self, ledger: Ledger, candidates: AgendaCandidates) -> None:
-        self.candidates = candidates
+    def __init__(self, ledger: Ledger, lookups: Lookups) -> None:
+        self.lookups = lookups
         self._ledger = ledger
         self._events: dict[UUID, list[Event]] = {}
         self._states: dict[UUID, Known] = {}

@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 from litestar import Litestar
 
-from ledger.app import ViewCandidates, address, create_app, server_config
+from ledger.app import ViewLookups, address, create_app, server_config
 from ledger.commands import Issued
 from ledger.commands.team import AddMember, FormTeam, GrantRole
 from ledger.directory import members, tokens
@@ -73,7 +73,7 @@ class Api:
         self.database_url = url
         self.base_url = base_url
         self.ledger = ledger
-        self.handlers = Handlers(ledger, ViewCandidates(url))
+        self.handlers = Handlers(ledger, ViewLookups(url))
         self.clients: list[Client] = []
 
     def issue(self, command: Any) -> Any:

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from websockets.sync.client import connect
 
-from ledger.app import ViewCandidates, create_app
+from ledger.app import ViewLookups, create_app
 from ledger.commands import Issued
 from ledger.commands.simulation import ScenarioText, Simulate
 from ledger.demo.showing import show
@@ -316,8 +316,8 @@ def asked(story: Story, ledger: Ledger, jobs: Jobs | None, scenario: Scenario) -
     simulation_id = SimulationId(uuid4())
     text = ScenarioText(msgspec.json.encode(scenario).decode())
     command = Simulate(simulation_id, (TeamId(UUID(story.teams["Search"])),), text)
-    with closing(ViewCandidates(story.url)) as candidates:
-        handle = Handlers(ledger, candidates).handle
+    with closing(ViewLookups(story.url)) as lookups:
+        handle = Handlers(ledger, lookups).handle
         (handle if jobs is None else jobs.handling(handle))(
             Issued(command=command, command_id=uuid4(), member_id=SYSTEM, at=datetime.now(UTC))
         )

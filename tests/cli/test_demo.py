@@ -10,10 +10,10 @@ from uuid import UUID
 import httpx
 import pytest
 
-from ledger.app import ViewCandidates
-from ledger.demo.candidates import LogCandidates
+from ledger.app import ViewLookups
 from ledger.demo.cast import TEAMS, team
 from ledger.demo.debt_story import proposal as named
+from ledger.demo.lookups import LogLookups
 from ledger.demo.queries import QUERIES
 from ledger.demo.showing import WHO, show
 from ledger.domain import proposal
@@ -59,18 +59,18 @@ def test_two_tellings_have_the_same_facts(told: Told, empty_database_url: str, t
     assert (told.document["told_now"], shown.told_now) == (True, True)
     assert told.document["facts"] == shown.facts == len(again)
     assert facts_in(told.copy(tmp_path / "copy")) == again
-    _check_candidates(empty_database_url, again)
+    _check_lookups(empty_database_url, again)
 
 
-def _check_candidates(url: str, events: list[Event]) -> None:
+def _check_lookups(url: str, events: list[Event]) -> None:
     """What the views name for an agenda is what the facts say, declined items that may come back among it."""
     states: dict[UUID, ProposalState | None] = {}
     for event in events:
         if isinstance(event.fact, get_args(ProposalFact)):
             states[event.stream_id] = proposal.evolve(states.get(event.stream_id), event)
-    from_views = ViewCandidates(url)
+    from_views = ViewLookups(url)
     with Ledger(url) as ledger:
-        from_log = LogCandidates(ledger)
+        from_log = LogLookups(ledger)
         for cast in TEAMS:
             team_id = team(cast.name)
             own = [state for state in states.values() if state is not None and state.team_id == team_id]

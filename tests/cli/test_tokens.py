@@ -8,7 +8,7 @@ import psycopg
 
 from ledger.commands import Issued
 from ledger.commands.team import FormTeam
-from ledger.demo.candidates import LogCandidates
+from ledger.demo.lookups import LogLookups
 from ledger.handlers import Handlers
 from ledger.store.application import Ledger
 from ledger.values import ORGANISATION, SYSTEM, Role, TeamId
@@ -62,7 +62,7 @@ def test_a_role_in_a_team_is_granted_once(cli: Cli, database_url: str) -> None:
     assert "no such team" in unknown.err
     with Ledger(database_url) as ledger:
         form = FormTeam(team_id=team_id, name="Checkout")
-        Handlers(ledger, LogCandidates(ledger)).handle(Issued(form, uuid4(), SYSTEM, datetime.now(UTC)))
+        Handlers(ledger, LogLookups(ledger)).handle(Issued(form, uuid4(), SYSTEM, datetime.now(UTC)))
     assert cli.run(*granting).code == 0
     assert cli.run(*granting).code == 0
     assert roles(database_url) == [(str(team_id), Role.ENGINEER)]

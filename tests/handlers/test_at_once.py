@@ -20,7 +20,7 @@ from ledger.store.application import Ledger
 from ledger.store.migrations import migrate
 from ledger.store.streams import NOTHING, StreamReader
 from ledger.values import ConcernId, MemberId, ProposalId, Role
-from tests.handlers.world import CASE, ENGINEER, LEAD, PRODUCT, STEWARD, TEAM, LogCandidates, World, no
+from tests.handlers.world import CASE, ENGINEER, LEAD, PRODUCT, STEWARD, TEAM, LogLookups, World, no
 
 
 class Tasks(World):
@@ -60,7 +60,7 @@ def concern(proposal_id: ProposalId) -> proposals.RaiseConcern:
 def elsewhere(world: Tasks) -> World:
     """What another process of the same ledger does: it remembers nothing of what this one does, nor this one of it."""
     other = World.__new__(World)
-    other.__dict__ |= world.__dict__ | {"handlers": Handlers(world.ledger, LogCandidates(world.ledger))}
+    other.__dict__ |= world.__dict__ | {"handlers": Handlers(world.ledger, LogLookups(world.ledger))}
     return other
 
 

@@ -1,6 +1,5 @@
 """A ledger with one team at work, and the people who ask things of it. Everything goes through the handlers."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -13,10 +12,7 @@ from ledger.commands import Issued
 from ledger.commands import proposal as proposals
 from ledger.commands import review as reviews
 from ledger.commands import team as teams
-from ledger.events import Event
-from ledger.events.policy import PolicyActivated
-from ledger.events.proposal import ProposalSubmitted
-from ledger.events.review import ReviewClosed, ReviewScheduled
+from ledger.demo.lookups import LogLookups
 from ledger.handlers import Handlers, Outcome, bootstrap
 from ledger.store.application import Ledger
 from ledger.values import (
@@ -29,7 +25,6 @@ from ledger.values import (
     EstimateBasis,
     ImpactMethod,
     MemberId,
-    PolicyId,
     ProposalId,
     Reason,
     ReviewId,
@@ -85,53 +80,12 @@ DECLINED = (
 )
 
 
-class LogCandidates:
-    """What an agenda needs to be told, read from the whole log each time: slow, and never behind."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def _log(self) -> list[Event]:
-        return self._ledger.read(0, 1_000_000)
-
-    def _proposals(self, team_id: TeamId) -> list[ProposalId]:
-        return [
-            ProposalId(e.stream_id)
-            for e in self._log()
-            if isinstance(e.fact, ProposalSubmitted) and e.fact.team_id == team_id
-        ]
-
-    def pending(self, team_id: TeamId) -> Sequence[ProposalId]:
-        return self._proposals(team_id)
-
-    def postponed(self, team_id: TeamId) -> Sequence[ProposalId]:
-        return self._proposals(team_id)
-
-    def reviews_held(self, team_id: TeamId) -> Sequence[int]:
-        log = self._log()
-        of_team = {
-            e.stream_id
-            for e in log
-            if isinstance(e.fact, ReviewScheduled) and e.fact.team_id == team_id and e.fact.kind is ReviewKind.PRODUCT
-        }
-        return [e.position for e in log if isinstance(e.fact, ReviewClosed) and e.stream_id in of_team]
-
-    def is_member(self, _: MemberId) -> bool:
-        return True
-
-    def policy_in_force(self, team_id: TeamId) -> PolicyId | None:
-        activated = [
-            e.stream_id for e in self._log() if isinstance(e.fact, PolicyActivated) and e.fact.team_id == team_id
-        ]
-        return PolicyId(activated[-1]) if activated else None
-
-
 class World:
     """The team, its members and its ledger; each command comes a minute after the last."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.handlers = Handlers(ledger, LogCandidates(ledger))
+        self.handlers = Handlers(ledger, LogLookups(ledger))
         self._minutes = count()
         self.now = MONDAY
         bootstrap(ledger, self.now, uuid4())

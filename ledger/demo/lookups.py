@@ -1,4 +1,4 @@
-"""Which proposals an agenda may need, read from the facts themselves: a story is short, and waits for no view while it is told."""
+"""What the handlers look up, read from the facts themselves: a story is short, and waits for no view while it is told."""
 
 from ledger.events.envelope import Event
 from ledger.events.policy import PolicyActivated
@@ -10,7 +10,7 @@ from ledger.values import MemberId, PolicyId, ProposalId, ReviewId, ReviewKind, 
 PAGE = 1_000
 
 
-class LogCandidates:
+class LogLookups:
     """Follows the log as far as it goes whenever it is asked. It names all proposals of a team: the handlers look where each stands."""
 
     def __init__(self, ledger: Ledger) -> None:

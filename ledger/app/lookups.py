@@ -40,8 +40,8 @@ SELECT h.position, p.position, p.fault FROM ledger.head AS h LEFT JOIN views.pos
 """
 
 
-class ViewCandidates:
-    """Tells the handlers which streams an agenda may need, from the views at the ledger's head: what was asked a moment ago counts.
+class ViewLookups:
+    """Tells the handlers which streams an agenda may need, by the views at the ledger's head, and who is a member.
 
     A view that does not get there within `wait_s` raises the error VIEW_LATE. Safe for many threads; connects when first asked.
     """

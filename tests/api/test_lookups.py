@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from graphql import GraphQLError
 
-from ledger.app import ViewCandidates
+from ledger.app import ViewLookups
 from ledger.handlers import bootstrap
 from ledger.store.application import Ledger
 from ledger.values import Role, TeamId
@@ -37,21 +37,21 @@ def test_a_proposal_of_a_moment_ago_is_on_the_agenda(api: Api) -> None:
 
 
 def test_a_view_that_does_not_get_there_is_said_to_be_late(database_url: str) -> None:
-    candidates, team_id = ViewCandidates(database_url, wait_s=0.05), TeamId(uuid4())
+    lookups, team_id = ViewLookups(database_url, wait_s=0.05), TeamId(uuid4())
     with Ledger(database_url) as ledger:
         bootstrap(ledger, datetime.now(UTC), uuid4())
-        assert _refused(candidates, team_id) == {"code": "VIEW_LATE", "view": "backlog", "position": "0", "lagMs": 0}
+        assert _refused(lookups, team_id) == {"code": "VIEW_LATE", "view": "backlog", "position": "0", "lagMs": 0}
         with Follower(database_url, ledger, VIEWS) as follower:
             assert all(follower.wait_for(view.name, ledger.head(), 60) for view in VIEWS)
-    assert candidates.pending(team_id) == []
+    assert lookups.pending(team_id) == []
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("UPDATE views.positions SET position = 0, fault = 'poison' WHERE view = 'audit'")
     with pytest.raises(GraphQLError, match="needs an operator"):
-        candidates.postponed(team_id)
-    candidates.close()
+        lookups.postponed(team_id)
+    lookups.close()
 
 
-def _refused(candidates: ViewCandidates, team_id: TeamId) -> dict[str, object]:
+def _refused(lookups: ViewLookups, team_id: TeamId) -> dict[str, object]:
     with pytest.raises(GraphQLError) as found:
-        candidates.pending(team_id)
+        lookups.pending(team_id)
     return dict(found.value.extensions or {})

@@ -6,10 +6,11 @@ from typing import Protocol
 from ledger.values import MemberId, PolicyId, ProposalId, TeamId
 
 
-class AgendaCandidates(Protocol):
-    """Which streams to look at. The handlers load each from the log, and what the log says counts: too many are harmless.
+class Lookups(Protocol):
+    """Which streams an agenda may need, and who is a member.
 
-    One that is too new to be listed yet is missed by this agenda and on the next.
+    The handlers load each stream from the log, and what the log says counts: too many are harmless. One that is too new to be listed yet
+    is missed by this agenda and on the next.
     """
 
     def pending(self, team_id: TeamId) -> Sequence[ProposalId]:
