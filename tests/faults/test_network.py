@@ -99,7 +99,8 @@ def test_the_webhooks_go_on_after_a_hole(database_url: str, monkeypatch: pytest.
     def leader() -> int | None:
         with psycopg.connect(database_url, autocommit=True) as looking:
             found = looking.execute(
-                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted",
+                "SELECT l.pid FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database AND d.datname = current_database()"
+                " WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = %s AND l.granted",
                 [sender.LOCK >> 32, sender.LOCK & 0xFFFFFFFF],
             ).fetchone()
         return found and found[0]
