@@ -176,7 +176,8 @@ def test_a_broken_connection_is_lost_and_the_next_page_opens_another(
         sent = command(uuid4(), 1)
         send(pages, sent)
         superuser.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s", ["%append_page%"]
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE %s",
+            ["%append_page%"],
         )
         with pytest.raises(Lost):
             pages.recorded()
