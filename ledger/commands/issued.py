@@ -41,9 +41,14 @@ def derived_id(command_id: UUID, what: str) -> UUID:
     return uuid5(command_id, what)
 
 
+#: Characters that show nothing though they are no blanks, such as the zero-width space: for a pattern's brackets.
+UNSEEN = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+#: A text says something only where a reader sees something.
+SEEN = rf"[^\s{UNSEEN}]"
+
 # Bounds that many commands share.
-Title = Annotated[str, Meta(min_length=1, max_length=120)]
-Line = Annotated[str, Meta(min_length=1, max_length=500)]
-Text = Annotated[str, Meta(min_length=1, max_length=4000)]
+Title = Annotated[str, Meta(min_length=1, max_length=120, pattern=SEEN)]
+Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=SEEN)]
+Text = Annotated[str, Meta(min_length=1, max_length=4000, pattern=SEEN)]
 Link = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"^(https?|urn|mailto):")]
 Share = Annotated[float, Meta(ge=0, le=1)]

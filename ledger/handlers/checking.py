@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from ledger.commands.issued import Issued, request_hash
+from ledger.commands.issued import SEEN, Issued, request_hash
 from ledger.domain.rejected import Code, Rejected
 
 C = TypeVar("C", bound=Struct)
@@ -25,6 +25,7 @@ _BOUNDS = (
     (re.compile(r"^Expected `array` of length >= (\d+)$"), "has fewer than {} entries; add what is missing"),
     (re.compile(r"^Expected `\w+` >= (\S+)$"), "is below {}; give that or more"),
     (re.compile(r"^Expected `\w+` <= (\S+)$"), "is above {}; give that or less"),
+    (re.compile(rf"^Expected `str` matching regex {re.escape(repr(SEEN))}$"), "is empty; fill it in"),
     (
         re.compile(r"^Expected `str` matching regex .*https.*$"),
         "is no link; it begins with https:, http:, urn: or mailto:",
@@ -43,9 +44,10 @@ def check(issued: Issued[C]) -> bytes:
         if instant is not None and instant.tzinfo is None:
             raise Rejected(Code.BAD_USER_INPUT, f"`{name}` names no time zone. Add one, such as Z for UTC.", name)
     if issued.occurred_at is not None and issued.occurred_at > issued.at:
+        told = issued.occurred_at.isoformat().replace("+00:00", "Z")
         raise Rejected(
             Code.BAD_USER_INPUT,
-            f"`occurred_at` is {issued.occurred_at.isoformat()}, after the request itself: only what has happened is "
+            f"`occurred_at` is {told}, after the request itself: only what has happened is "
             "recorded. Leave it out, or give the time when it was true.",
             "occurred_at",
         )

@@ -194,6 +194,10 @@ def test_rule_5_a_reason_has_an_active_code() -> None:
 
 def test_rule_5_a_reason_is_told_in_at_least_40_characters() -> None:
     assert decide(replace(DECLINE, reasons=(replace(REASON, text="x" * 40),))).facts
+    unseen = "Not now." + "\u200b" * 40
+    decide(replace(DECLINE, reasons=(replace(REASON, text=unseen),))).refused(
+        Code.REASON_TOO_SHORT, "reasons", "0", "text"
+    )
     decide(replace(DECLINE, reasons=(replace(REASON, text=" " * 9 + "Not now."),))).refused(
         Code.REASON_TOO_SHORT,
         "reasons",

@@ -59,6 +59,12 @@ def test_a_proposal_with_a_full_case_is_admitted() -> None:
     assert (after.state.status, after.state.case_version) == (ProposalStatus.PENDING, 1)
 
 
+@pytest.mark.parametrize("title", ["", "  ", "\u200b", " \u202e\ufeff"])
+def test_a_title_in_which_nothing_is_seen_is_none(title: str) -> None:
+    given().when(replace(SUBMIT, title=title)).refused(Code.BAD_USER_INPUT, "title")
+    assert given().when(replace(SUBMIT, title=f"{title}\u05d0")).facts
+
+
 def test_an_id_is_submitted_once() -> None:
     given(*ADMITTED).when(SUBMIT).refused(Code.CONFLICT, "proposal_id")
 

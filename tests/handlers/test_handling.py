@@ -152,12 +152,20 @@ def test_what_has_not_happened_yet_is_not_recorded(world: World) -> None:
         )
 
     assert (refused.value.code, refused.value.path) == (Code.BAD_USER_INPUT, ("occurred_at",))
+    assert "Z, after the request itself" in refused.value.message
 
 
 @pytest.mark.parametrize(
     ("name", "path"),
-    [("", ("name",)), ("x" * 121, ("name",)), ("a\0b", ()), ("half \ud800", ())],
-    ids=["empty", "too long", "NUL", "half a character"],
+    [
+        ("", ("name",)),
+        ("  ", ("name",)),
+        ("\u200b", ("name",)),
+        ("x" * 121, ("name",)),
+        ("a\0b", ()),
+        ("half \ud800", ()),
+    ],
+    ids=["empty", "blank", "unseen", "too long", "NUL", "half a character"],
 )
 def test_a_text_that_is_out_of_bounds_or_cannot_be_stored_is_refused(
     world: World, name: str, path: tuple[str, ...]
@@ -168,6 +176,7 @@ def test_a_text_that_is_out_of_bounds_or_cannot_be_stored_is_refused(
         world.do(STEWARD, teams.FormTeam(TEAM, name))
 
     assert (refused.value.code, refused.value.path) == (Code.BAD_USER_INPUT, path)
+    assert ("is empty; fill it in" in refused.value.message) == (not name.strip("\u200b "))
     assert world.ledger.head() == head
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from ledger.commands.issued import UNSEEN
 from ledger.domain.codes import IMPORT_ONLY, OTHER, SHAPES, Shape
 from ledger.domain.rejected import Code, Rejected
 from ledger.values import Reason
@@ -12,6 +13,7 @@ from ledger.values import Reason
 TEXT_MIN = 40
 LINK = re.compile(r"\b(https?://|urn:|mailto:)\S")
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 YEAR = re.compile(r"\b(19|20)\d\d\b")
 
 
@@ -52,7 +54,7 @@ def _check(reason: Reason, codes: Mapping[str, str | None], beside: Beside, path
             *path,
             "code",
         )
-    length = len(reason.text.strip())
+    length = len(_UNSEEN.sub("", reason.text).strip())
     if length < TEXT_MIN:
         raise Rejected(
             Code.REASON_TOO_SHORT,

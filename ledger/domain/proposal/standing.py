@@ -1,10 +1,14 @@
 """Where a proposal must stand for a thing to be done to it, and what to do instead where it does not."""
 
+import re
 from collections.abc import Collection
 
+from ledger.commands.issued import SEEN
 from ledger.domain.proposal.state import Decision, ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.values import DecisionId, ProposalId, ProposalStatus
+
+_SEEN = re.compile(SEEN)
 
 #: Where a proposal is still the team's to look at, whatever the answer was.
 LIVING = frozenset(
@@ -72,7 +76,7 @@ def decision_of(state: ProposalState, decision_id: DecisionId) -> Decision:
 
 def said(text: str, what: str, *path: str) -> str:
     """This will give the text as it is, or reject one that says nothing."""
-    if not text.strip():
+    if not _SEEN.search(text):
         raise Rejected(Code.BAD_USER_INPUT, f"{what} is empty. Say it in words.", *path)
     return text
 
