@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
@@ -28,6 +29,9 @@ from ledger.store.application import Ledger
 from ledger.values import GLOBAL_ROLES, ORGANISATION, SYSTEM, MemberId, Role, TeamId
 from tests import databases
 from tests.databases import Server
+
+if TYPE_CHECKING:
+    from tests.api.provider import IdentityProvider
 
 PEPPER = bytes(range(32))
 START_S = 30
@@ -140,8 +144,20 @@ def served(app: Litestar, settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(database_url=database_url, data_dir=tmp_path, token_pepper=PEPPER, pool_size=4, wait_s=5)
+def provider() -> "Iterator[IdentityProvider]":
+    from tests.api.provider import identity_provider  # its keys take a while to make, and few need them
+
+    with identity_provider() as found:
+        yield found
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Settings:
+    """Where the test has an identity provider the ledger lets its people in."""
+    found = Settings(database_url=database_url, data_dir=tmp_path, token_pepper=PEPPER, pool_size=4, wait_s=5)
+    if "provider" not in request.fixturenames:
+        return found
+    return replace(found, oidc=(request.getfixturevalue("provider").settings(),))
 
 
 @pytest.fixture

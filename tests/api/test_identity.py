@@ -26,7 +26,7 @@ from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.values import MemberId, Role
 from tests.api.conftest import PEPPER, Api, Client, served
-from tests.api.provider import ADA, RSA_KEYS, IdentityProvider, identity_provider
+from tests.api.provider import ADA, RSA_KEYS, IdentityProvider
 from tests.api.test_jwt import FORGERIES, ODD
 
 VIEWER = "{ viewer { member { memberId name kind } client authenticatedBy scopes expiresAt rolesAcrossTeams teams { teamId roles } } }"
@@ -37,18 +37,6 @@ LOG = """query L($kinds: [AccessKind!], $first: Int! = 100, $after: String, $mem
     pageInfo { hasNextPage endCursor }
   }
 }"""
-
-
-@pytest.fixture
-def provider() -> Iterator[IdentityProvider]:
-    with identity_provider() as found:
-        yield found
-
-
-@pytest.fixture
-def settings(settings: Settings, provider: IdentityProvider) -> Settings:
-    """The ledger lets the provider's people in."""
-    return replace(settings, oidc=(provider.settings(),))
 
 
 @contextmanager

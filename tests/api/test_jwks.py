@@ -5,7 +5,7 @@ import base64
 import gzip
 import json
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -16,7 +16,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from ledger.api import keys as jwks
 from ledger.api.keys import BYTES_MAX, FETCH_EVERY_S, FRESH_S, KEPT_S, Keys, KeysUnavailable, parsed
 from ledger.providers import SIGNATURES
-from tests.api.provider import EC_KEY, RSA_KEYS, SHORT_KEY, IdentityProvider, identity_provider, jwk
+from tests.api.provider import EC_KEY, RSA_KEYS, SHORT_KEY, IdentityProvider, jwk
 
 
 class Clock:
@@ -27,12 +27,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def provider() -> Iterator[IdentityProvider]:
-    with identity_provider() as found:
-        yield found
 
 
 Test = Callable[[Keys, Clock], Coroutine[Any, Any, None]]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jwt
@@ -20,7 +20,6 @@ from tests.api.provider import (
     RSA_KEYS,
     IdentityProvider,
     encoded,
-    identity_provider,
     jwk,
     public_pem,
     signed,
@@ -263,12 +262,6 @@ ODD = {
     "letters beyond ASCII": lambda p: p.token() + "é",
     "nothing between the dots": lambda p: "..",
 }
-
-
-@pytest.fixture
-def provider() -> Iterator[IdentityProvider]:
-    with identity_provider() as found:
-        yield found
 
 
 def verified(provider: IdentityProvider, token: str, **settings: Any) -> Claims:

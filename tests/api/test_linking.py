@@ -1,21 +1,16 @@
 """Stewards say over the API whom the people of identity providers are here: it counts at once, and the record of access has it."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
-
-import pytest
 
 from ledger.commands.team import RevokeRole
 from ledger.directory import identities, members, tokens
 from ledger.directory.identities import Identity
 from ledger.directory.members import Person
 from ledger.directory.scopes import Scope
-from ledger.settings import Settings
 from ledger.values import ORGANISATION, SYSTEM, MemberId, Role
 from tests.api.conftest import PEPPER, Api, Client
-from tests.api.provider import ADA, IdentityProvider, identity_provider
+from tests.api.provider import ADA, IdentityProvider
 from tests.api.test_identity import LOG, VIEWER, asked, directory, let_in, log, the_auditor
 
 ANSWER = "userErrors { code message path } position receipt { recordedAt } repeated"
@@ -28,17 +23,6 @@ LINKS = """query I($member: UUID, $first: Int! = 50, $after: String, $at: Positi
     pageInfo { hasNextPage endCursor }
   }
 }"""
-
-
-@pytest.fixture
-def provider() -> Iterator[IdentityProvider]:
-    with identity_provider() as found:
-        yield found
-
-
-@pytest.fixture
-def settings(settings: Settings, provider: IdentityProvider) -> Settings:
-    return replace(settings, oidc=(provider.settings(),))
 
 
 def link(by: Client, issuer: str, subject: str, member_id: UUID) -> dict[str, Any]:

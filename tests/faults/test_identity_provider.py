@@ -1,8 +1,6 @@
 """The identity provider is down: kept keys do for a while, and then the door is closed, though not to the ledger's own tokens."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import replace
 
 import httpx
 import psycopg
@@ -11,24 +9,12 @@ import pytest
 from ledger.api import keys
 from ledger.directory import identities
 from ledger.directory.identities import Identity
-from ledger.settings import Settings
 from tests.api.conftest import Api
-from tests.api.provider import ADA, IdentityProvider, identity_provider
+from tests.api.provider import ADA, IdentityProvider
 from tests.faults.cluster import until
 from tests.faults.figures import Figures
 
 VIEWER = {"query": "{ viewer { authenticatedBy } }"}
-
-
-@pytest.fixture
-def provider() -> Iterator[IdentityProvider]:
-    with identity_provider() as found:
-        yield found
-
-
-@pytest.fixture
-def settings(settings: Settings, provider: IdentityProvider) -> Settings:
-    return replace(settings, oidc=(provider.settings(),))
 
 
 def test_kept_keys_do_and_then_the_door_is_closed(
