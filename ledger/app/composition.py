@@ -33,7 +33,7 @@ from ledger.commands.member import EraseMember
 from ledger.handlers import Handlers, bootstrap
 from ledger.handlers.outcome import Outcome
 from ledger.replay.jobs import JOBS, Jobs
-from ledger.replay.loading import CACHE
+from ledger.replay.keeping import CACHE
 from ledger.settings import Settings, SettingsError
 from ledger.store.application import Ledger
 from ledger.store.connections import READER, WRITER, async_pool

@@ -10,7 +10,7 @@ from ledger.cli.who import member_known
 from ledger.domain.rejected import Rejected
 from ledger.handlers.redaction import RedactionAsked
 from ledger.handlers.redaction import redact as run
-from ledger.replay.loading import CACHE, forget
+from ledger.replay.keeping import CACHE, forget
 from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.store.connections import patient_connection

@@ -14,8 +14,9 @@ from ledger.handlers.redaction import RedactionAsked, redact
 from ledger.ranking import Item, expected_days
 from ledger.replay import loading
 from ledger.replay.history import History, micros
+from ledger.replay.keeping import forget
 from ledger.replay.kinds import Kind
-from ledger.replay.loading import forget, load
+from ledger.replay.loading import load
 from ledger.store.application import Ledger
 from ledger.values import SYSTEM, Verdict
 from tests import databases
