@@ -38,7 +38,7 @@ from ledger.store.asking import Asking
 from ledger.store.integrity.logtree import LogTree
 from ledger.store.integrity.remembering import Memory
 from ledger.values import GLOBAL_ROLES, ORGANISATION, MemberId, Role, TeamId
-from projections.sources.queries import position_known
+from projections.sources.queries import is_known, position_known
 
 if TYPE_CHECKING:
     from ledger.api.compiled import Plans  # made of what is shown, which needs the context
@@ -180,6 +180,10 @@ class Context:
         await reached(self.resources.reads, "sources", head, self.resources.wait_s)
         async with self.read() as connection:
             found = await position_known(connection, known.at, known.source)
+            if found is None and known.source is not None and not await is_known(connection, known.source):
+                raise bad_input(
+                    "asOf.knownAt.source: of no such source is it said when it knew anything. Check its name."
+                )
         position = head if found is None else found
         self.known_by[position] = known.at
         return position

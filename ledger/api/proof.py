@@ -155,7 +155,9 @@ class ProofQuery:
 
 def _verification(connection: BlockingConnection, start: int | None, count: int) -> Verification:
     head = reading.head(connection)
-    after = max(0, head - count) if start is None else min(max(start, 1) - 1, head)
+    if start is not None and not 1 <= start <= head:
+        raise bad_input(f"start is {start}, and the ledger has the facts from 1 to {head}.")
+    after = max(0, head - count) if start is None else start - 1
     end = min(head, after + count)
     found = checked(after + 1, reading.pages(connection, after, end))
     fault = found.fault

@@ -172,12 +172,15 @@ async def policy_in_force(
     as_of: AsOfArgument = None,
     at_least: AtLeastArgument = None,
 ) -> Any:
-    """This will show what ranks a team. Raises the error NOT_FOUND for a team that may not be seen."""
+    """This will show what ranks a team. Raises the error NOT_FOUND."""
     context = info.context
     context.refuse_unseen(team_id)
     at = await context.position(VIEW, as_of, at_least)
     async with context.read() as connection:
-        return await one(info, IN_FORCE, await queries.policy_in_force(connection, team_id, as_of=at), connection)
+        found = await queries.policy_in_force(connection, team_id, as_of=at)
+        if found is None:
+            raise not_found("team")
+        return await one(info, IN_FORCE, found, connection)
 
 
 async def reason_codes(

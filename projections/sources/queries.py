@@ -17,3 +17,11 @@ async def position_known(connection: Connection, at: datetime, system: str | Non
         connection, f"SELECT min(k.position) FROM views.sources_known AS k WHERE {where}", where.values
     )
     return None if first is None else first - 1
+
+
+async def is_known(connection: Connection, system: str) -> bool:
+    """This will say whether any fact of a source says when the source recorded it."""
+    ((found,),) = await rows(
+        connection, "SELECT EXISTS (SELECT FROM views.sources_known WHERE system = %(system)s)", {"system": system}
+    )
+    return bool(found)

@@ -70,17 +70,19 @@ async def reason_codes(
     return [code for code in found if active is None or active == (code.retired_at is None)]
 
 
-async def policy_in_force(connection: Connection, team_id: UUID, *, as_of: int | None = None) -> PolicyInForce:
-    """This will give what ranks a team: the default formula where nobody has activated a policy."""
+async def policy_in_force(connection: Connection, team_id: UUID, *, as_of: int | None = None) -> PolicyInForce | None:
+    """This will give what ranks a team: the default formula where nobody has activated a policy; None: there is no such team."""
     where = Conditions(as_of).add("t.team_id = %(team)s", team=team_id)
     found = await rows(
         connection,
-        f"SELECT p.doc FROM views.teams AS t JOIN views.policies AS p"
+        f"SELECT p.doc FROM views.teams AS t LEFT JOIN views.policies AS p"
         f" ON p.policy_id = (convert_from(t.doc, 'UTF8')::json ->> {_POLICY_ID})::uuid AND {where.stands('p')}"
         f" WHERE {where} AND {where.stands('t')}",
         where.values,
     )
     if not found:
+        return None
+    if found[0][0] is None:
         return PolicyInForce(None, 0, DEFAULT_FORMULA, "Momentum")
     policy = POLICIES.decode(found[0][0])
     return PolicyInForce(policy.policy_id, policy.latest.version, policy.latest.formula, policy.name)

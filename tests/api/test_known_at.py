@@ -94,7 +94,10 @@ def test_every_source_together_shows_no_more_than_all_of_them_knew(auditor: Clie
     assert proposed(year(2004), "orchard") == 3
     assert proposed(year(2001), "orchard") == 2
     assert proposed(year(2030)) == 3
-    assert proposed(year(2030), "nobody") == 3
+    # A name misspelt would show everything, with hindsight.
+    error = auditor.error(PROPOSED, asOf=as_of(year(2030), "nobody"))
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "of no such source" in error["message"]
 
 
 def test_exactly_one_past_state_is_asked_for(auditor: Client) -> None:

@@ -50,6 +50,8 @@ def test_what_was_before_is_proven_to_be_the_beginning_of_what_is_now(api: Api) 
         (INCLUSION, {"at": "99999"}),
         (INCLUSION, {"at": "1", "size": "99999"}),
         (CONSISTENCY, {"first": "0"}),
+        (VERIFY, {"start": "0"}),
+        (VERIFY, {"start": "99999"}),
     ],
 )
 def test_there_is_no_proof_of_what_is_not_there(api: Api, query: str, given: dict[str, str]) -> None:
