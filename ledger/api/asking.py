@@ -6,7 +6,7 @@ from uuid import UUID
 
 import strawberry
 
-from ledger.api.connection import Connection, Edge, Page, PageInfo
+from ledger.api.connection import Connection, Edge, Page, PageInfo, selected
 from ledger.api.context import Context, Info
 from ledger.api.errors import bad_input
 from ledger.api.inputs import make
@@ -79,13 +79,13 @@ async def page(
     total: int | None = None,
 ) -> Connection[Any]:
     """This will make a page of rows, with the names of the members that those on it mention read at once."""
-    people = await shown.members_of(rows[: asked.first], info.context, connection)
+    people = await shown.members_of(rows[: asked.first], info.context, connection, selected(info))
     return asked.connection(rows, key=key, node=lambda row: shown.show(row, people), total=total)
 
 
 async def one(info: Info, shown: Shown, row: Any, connection: Reading) -> Any:
     """This will show one row, with the names of the members that it mentions."""
-    return shown.show(row, await shown.members_of([row], info.context, connection))
+    return shown.show(row, await shown.members_of([row], info.context, connection, selected(info)))
 
 
 async def instant(context: Context, connection: Reading, at: int | None) -> datetime:

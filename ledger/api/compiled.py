@@ -29,7 +29,7 @@ PLANS_MAX = 64
 class Plans:
     """The compiled selections of one document, bounded; they live as long as it."""
 
-    __slots__ = ("completed", "costs", "fell_back", "kept", "steps", "switches")
+    __slots__ = ("completed", "costs", "fell_back", "kept", "names", "steps", "switches")
 
     def __init__(self, switches: frozenset[str] = frozenset()) -> None:
         #: The variables that directives look at: with other values a selection is another one.
@@ -39,6 +39,8 @@ class Plans:
         self.steps: dict[int, Any] = {}
         #: What each operation costs, by the same, where that does not hang on variables.
         self.costs: dict[int, Any] = {}
+        #: The names of all fields below a field, by the identities of its nodes.
+        self.names: dict[tuple[int, ...], frozenset[str]] = {}
         self.completed = 0
         self.fell_back = 0
 

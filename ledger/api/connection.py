@@ -1,7 +1,7 @@
 """Keyset connections: pages of a list that grows while it is read, after the manner of Relay."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -17,6 +17,8 @@ R = TypeVar("R")
 PAGE = 50
 PAGE_MAX = 100
 CURSOR_LENGTH_MAX = 1_000
+#: Selections per document whose names are kept.
+NAMES_MAX = 64
 
 FirstArgument = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
 AfterArgument = Annotated[
@@ -135,8 +137,38 @@ def _key(text: str, order: str, types: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def selects(info: Info, *path: str) -> bool:
     """This will say whether the field being resolved asks for a field below it, such as `selects(info, "totalCount")`."""
+    if path[-1] not in selected(info):
+        return False
     raw = info._raw_info  # strawberry's own view of it converts the whole selection first
     return any(_selects(raw, node.selection_set, path) for node in raw.field_nodes)
+
+
+def selected(info: Info) -> frozenset[str]:
+    """This will name the fields that are asked for below the one being resolved, at any depth, of whatever type. Kept with the document."""
+    raw, plans = info._raw_info, info.context.plans
+    key = tuple(map(id, raw.field_nodes))
+    found = None if plans is None else plans.names.get(key)
+    if found is None:
+        found = frozenset(_names(raw, [node.selection_set for node in raw.field_nodes]))
+        if plans is not None and len(plans.names) < NAMES_MAX:
+            plans.names[key] = found
+    return found
+
+
+def _names(raw: Any, selections: list[SelectionSetNode | None]) -> Iterator[str]:
+    spread: set[str] = set()
+    while selections:
+        selection = selections.pop()
+        for node in selection.selections if selection else ():
+            if isinstance(node, FieldNode):
+                yield node.name.value
+                selections.append(node.selection_set)
+            elif isinstance(node, InlineFragmentNode):
+                selections.append(node.selection_set)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
+                spread.add(node.name.value)
+                fragment = raw.fragments[node.name.value]
+                selections.append(getattr(fragment, "definition", fragment).selection_set)
 
 
 def _selects(raw: Any, selection: SelectionSetNode | None, path: tuple[str, ...]) -> bool:

@@ -1,6 +1,6 @@
 """What a resolver may reach: who asks, connections to read with, and the state of the ledger that is shown."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -207,8 +207,11 @@ class Context:
         viewer = self.viewer
         self.resources.attempts.note(Key(AccessKind.FORBIDDEN, what, viewer.member_id, viewer.client, viewer.token_id))
 
-    async def members(self, ids: Iterable[UUID | None], connection: Connection) -> dict[MemberId, Person]:
-        """This will read who the ids are, in one statement; one that the directory does not know is absent. None is passed over."""
+    async def members(self, ids: Iterable[UUID | None], connection: Connection) -> Mapping[MemberId, Person | None]:
+        """This will read who the ids are, maybe among others, in one statement; one whom the directory does not know is None, or absent.
+
+        An id that is None is passed over.
+        """
         wanted = {MemberId(found) for found in ids if found is not None}
         if self.names is None:
             return await people(connection, wanted)

@@ -27,7 +27,7 @@ from ledger.api.decision_types import DECISION, DECISION_STORY, FACETS, NOTICE, 
 from ledger.api.errors import bad_input, not_found
 from ledger.api.sources import ProposalArgument, SourceArgument, proposal_meant
 from ledger.api.standing import Connection
-from ledger.values import Disposition
+from ledger.values import Disposition, MemberId
 from projections.audit import decisions, returning, story
 
 FACET_NAMES = ("reason", "team", "area", "decider", "period", "told", "explained", "source")
@@ -175,8 +175,9 @@ async def declined(
 
 async def _named(found: decisions.Facets, context: Context, connection: Connection) -> decisions.Facets:
     """This will set the deciders' names beside their ids, as the directory has them."""
-    people = await context.members([UUID(one.value) for one in found.decider if one.value], connection)
-    names = {str(member_id): person.name for member_id, person in people.items()}
+    deciders = {one.value: MemberId(UUID(one.value)) for one in found.decider if one.value}
+    people = await context.members(deciders.values(), connection)
+    names = {value: person.name for value, decider in deciders.items() if (person := people.get(decider))}
     return replace(found, decider=tuple(replace(one, label=names.get(one.value or "")) for one in found.decider))
 
 

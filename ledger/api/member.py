@@ -27,7 +27,7 @@ class Member:
     kind: MemberKind = strawberry.field(description="Whether it is a person or a program.")
 
     @classmethod
-    def of(cls, member_id: UUID, people: Mapping[MemberId, Person]) -> "Member":
+    def of(cls, member_id: UUID, people: Mapping[MemberId, Person | None]) -> "Member":
         """This will show a member under the name that was read, such as by `Context.members`."""
         person = people.get(MemberId(member_id))
         if person is None:
@@ -35,6 +35,6 @@ class Member:
         return cls(member_id=member_id, name=person.name, kind=person.kind)
 
     @classmethod
-    def maybe(cls, member_id: UUID | None, people: Mapping[MemberId, Person]) -> "Member | None":
+    def maybe(cls, member_id: UUID | None, people: Mapping[MemberId, Person | None]) -> "Member | None":
         """This will show a member, or nothing where none is named."""
         return None if member_id is None else cls.of(member_id, people)

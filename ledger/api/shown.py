@@ -1,14 +1,15 @@
 """Output types made from the views' row structs: a field is named, typed and described once, and a row becomes an answer in one pass.
 
 A type shows the fields that are described, and no other. A member's id is shown as a `Member`, whose name the directory gives:
-`members_of` collects the ids, so that one statement reads all names of an answer. A shown row makes a field's value when it is asked for,
-so that a field that nobody selects costs nothing.
+`members_of` collects the ids that the selected fields show, so that one statement reads all names of an answer. A shown row makes a field's
+value when it is asked for, so that a field that nobody selects costs nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -17,6 +18,7 @@ from uuid import UUID
 import strawberry
 from msgspec import Struct
 from strawberry.scalars import JSON
+from strawberry.utils.str_converters import to_camel_case
 
 from ledger.api.context import Context
 from ledger.api.inputs import make
@@ -27,21 +29,26 @@ from ledger.api.standing import Connection
 from ledger.directory.members import Person
 from ledger.values import MemberId
 
-People = Mapping[MemberId, Person]
+#: None: the directory does not know them.
+People = Mapping[MemberId, Person | None]
+#: Adds the members that a row names to a set.
+Naming = Callable[[Any, set[MemberId]], None]
 #: Fields of these names are positions in the ledger, whatever struct they are in.
 POSITIONS = frozenset({"position", "knowledge_position"})
+#: Ways to name members that are kept.
+NAMING_MAX = 1_024
 PLAIN = (str, bool, int, float, UUID, Decimal, datetime, date)
 
 
 class Part(NamedTuple):
-    """One field's GraphQL type, how its value is shown, and which members it names. None: nothing to do, or nobody.
+    """One field's GraphQL type, how its value is shown (None: as it is), and whether it is a member.
 
     `inside`: how the row is shown that the field holds, or, with `is_list`, each of several; None: it holds none.
     """
 
     annotation: Any
     show: Callable[[Any, People], Any] | None = None
-    members: Callable[[Any], Iterable[MemberId]] | None = None
+    is_member: bool = False
     inside: "Shown | None" = None
     is_list: bool = False
 
@@ -74,15 +81,9 @@ class Shown:
         self.node = node
         #: The GraphQL type.
         self.type: Any = type_
-        self._naming = tuple((attrgetter(name), part.members) for name, part in parts.items() if part.members)
         self._parts = {shown_name(name, part): (name, part) for name, part in parts.items()}
         if node is not None:
             self._parts["id"] = node, Part(strawberry.ID, lambda uuid, _: global_id(type_.__name__, uuid))
-
-    @property
-    def names_members(self) -> bool:
-        """This will say whether any row can name a member at all."""
-        return bool(self._naming)
 
     def show(self, row: Any, people: People) -> Any:
         """This will turn a row into its GraphQL type."""
@@ -95,16 +96,40 @@ class Shown:
         """This will give the attribute of a row that a field is, and how it is shown; None: there is no such field."""
         return self._parts.get(name)
 
-    def members(self, row: Any) -> Iterable[MemberId]:
-        """This will give the members that a row names, at any depth."""
-        for get, members in self._naming:
-            value = get(row)
-            if value is not None:
-                yield from members(value)
+    @lru_cache(maxsize=NAMING_MAX)  # noqa: B019 - what is shown is there for good
+    def naming(self, selected: frozenset[str] | None) -> Naming | None:
+        """This will compile what collects the members that a row names in fields of these names, at any depth; None: there are none.
 
-    async def members_of(self, rows: Iterable[Any], context: Context, connection: Connection) -> People:
-        """This will read the names of all members that some rows name, in one statement; in none where they name nobody."""
-        found = {member for row in rows for member in self.members(row)}
+        `selected` None: in all fields.
+        """
+        ways = []
+        for name, (attribute, part) in self._parts.items():
+            way = _way(part, selected) if selected is None or to_camel_case(name) in selected else None
+            if way is not None:
+                ways.append((attrgetter(attribute), way))
+
+        def collect(row: Any, found: set[MemberId]) -> None:
+            for get, way in ways:
+                value = get(row)
+                if value is not None:
+                    way(value, found)
+
+        return collect if ways else None
+
+    def members(self, rows: Iterable[Any], selected: frozenset[str] | None = None) -> set[MemberId]:
+        """This will give the members that rows name in fields of these names (None: in all), at any depth."""
+        found: set[MemberId] = set()
+        collect = self.naming(selected)
+        if collect is not None:
+            for row in rows:
+                collect(row, found)
+        return found
+
+    async def members_of(
+        self, rows: Iterable[Any], context: Context, connection: Connection, selected: frozenset[str] | None = None
+    ) -> People:
+        """This will read the names of `members`, in one statement; in none where nobody is named."""
+        found = self.members(rows, selected)
         return await context.members(found, connection) if found else {}
 
 
@@ -142,7 +167,7 @@ def shown(
 
 def shown_name(field: str, part: Part) -> str:
     """This will name a field as a client sees it: what is a member in the answer is not called an id."""
-    return field.removesuffix("_id") if part.members is not None else field
+    return field.removesuffix("_id") if part.is_member else field
 
 
 def _hint(struct: type[Struct], field: str, hints: dict[str, Any]) -> Any:
@@ -162,27 +187,36 @@ def _part(field: str, hint: Any) -> Part:
     if origin is dict:
         return Part(JSON)
     if hint is MemberId:
-        return Part(Member, Member.of, lambda member: (member,))
+        return Part(Member, Member.of, is_member=True)
     bare = getattr(hint, "__supertype__", hint)
     if bare is int and field in POSITIONS:
         return Part(Position)
     if bare in SHOWN:
         inside = SHOWN[bare]
-        return Part(inside.type, inside.show, inside.members if inside.names_members else None, inside)
+        return Part(inside.type, inside.show, inside=inside)
     if isinstance(bare, type) and (issubclass(bare, Enum) or bare in PLAIN):
         return Part(bare)
     raise TypeError(f"{field}: no GraphQL type for {hint}; show its struct first")
 
 
 def _listed(part: Part) -> Part:
-    show, members = part.show, part.members
-    return Part(
-        list[part.annotation],  # type: ignore[name-defined]
-        list_of(show) if show else None,
-        None if members is None else (lambda values: (member for value in values for member in members(value))),
-        part.inside,
-        is_list=True,
-    )
+    annotation: Any = list[part.annotation]  # type: ignore[name-defined]
+    return Part(annotation, list_of(part.show) if part.show else None, part.is_member, part.inside, is_list=True)
+
+
+def _way(part: Part, selected: frozenset[str] | None) -> Callable[[Any, Any], None] | None:
+    """This will compile what collects the members of a field's value; None: it can name none."""
+    if part.is_member:
+        return (lambda members, found: found.update(members)) if part.is_list else (lambda one, found: found.add(one))
+    collect = None if part.inside is None else part.inside.naming(selected)
+    if collect is None or not part.is_list:
+        return collect
+
+    def collect_all(rows: Any, found: set[MemberId]) -> None:
+        for row in rows:
+            collect(row, found)
+
+    return collect_all
 
 
 def list_of(show: Callable[[Any, People], Any]) -> Callable[[Any, People], list[Any]]:

@@ -6,7 +6,7 @@ meanwhile shares it. So a token that was revoked is known at once, and a hundred
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from time import monotonic
@@ -56,15 +56,18 @@ class Names:
 
     async def of(
         self, wanted: set[MemberId], read: Callable[[set[MemberId]], Awaitable[dict[MemberId, Person]]]
-    ) -> dict[MemberId, Person]:
-        """This will give those who are known to the directory, and read only who has not been read at this revision."""
+    ) -> Mapping[MemberId, Person | None]:
+        """This will give those who are wanted, maybe among others, and read only who has not been read at this revision.
+
+        None: the directory does not know them.
+        """
         known = self._known
-        if unknown := wanted - known.keys():
+        if unknown := wanted.difference(known):
             found = await read(unknown)
             if len(known) + len(unknown) > NAMES_MAX:
                 known = self._known = {one: known[one] for one in wanted & known.keys()}
             known.update({one: found.get(one) for one in unknown})
-        return {one: person for one in wanted if (person := known[one]) is not None}
+        return known
 
 
 class Snapshot(Struct, frozen=True):

@@ -27,7 +27,7 @@ AFTER = "The position of the last event that you have; left out: from now on. A 
 async def read(connection: Connection, after: int, until: int) -> list[Fact]:
     """This will read facts for a feed, with the names of the members that they mention."""
     found = await facts_after(connection, after, until, KEPT)
-    named = {member for event in found for member in LEDGER_EVENT.members(event)}
+    named = LEDGER_EVENT.members(found)
     names = await people(connection, named) if named else {}
     return [Fact(event, LEDGER_EVENT.show(event, names)) for event in found]
 

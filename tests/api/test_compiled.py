@@ -14,6 +14,7 @@ import msgspec
 import pytest
 import strawberry
 from graphql import (
+    FieldNode,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLUnionType,
@@ -34,7 +35,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from ledger.api import schema as real
 from ledger.api.compiled import PLANS_MAX, LedgerExecutor, Plans
-from ledger.api.connection import Connection, Page
+from ledger.api.connection import Connection, Page, selected
 from ledger.api.member import Member
 from ledger.api.node import Node
 from ledger.api.scalars import SCALARS, Position
@@ -397,6 +398,42 @@ def test_any_value_in_any_kind_of_field_gives_the_same_bytes(field_name: str) ->
         ):
             standard, fast = both(text, dict.fromkeys(("each", "one"), values_given), {}, plans)
             assert fast == standard, value
+
+
+def shown_members(sent: Any) -> set[str]:
+    if isinstance(sent, list):
+        return {member for one in sent for member in shown_members(one)}
+    if not isinstance(sent, dict):
+        return set()
+    own = {str(sent[key]) for key in ("memberId", "xmemberIdMember") if key in sent}
+    return own | {member for one in sent.values() for member in shown_members(one)}
+
+
+def test_all_members_that_any_selection_shows_are_collected_and_no_more_than_are_there() -> None:
+    found = {"shown": 0, "left out": 0}
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def compare(data: st.DataObject) -> None:
+        fragments: list[str] = []
+        shown, name = PROPOSAL, "proposal"
+        inner = data.draw(selections(SCHEMA.type_map["Proposal"], fragments))
+        text = f"query Q($a: Boolean! = false, $b: Boolean! = false) {{ {name} {{ {inner} }} }} {' '.join(fragments)}"
+        drawn = data.draw(st.lists(rows(shown.struct, odd=False), min_size=1, max_size=2))
+        document, context = parse(text), Context({name: [shown.show(row, PEOPLE) for row in drawn]}, Plans())
+        answer = msgspec.json.decode(LOOP.run(run(document, context, {}, LedgerExecutor)))
+        operation, *spread = document.definitions
+        nodes = [node for node in operation.selection_set.selections if isinstance(node, FieldNode)]  # type: ignore[attr-defined]
+        raw = types.SimpleNamespace(field_nodes=nodes, fragments={one.name.value: one for one in spread})  # type: ignore[attr-defined]
+        names = selected(types.SimpleNamespace(_raw_info=raw, context=context))  # type: ignore[arg-type]
+        collected = {str(member) for member in shown.members(drawn, names)}
+        everybody = {str(member) for member in shown.members(drawn)}
+        assert shown_members(answer["data"]) <= collected <= everybody, text
+        found["shown"] += bool(shown_members(answer["data"]))
+        found["left out"] += collected < everybody
+
+    compare()
+    assert min(found.values()) >= 5, found
 
 
 def test_what_can_be_read_only_once_is_left_to_the_standard_way() -> None:
