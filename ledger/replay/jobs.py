@@ -5,17 +5,11 @@ nobody holds any more is found and said to be interrupted, and so many run at on
 """
 
 import logging
-import os
-import subprocess
-import sys
 import threading
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +25,6 @@ from ledger.domain.simulation import End, SimulationState
 from ledger.events import Event
 from ledger.events.simulation import (
     SimulationCompleted,
-    SimulationFailed,
     SimulationInterrupted,
     SimulationRequested,
 )
@@ -39,6 +32,7 @@ from ledger.handlers.outcome import Outcome
 from ledger.handlers.simulation import end, found
 from ledger.replay.job import Request, Said, passed
 from ledger.replay.report import Report
+from ledger.replay.running import Ended, run
 from ledger.replay.scenario import Scenario
 from ledger.store.application import Ledger
 from ledger.store.connections import STATEMENT_TIMEOUT_MS, Connection, writer_connection
@@ -58,9 +52,8 @@ WAITING_OF_ONE_MAX = 5
 WAITING_MAX = 100
 #: Finished jobs whose reports are kept; of older ones the facts stay.
 KEPT_MAX = 500
-#: How often a runner looks for jobs that another process took on, and a running one whether it was cancelled, in seconds.
+#: How often a runner looks for jobs that another process took on, in seconds.
 LOOK_S = 1.0
-POLL_S = 0.25
 #: Class of the advisory locks that bound how many run at once: "simu" in ASCII.
 SLOTS = int.from_bytes(b"simu")
 
@@ -96,14 +89,6 @@ class Limits(Struct, frozen=True):
     running: int = RUNNING_MAX
     time_s: float = TIME_S_MAX
     memory_bytes: int = MEMORY_BYTES_MAX
-
-
-class Ended(Exception):  # noqa: N818 - named for what happened
-    """A job came to an end before its report: with this fact, or (None) because somebody cancelled it."""
-
-    def __init__(self, fact: End | None) -> None:
-        super().__init__(fact)
-        self.fact = fact
 
 
 class Jobs:
@@ -272,55 +257,13 @@ class Jobs:
             None if self._cache is None else str(self._cache),
             self._limits.memory_bytes,
         )
-        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        with subprocess.Popen(
-            [sys.executable, "-m", "ledger.replay.job"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        ) as process:
-            try:
-                return self._listen(connection, state.simulation_id, process, msgspec.json.encode(request))
-            finally:
-                process.kill()
 
-    def _listen(
-        self, connection: Connection, simulation_id: UUID, process: "subprocess.Popen[bytes]", request: bytes
-    ) -> Report:
-        lines: SimpleQueue[Said | None] = SimpleQueue()
-        reader = threading.Thread(target=_read, args=[process, lines], daemon=True)
-        reader.start()
-        assert process.stdin is not None  # noqa: S101 - it was asked for
-        with suppress(BrokenPipeError):
-            process.stdin.write(request + b"\n")
-            process.stdin.flush()
-        deadline, shown, last = monotonic() + self._limits.time_s, 0.0, Said("Starting")
-        while True:
-            said: Said | None = last
-            with suppress(Empty):
-                said = lines.get(timeout=POLL_S)
-            if said is None:
-                raise Ended(
-                    SimulationFailed("Its process ended unexpectedly, perhaps for want of memory. Ask for less.")
-                )
-            if said.report is not None:
-                return said.report
-            if said.refused:
-                raise Ended(SimulationFailed(said.refused))
-            last = said
-            if self._stop.is_set():
-                raise Ended(SimulationInterrupted("The server was stopped while it ran. Ask again."))
-            if monotonic() > deadline:
-                raise Ended(
-                    SimulationFailed(
-                        f"It took longer than {self._limits.time_s:,.0f} seconds. Ask for a shorter period or fewer policies."
-                    )
-                )
-            if monotonic() - shown >= POLL_S:
-                shown = monotonic()
-                if connection.execute(_MOVE, [said.doing, said.done, said.total, simulation_id]).fetchone() is None:
-                    raise Ended(None)  # cancelled
+        def tell(said: Said) -> None:
+            values = [said.doing, said.done, said.total, state.simulation_id]
+            if connection.execute(_MOVE, values).fetchone() is None:
+                raise Ended(None)  # cancelled
+
+        return run(request, self._limits.time_s, tell, self._stop.is_set)
 
 
 def _enter(connection: Connection, event: Event, recorded_at: datetime | None) -> None:
@@ -328,14 +271,6 @@ def _enter(connection: Connection, event: Event, recorded_at: datetime | None) -
     fact: Any = event.fact
     values = [event.stream_id, event.position, recorded_at, event.actor.member_id, list(fact.team_ids)]
     connection.execute(_INSERT, values)
-
-
-def _read(process: "subprocess.Popen[bytes]", lines: "SimpleQueue[Said | None]") -> None:
-    assert process.stdout is not None  # noqa: S101 - it was asked for
-    with suppress(OSError, ValueError, msgspec.MsgspecError):
-        for line in process.stdout:
-            lines.put(msgspec.json.decode(line, type=Said))
-    lines.put(None)
 
 
 def _lock(connection: Connection, statement: bytes, *keys: int) -> bool:
