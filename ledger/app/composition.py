@@ -82,7 +82,11 @@ def create_app(settings: Settings, *, follow: bool = True) -> Litestar:
         ):
             parts.append(found)
             _settle_memory()
-            with Sender(url, pepper, private=settings.webhooks_private) if follow else nullcontext():
+            is_other = found.resources.memory.fault
+            sender = (
+                Sender(url, pepper, private=settings.webhooks_private, is_other=is_other) if follow else nullcontext()
+            )
+            with sender:
                 yield
             parts.clear()
 

@@ -8,6 +8,8 @@ import rich_click as click
 from ledger.cli.running import Failed, answer, as_json, console, database
 from ledger.settings import Settings
 from ledger.store.application import Ledger
+from ledger.store.integrity.keeping import Kept
+from ledger.store.integrity.remembering import Memory
 from ledger.webhooks.sender import Sender
 from projections.catalogue import VIEWS
 from projections.follower import Follower
@@ -27,11 +29,15 @@ def project(once: bool, json: bool) -> None:
     decision-ledger project --once --json
     """
     settings = Settings.from_environment()
+    kept = None if settings.seal_folder is None else Kept(settings.seal_folder)
     with (
         database(settings, migrated=True) as url,
+        Memory(url, kept) as memory,
         Ledger(url, pool_size=2) as ledger,
         Follower(url, ledger, VIEWS) as follower,
-        nullcontext() if once else Sender(url, settings.pepper(), private=settings.webhooks_private),
+        nullcontext()
+        if once
+        else Sender(url, settings.pepper(), private=settings.webhooks_private, is_other=memory.fault),
     ):
         console.print(f"Following {len(VIEWS)} views. Ctrl-C ends it.")
         head, told = ledger.head(), None

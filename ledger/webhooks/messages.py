@@ -57,7 +57,9 @@ def of_fact(ledger_id: UUID, event: LedgerEvent) -> Message | None:
     if reasons := event.body.get("reasons"):
         data["reason_codes"] = [reason["code"] for reason in reasons]
     data |= {"proposal_id": event.stream_id, "team_id": event.team_id, "position": str(event.position)}
-    return Message(f"{ledger_id.hex[:12]}-{event.position}", kind, _body(kind, event.recorded_at, data), event.position)
+    # Not the position alone: where an older state was put back, another fact may come to stand there, and would pass for this one.
+    message_id = f"{ledger_id.hex[:12]}-{event.position}-{event.command_id.hex}"
+    return Message(message_id, kind, _body(kind, event.recorded_at, data), event.position)
 
 
 def of_untold(ledger_id: UUID, notice: Notice) -> Message:

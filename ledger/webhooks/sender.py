@@ -7,9 +7,10 @@ only after its answer, so a crash repeats the last message and loses none.
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,7 @@ SPARE_S = 1.0
 #: How often the clock's messages are looked for, in seconds.
 CLOCK_S = 20.0
 PAGE = 200
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 #: Pauses after failures in a row, in seconds; the last one stays.
 PAUSES_S = (1, 5, 30, 120, 600, 1_800, 3_600)
 #: A message that is refused so often is given up, and an endpoint that is away so often in a row (three days) is paused.
@@ -52,6 +54,9 @@ _FAILED = """
 UPDATE webhooks.endpoints SET failures = failures + 1, refusals = refusals + %s, fault = %s,
        next_attempt_at = clock_timestamp() + %s, paused_at = CASE WHEN %s THEN clock_timestamp() END WHERE endpoint_id = %s
 """
+_PAUSE = (
+    "UPDATE webhooks.endpoints SET fault = %s, paused_at = clock_timestamp() WHERE endpoint_id = %s AND position = %s"
+)
 _DEAD = """
 INSERT INTO webhooks.dead_letters (endpoint_id, message_id, type, position, body, attempts, fault) VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (endpoint_id, message_id) DO UPDATE SET attempts = EXCLUDED.attempts, fault = EXCLUDED.fault, died_at = clock_timestamp()
@@ -61,13 +66,19 @@ _KNOWN = "SELECT message_id FROM webhooks.told WHERE endpoint_id = %s AND messag
 
 
 class Sender(Background):
-    """Tells the endpoints; it stops after the attempts that are under way. `private`: private networks may be told."""
+    """Tells the endpoints; it stops after the attempts that are under way. `private`: private networks may be told.
 
-    def __init__(self, url: str, pepper: bytes, *, private: bool = False) -> None:
+    `is_other` says why the ledger is not the one that was seen; None: it is.
+    """
+
+    def __init__(
+        self, url: str, pepper: bytes, *, private: bool = False, is_other: Callable[[], object] = lambda: None
+    ) -> None:
         super().__init__("webhooks", end_s_max=10)
         self._url = url
         self._pepper = pepper
         self._private = private
+        self._is_other = is_other
 
     def _run(self) -> None:
         asyncio.run(self._tell())
@@ -80,7 +91,8 @@ class Sender(Background):
                     if await _is_leader(writes):
                         reads = await stack.enter_async_context(await async_connection(self._url, READER))
                         http = await stack.enter_async_context(client())
-                        await Telling(reads, writes, http, self._pepper, private=self._private).run(self._stopping)
+                        telling = Telling(reads, writes, http, self._pepper, private=self._private)
+                        await telling.run(self._stopping, self._is_other)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.warning("webhooks wait for the database: %s", type(error).__name__)
             except Exception:
@@ -89,7 +101,7 @@ class Sender(Background):
 
 
 class Telling:
-    """What one leader does. Its statements take turns on two connections; the attempts of different endpoints go on beside one another."""
+    """What one leader does. Its statements take turns on two connections; each endpoint is told at its own pace."""
 
     def __init__(
         self, reads: AsyncConnection, writes: AsyncConnection, http: httpx.AsyncClient, pepper: bytes, *, private: bool
@@ -100,22 +112,55 @@ class Telling:
         self._pepper = pepper
         self._private = private
         self._turn = asyncio.Lock()
+        self._stopping = threading.Event()
         self._ledger_id = UUID(int=0)
-        self._clock_at = datetime.min.replace(tzinfo=UTC)
+        #: When each endpoint was last told what the clock has brought about.
+        self._clock_at: dict[UUID, datetime] = {}
 
-    async def run(self, stopping: threading.Event) -> None:
-        """This will tell until `stopping`, or the database goes."""
+    async def run(self, stopping: threading.Event, is_other: Callable[[], object] = lambda: None) -> None:
+        """This will tell until `stopping`, or the database goes. While `is_other` says that the ledger is not the one that was seen,
+        nobody is told anything.
+        """
+        self._stopping = stopping
         ((self._ledger_id,),) = await self._rows(self._reads, "SELECT ledger_id FROM ledger.identity")
-        while not stopping.is_set():
-            now = instant()
-            is_time = now - self._clock_at >= timedelta(seconds=CLOCK_S)
-            due = [endpoints.endpoint(row) for row in await self._rows(self._writes, _DUE)]
-            if due:
-                reached = await self._reached()
-                await asyncio.gather(*(self._tell(one, reached, now if is_time else None) for one in due))
+        telling: dict[UUID, asyncio.Task[None]] = {}
+        try:
+            while not stopping.is_set():
+                if is_other() is None:
+                    await self._begin(telling)
+                await _pause(stopping, POLL_S)
+                for endpoint_id in [one for one, task in telling.items() if task.done()]:
+                    telling.pop(endpoint_id).result()
+        finally:
+            for task in telling.values() if not stopping.is_set() else ():
+                task.cancel()
+            await asyncio.gather(*telling.values(), return_exceptions=True)
+
+    async def _begin(self, telling: dict[UUID, "asyncio.Task[None]"]) -> None:
+        """This will begin to tell whoever is due and is not being told."""
+        due = [endpoints.endpoint(row) for row in await self._rows(self._writes, _DUE)]
+        waiting = [one for one in due if one.endpoint_id not in telling]
+        if not waiting:
+            return
+        head, reached = await self._head(), await self._reached()
+        now = instant()
+        for one in waiting:
+            if one.position > head:
+                await self._stop_ahead(one, head)
+                continue
+            is_time = now - self._clock_at.get(one.endpoint_id, LONG_AGO) >= timedelta(seconds=CLOCK_S)
             if is_time:
-                self._clock_at = now
-            await _pause(stopping, POLL_S)
+                self._clock_at[one.endpoint_id] = now
+            telling[one.endpoint_id] = asyncio.create_task(self._tell(one, reached, now if is_time else None))
+
+    async def _stop_ahead(self, to: Endpoint, head: int) -> None:
+        """This will pause an endpoint that was told more than there is: what the ledger grows by until then would never be told."""
+        fault = (
+            f"It was told up to {to.position}, and the ledger ends at {head}: an older state was restored."
+            f" Say from where it is told again: decision-ledger webhook replay {to.endpoint_id} --after POSITION"
+        )
+        log.critical("webhook %s is paused: %s", to.endpoint_id, fault)
+        await self._do(_PAUSE, fault, to.endpoint_id, to.position)
 
     async def _tell(self, to: Endpoint, reached: int, now: datetime | None) -> None:
         """This will tell one endpoint all that it lacks, and what the clock has brought about if `now` is given."""
@@ -168,6 +213,8 @@ class Telling:
 
     async def _deliver(self, endpoint_id: UUID, position: int, message: Message) -> bool:
         """This will send one message to an endpoint that stands at a position, and say whether to go on to the next one."""
+        if self._stopping.is_set():
+            return False
         row = (await self._rows(self._writes, _NEXT, endpoint_id) or (None,))[0]
         to = None if row is None else endpoints.endpoint(row)
         if to is None or to.paused_at is not None or to.position != position:  # removed, paused or set back by somebody
@@ -193,6 +240,10 @@ class Telling:
     async def _advance(self, endpoint_id: UUID, position: int, to: int) -> bool:
         """This will move an endpoint's place on; False: somebody has moved it elsewhere."""
         return await self._do(_ADVANCE, to, endpoint_id, position) == 1
+
+    async def _head(self) -> int:
+        ((head,),) = await self._rows(self._writes, "SELECT position FROM ledger.head")
+        return int(head)
 
     async def _reached(self) -> int:
         async with self._turn:
@@ -224,4 +275,7 @@ async def _is_leader(connection: AsyncConnection) -> bool:
 
 
 async def _pause(stopping: threading.Event, seconds: float) -> None:
-    await asyncio.to_thread(stopping.wait, seconds)
+    """This will wait on the loop and not in a thread: those may all be waiting for names to be looked up."""
+    for _ in range(ceil(seconds / POLL_S)):
+        if not stopping.is_set():
+            await asyncio.sleep(POLL_S)

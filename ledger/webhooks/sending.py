@@ -1,5 +1,6 @@
 """One attempt: a signed message to an address that was looked at, and what the answer means."""
 
+import asyncio
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -8,9 +9,10 @@ from msgspec import Struct
 from standardwebhooks.webhooks import Webhook
 
 from ledger.webhooks.destination import DestinationRefused, resolved
+from ledger.webhooks.endpoints import ENDPOINTS_MAX
 from ledger.webhooks.messages import Message
 
-#: Longest that an endpoint may take, in seconds, and the most of its answer that is read.
+#: Longest that an attempt may take in all, from looking the name up to the answer's status, in seconds.
 ANSWER_S = 10.0
 USER_AGENT = "decision-ledger-webhooks/1"
 
@@ -37,26 +39,30 @@ class Attempt(Struct, frozen=True):
 def client() -> httpx.AsyncClient:
     """This will make the client that all attempts share: no redirects, no proxies, no cookies kept."""
     return httpx.AsyncClient(
-        timeout=ANSWER_S,
+        timeout=None,  # noqa: S113 - an attempt has one limit, over all its parts
         follow_redirects=False,
         trust_env=False,
-        limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
+        # One for each endpoint, which is told one thing at a time: none waits for another's.
+        limits=httpx.Limits(max_connections=ENDPOINTS_MAX, max_keepalive_connections=0),
     )
 
 
 async def attempt(http: httpx.AsyncClient, url: str, secret: str, message: Message, *, private: bool) -> Attempt:
     """This will send a message once. It raises nothing: every outcome has a meaning."""
     try:
-        to = await resolved(url, private=private)
-        request = http.build_request(
-            "POST",
-            to.url,
-            content=message.body,
-            headers={**signed(secret, message), "Host": to.host, "User-Agent": USER_AGENT},
-            extensions={"sni_hostname": to.server_name},
-        )
-        response = await http.send(request, stream=True)
-        await response.aclose()  # what it says beyond its status is not read
+        async with asyncio.timeout(ANSWER_S):
+            to = await resolved(url, private=private)
+            request = http.build_request(
+                "POST",
+                to.url,
+                content=message.body,
+                headers={**signed(secret, message), "Host": to.host, "User-Agent": USER_AGENT},
+                extensions={"sni_hostname": to.server_name},
+            )
+            response = await http.send(request, stream=True)
+            await response.aclose()  # what it says beyond its status is not read
+    except TimeoutError:
+        return Attempt(Meaning.AWAY, f"It did not answer within {ANSWER_S:.0f} s.")
     except DestinationRefused as error:
         return Attempt(Meaning.ENDED, str(error))
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:

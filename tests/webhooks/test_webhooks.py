@@ -1,27 +1,36 @@
 """Webhooks: a receiver on a real socket gets every message signed, in order and at least once, and a bad one holds nobody up."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 from cryptography.exceptions import InvalidTag
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from ledger.cli.webhook import webhook
+from ledger.events.proposal import DecisionTaken, ProposalSubmitted
+from ledger.values import Actor, DecisionId, Disposition, MemberId, Role, TeamId, Verdict
 from ledger.webhooks import endpoints, sender, sending
 from ledger.webhooks.destination import DestinationRefused, checked, is_public
 from ledger.webhooks.endpoints import Endpoint
-from ledger.webhooks.messages import MessageType
+from ledger.webhooks.messages import MessageType, of_fact
 from ledger.webhooks.sending import Meaning, meaning_of
+from projections.audit.facts import LedgerEvent
+from projections.catalogue import VIEWS
+from projections.follower import Follower
 from tests.api.conftest import PEPPER
+from tests.projections.recording import Recorder, ledger_of
 from tests.rules.saying import no
 from tests.rules.town import Team, Town
 
@@ -193,6 +202,96 @@ def test_a_slow_endpoint_does_not_hold_up_another(team: Team, told: Told, receiv
         endpoints.remove(team.town.directory, other.id)
         hanging.server.shutdown()
         hanging.server.server_close()
+
+
+def test_one_that_hangs_holds_nobody_up_for_as_long_as_it_does(team: Team, told: Told, receiver: Receiver) -> None:
+    """Not even with what happens meanwhile."""
+    hanging, release = Receiver(), threading.Event()
+    hanging.answer = lambda _: (release.wait(8) and 200) or 500
+    other = Told(team, hanging.url, MessageType.DECISION_TAKEN)
+    try:
+        for count in range(1, 4):
+            team.declined()
+            receiver.wait_for(count)
+        assert hanging.got == []
+    finally:
+        release.set()
+        endpoints.remove(team.town.directory, other.id)
+        hanging.server.shutdown()
+        hanging.server.server_close()
+
+
+def test_an_answer_in_drops_is_no_answer(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "ANSWER_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as dripping:
+        dripping.settimeout(20)
+        told = Told(team, f"http://127.0.0.1:{dripping.getsockname()[1]}/", MessageType.DECISION_TAKEN)
+        team.declined()
+        connection, _ = dripping.accept()
+        with connection, suppress(OSError):
+            for drop in b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100:
+                connection.sendall(bytes([drop]))
+                time.sleep(0.1)
+            pytest.fail("it was waited for")
+        until(lambda: told.now().fault == "It did not answer within 0 s.")
+        endpoints.remove(team.town.directory, told.id)
+
+
+def test_one_that_was_told_more_than_there_is_waits_to_be_told_from_where(
+    team: Team, told: Told, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after an older state was put back: what the ledger grows by until it is there again would never be told."""
+    team.declined()
+    receiver.wait_for(1)
+    head = team.town.ledger.head()
+    ahead = "UPDATE webhooks.endpoints SET position = %s WHERE endpoint_id = %s"
+    team.town.directory.execute(ahead, [head + 3, told.id])
+    until(lambda: told.now().paused_at is not None)
+    assert f"It was told up to {head + 3}, and the ledger ends at {head}: an older state was" in (
+        told.now().fault or ""
+    )
+    assert [record.levelname for record in caplog.records if "is paused" in record.message] == ["CRITICAL"]
+    proposal_id, _ = team.declined()
+    told.replay(head)
+    assert receiver.wait_for(2)[-1]["data"]["proposalId"] == proposal_id
+
+
+def test_nobody_is_told_of_another_ledger(database_url: str, receiver: Receiver) -> None:
+    """As long as the ledger is not the one that was seen."""
+    stream, decision = uuid4(), DecisionTaken(DecisionId(uuid4()), Verdict.NO, Disposition.DECLINE)
+    is_other: list[str] = ["another state was restored"]
+    with (
+        ledger_of(database_url) as ledger,
+        psycopg.connect(database_url, autocommit=True) as directory,
+        Follower(database_url, ledger, VIEWS) as follower,
+        sender.Sender(database_url, PEPPER, private=True, is_other=lambda: is_other[0] if is_other else None),
+    ):
+        endpoints.add(directory, PEPPER, receiver.url, [MessageType.DECISION_TAKEN], None)
+        recorder = Recorder(ledger)
+        recorder.record((stream, ProposalSubmitted(TeamId(uuid4()), "One price engine", None)))
+        head = recorder.record((stream, decision))
+        assert all(follower.wait_for(view.name, head, 20) for view in VIEWS), follower.faults
+        time.sleep(4 * sender.POLL_S)
+        assert receiver.got == []
+        is_other.clear()
+        (message,) = receiver.wait_for(1)
+    assert message["data"]["decisionId"] == str(decision.decision_id)
+
+
+def test_a_message_is_never_taken_for_that_of_another_fact_which_stood_in_its_place() -> None:
+    """Until an older state was put back, and the ledger grew again."""
+    ledger_id, now = uuid4(), datetime.now(UTC)
+    actor, body = Actor(MemberId(uuid4()), Role.ENGINEER), {"appeal_id": str(uuid4())}
+    once, again = uuid4(), uuid4()
+
+    def told(command: UUID, position: int = 7) -> str:
+        given = (position, 2, "AppealUpheld", now, now, actor, "", body, command, command, None, None)
+        found = of_fact(ledger_id, LedgerEvent(*given, stream_id=uuid4(), team_id=None))
+        assert found is not None
+        return found.message_id
+
+    assert told(once) == told(once)
+    assert len({told(once), told(once, 8), told(again)}) == 3
 
 
 def test_what_the_clock_brings_about_is_told_once(
