@@ -150,6 +150,18 @@ class Follower(Background):
             ):
                 del self.faults[found.view]
                 self.positions[found.view] = found.position
+        self._stop_ahead(connection)
+
+    def _stop_ahead(self, connection: Connection[Any]) -> None:
+        """This will stop each view that is further than the log: to wait for the log to get there would skip what it grows by."""
+        head = self._log.head()
+        for name, position in self.positions.items():
+            if position > head and name not in self.faults:
+                log.critical(
+                    "view %s is at %d and the ledger ends at %d: an older state was restored", name, position, head
+                )
+                fault = f"It is at {position}, and the ledger ends at {head}: an older state was restored under it."
+                self._stop(connection, name, f"{fault} Run: decision-ledger rebuild {name}")
 
     def _round(self, connection: Connection[Any]) -> bool:
         """This will bring each view on by one batch; False when there was nothing to do."""
@@ -209,16 +221,18 @@ class Follower(Background):
             self._moved.notify_all()
 
     def _fault(self, connection: Connection[Any], view: View, position: int, error: Exception) -> None:
-        fault = f"Stopped before position {position}: {error}"
         log.critical(
             "view %s has stopped before position %d; the other views go on", view.name, position, exc_info=error
         )
+        self._stop(connection, view.name, f"Stopped before position {position}: {error}")
+
+    def _stop(self, connection: Connection[Any], view: str, fault: str) -> None:
         connection.execute(
             "UPDATE views.positions SET fault = %s, updated_at = clock_timestamp() WHERE view = %s",
-            [fault.replace("\0", ""), view.name],
+            [fault.replace("\0", ""), view],
         )
         with self._moved:
-            self.faults[view.name] = fault
+            self.faults[view] = fault
             self._moved.notify_all()
 
 

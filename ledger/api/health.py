@@ -49,6 +49,8 @@ async def _state(resources: Resources) -> tuple[str, str]:
         return "unreachable", "unknown"
     if any(view.fault for view in found.views.values()):
         return "ok", "stopped"
+    if any(view.position > found.head for view in found.views.values()):  # of an older state that was put back
+        return "ok", "ahead"
     if found.head and (not found.views or any(view.lag_ms > LAG_MS_MAX for view in found.views.values())):
         return "ok", "behind"
     return "ok", "ok"

@@ -1,5 +1,6 @@
 """An older state of the database is put back: nothing is served on it until somebody has reconciled it with what was signed."""
 
+import logging
 import shutil
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from ledger.app import create_app
@@ -18,16 +20,21 @@ from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.store.integrity.remembering import Memory
 from ledger.values import Role
+from projections.catalogue import VIEWS
+from projections.follower import Follower
+from projections.rebuild import rebuild
 from tests.api.conftest import PEPPER, Api, Client, served
 from tests.cli.conftest import Cli
 from tests.faults import cluster
 from tests.faults.asking import ask, known
 from tests.faults.cluster import until
 from tests.faults.figures import Figures
+from tests.faults.load import LIFE
 from tests.faults.oracle import Book, examine
 from tests.faults.outside import Outside
-from tests.faults.test_oracle import remember
+from tests.faults.test_oracle import follow, remember
 from tests.faults.wire import Wire, wired
+from tests.projections.recording import Recorder
 
 
 @pytest.mark.faults
@@ -163,3 +170,62 @@ def test_a_server_that_does_not_remember_is_found_out(
         seen = examine(under.now, under.book)  # what was acknowledged is not in the ledger that everybody knows
         assert seen.lost == 3
         figures.caught("once", "a server that does not know its ledger again", seen)
+
+
+LEFT_BEHIND = "UPDATE views.positions SET position = position + 4"
+
+
+def left_ahead(url: str, recorder: Recorder) -> None:
+    """The log is put back, and the views that were there stay: they have followed four facts that are not there any more."""
+    recorder.record((uuid4(), LIFE[0][0]))
+    follow(url, recorder.ledger)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(LEFT_BEHIND)
+
+
+def overtaken(recorder: Recorder) -> int:
+    for _ in range(4):
+        recorder.record((uuid4(), LIFE[0][0]))
+    return recorder.record((uuid4(), LIFE[0][0]))
+
+
+def test_views_that_are_ahead_of_the_log_stop_until_they_are_built_again(
+    settings: Settings, ledger: Ledger, figures: Figures, caplog: pytest.LogCaptureFixture
+) -> None:
+    url, recorder = settings.database_url or "", Recorder(ledger)
+    bootstrap(ledger, datetime.now(UTC), uuid4())
+    left_ahead(url, recorder)
+    with served(create_app(settings, follow=False), settings) as base_url:
+        assert readiness(base_url) == (503, "ahead")
+        with caplog.at_level(logging.CRITICAL), Follower(url, ledger, VIEWS) as following:
+            until(lambda: len(following.faults) == len(VIEWS))
+            assert f"the ledger ends at {ledger.head()}: an older state was restored" in caplog.text
+            assert readiness(base_url) == (503, "stopped")
+            head = overtaken(recorder)
+            assert not any(following.wait_for(view.name, head, 0.2) for view in VIEWS)
+            rebuild(url, ledger, VIEWS)
+            until(lambda: all(following.wait_for(view.name, head, 0.1) for view in VIEWS))
+        assert readiness(base_url) == (200, "ok")
+    assert examine(url, views=VIEWS).faults == ()
+    figures.named(
+        "views left ahead of a log that was put back", "they stop, and `/health/ready` says so, until `rebuild`"
+    )
+
+
+def test_a_follower_that_waits_for_the_log_to_come_up_to_its_views_is_found_out(
+    database_url: str, ledger: Ledger, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the test above can fail: what the log grows by until then is in no view."""
+    recorder = Recorder(ledger)
+    left_ahead(database_url, recorder)
+    monkeypatch.setattr(Follower, "_stop_ahead", lambda *_: None)
+    overtaken(recorder)
+    follow(database_url, ledger)
+    figures.caught(
+        "views", "a follower that waits for an older log to come up to it", examine(database_url, views=VIEWS)
+    )
+
+
+def readiness(base_url: str) -> tuple[int, str]:
+    found = httpx.get(f"{base_url}/health/ready", timeout=30)
+    return found.status_code, found.json()["views"]
