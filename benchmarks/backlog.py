@@ -1,10 +1,12 @@
 """How long a page of the backlog takes at 10,000, 100,000 and 1,000,000 pending proposals, which index serves it, and what it reads.
 
-The rows are put straight into the view's tables, as a rebuild stores them, each with one past version. Each page has 50 rows and is
-decoded; pages begin at random places of the order, half of them in one team's backlog (a twentieth of all), half in that of all teams.
+The rows are put straight into the view's tables, as a rebuild stores them: one past version of each, then those that stand, in the order
+of their teams' pages. Each page has 50 rows and is decoded; pages begin at random places of the order, half of them in one team's
+backlog (a twentieth of all), half in that of all teams.
 
-A page touches a block of the index for each of its levels, and a block of the table for each row, however many there are. Those that
-are not in the server's own memory (`shared_buffers`) are copied in first: the times grow by no more than that.
+A page touches a block of the index for each of its levels, and the table's blocks that hold its rows, however many there are: a few in
+one team's backlog, where rows lie side by side, one for each row in that of all teams. Those that are not in the server's own memory
+(`shared_buffers`) are copied in first: the times grow by no more than that.
 """
 
 import argparse
@@ -14,6 +16,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
+from operator import itemgetter
 from random import Random
 from statistics import mean, quantiles
 from time import perf_counter
@@ -37,6 +41,8 @@ from projections.copying import copy, packer
 SIZES = (10_000, 100_000, 1_000_000)
 TEAMS = 20
 ROWS = 50
+#: Versions of one COPY.
+CHUNK = 5_000
 #: Pages that are explained.
 EXPLAINED = 100
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
@@ -70,23 +76,23 @@ def fill(url: str, count: int) -> list[tuple[TeamId, Place]]:
     """This will make the view with so many pending proposals, and give a thousand places in their order."""
     random = Random(count)
     teams = [TeamId(UUID(int=random.getrandbits(128), version=4)) for _ in range(TEAMS)]
-    places: list[tuple[TeamId, Place]] = []
     pack = packer(CARDS)
     with psycopg.connect(url, autocommit=True) as connection:
         schema.ensure(connection, [projector.VIEW])
-        chunk = []
-        for card in _cards(random, teams, count):
-            # A proposal has past versions too: an as-of query's index has them, and the page's own must not.
-            position = 2 * card.submitted_position
-            chunk += [(position, position + 1, card), (position + 1, None, card)]
-            if random.random() < 1_000 / count and card.team_id is not None:
-                places.append((card.team_id, (0.0 - card.score, card.submitted_position, card.id)))
-            if len(chunk) >= 5_000:
+        cards = list(_cards(random, teams, count))
+        places = [
+            (card.team_id, (0.0 - card.score, card.submitted_position, card.id))
+            for card in cards
+            if random.random() < 1_000 / count and card.team_id is not None
+        ]
+        # A proposal has past versions too: an as-of query's index has them, and the page's own must not.
+        past = ((2 * card.submitted_position, 2 * card.submitted_position + 1, card) for card in cards)
+        standing = ((2 * card.submitted_position + 1, None, card) for card in sorted(cards, key=CARDS.order))
+        for versions in (past, standing):
+            while chunk := list(islice(versions, CHUNK)):
                 copy(connection, CARDS, schema.LIVE, pack(chunk))
-                chunk = []
-        copy(connection, CARDS, schema.LIVE, pack(chunk))
         connection.execute("VACUUM (ANALYZE) views.backlog")
-    return places
+    return sorted(places, key=itemgetter(1))[:-1]  # after the last one comes nothing
 
 
 def _cards(random: Random, teams: list[TeamId], count: int) -> Iterator[Card]:

@@ -88,8 +88,11 @@ class TableRows:
             self.index(key, None, row)
 
     def fresh(self) -> list[Version]:
-        """This will give the versions that stand and are not stored yet."""
-        return [(found[1], None, found[0]) for found in self.standing.values() if found is not None and not found[2]]
+        """This will give the versions that stand and are not stored yet, in the table's order."""
+        kept = (found for found in self.standing.values() if found is not None and not found[2])
+        found: list[Version] = [(valid_from, None, row) for row, valid_from, _ in kept]
+        order = self.table.order
+        return found if order is None else sorted(found, key=lambda version: order(version[2]))
 
     def settle(self, position: int, rows: "Rows") -> None:
         """This will make the changes stand from the position on, and close what they replace."""

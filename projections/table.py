@@ -81,6 +81,7 @@ class Table(Generic[R]):
     - `by_stream`: the key is the stream's id of the facts that change the row, so that a follower can fetch a batch's rows at once.
     - `finish`: gives each changed row, once its command ends, what follows from all its changes together. It takes rows, row and the
       row that stood before the command (None: there was none), puts nothing, and keeps the key and what the lookups read.
+    - `order`: in which order a rebuild stores the rows that stand, so that those that are asked for together lie side by side.
     - `grows_only`: a row is put once and never changed, read or looked up by the projector. It is not kept in memory.
     - `documents` False: the columns say all that is asked of a row, and `doc` is empty. Only where the table grows only.
     """
@@ -99,6 +100,7 @@ class Table(Generic[R]):
         grows_only: bool = False,
         documents: bool = True,
         finish: Callable[[Any, R, R | None], R] | None = None,
+        order: Callable[[R], Any] | None = None,
     ) -> None:
         names = [column.name for column in columns] + [column.name for column in derived]
         if unknown := {*key, *lookups} - {column.name for column in columns}:
@@ -120,6 +122,7 @@ class Table(Generic[R]):
         self.grows_only = grows_only
         self.documents = documents
         self.finish = finish
+        self.order = order
         self.encode: Callable[[R], bytes] = msgspec.json.Encoder().encode if documents else _nothing
         self.decode: Callable[[bytes], R] = msgspec.json.Decoder(row).decode
         self.values: dict[str, Callable[[R], Any]] = {column.name: column.value for column in columns}

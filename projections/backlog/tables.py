@@ -17,6 +17,12 @@ def _place(card: Card) -> float:
     return 0.0 - card.score  # never -0.0, which would read as another number
 
 
+def _page(card: Card) -> tuple[int, float, int]:
+    """This will order cards as a team's pages show them; those of all teams have a few of each team side by side."""
+    ranked_in = card.ranked_in
+    return (0 if ranked_in is None else ranked_in.int, _place(card), card.submitted_position)
+
+
 def _drag(card: Card) -> float:
     impact = card.impact
     return -1.0 if impact is None or impact.drag is None else float(impact.drag)
@@ -71,6 +77,7 @@ CARDS = Table(
     ),
     by_stream=True,
     finish=ranked,
+    order=_page,
 )
 
 TABLES = (CARDS, RANKINGS, POLICIES)

@@ -46,6 +46,18 @@ def test_a_rebuild_equals_following_and_the_past_equals_a_shorter_ledger(
                 assert docs == sorted(map(table.encode, standing)), f"{table} as of {end}"
 
 
+def test_a_rebuild_stores_a_backlog_s_cards_side_by_side_in_the_order_of_its_pages(
+    database_url: str, recorder: Recorder
+) -> None:
+    append_all(recorder.ledger, list(History(4, teams=3, together=20).events(facts=400)))
+    rebuild(database_url, recorder.ledger, VIEWS)
+    standing = "SELECT id FROM views.backlog WHERE valid_to IS NULL AND ranked_in IS NOT NULL ORDER BY"
+    with psycopg.connect(database_url) as connection:
+        stored = connection.execute(f"{standing} ctid").fetchall()
+        assert len(stored) > 20
+        assert stored == connection.execute(f"{standing} ranked_in, place, submitted_position").fetchall()
+
+
 def _refuse(rows: Rows, event: object, fact: ProposalSubmitted) -> None:
     raise ValueError("no")
 
