@@ -58,7 +58,7 @@ def forecast_(
         if picture is not None:
             plot_forecast(found, picture)
     if json:
-        click.echo(msgspec.json.encode(found, order="deterministic").decode())
+        click.echo(msgspec.json.encode({"forecasts": found}, order="deterministic").decode())
     else:
         _show_forecasts(found)
 
@@ -95,7 +95,7 @@ def calibrate(known_by: datetime | None, picture: Path | None, position: int | N
         if picture is not None:
             plot_calibration(found, picture)
     if json:
-        click.echo(msgspec.json.encode(found, order="deterministic").decode())
+        click.echo(msgspec.json.encode({"calibrations": found}, order="deterministic").decode())
     else:
         _show_groups(found)
 

@@ -118,7 +118,7 @@ def dead(endpoint: UUID | None, json: bool) -> None:
     lines = [
         f"{one.died_at:%Y-%m-%d %H:%M}  {one.endpoint_id}  {one.type}  {one.message_id}  {one.fault}" for one in found
     ]
-    answer({"deadLetters": found}, "\n".join(lines) or "There are no dead letters.", json=json)
+    answer({"dead_letters": found}, "\n".join(lines) or "There are no dead letters.", json=json)
 
 
 @contextmanager

@@ -101,14 +101,17 @@ def test_a_sweep_says_what_was_tried_and_what_held_later_the_same_on_two_process
 
 
 def test_a_forecast_and_a_calibration_have_a_table_a_picture_and_json(story_url: str, tmp_path: Path) -> None:
-    for verb, words in ((("forecast", "5"), "Checkout"), (("calibrate",), "median")):
+    for verb, words, name in (
+        (("forecast", "5"), "Checkout", "forecasts"),
+        (("calibrate",), "median", "calibrations"),
+    ):
         picture = tmp_path / f"{verb[0]}.png"
         shown = run(story_url, tmp_path, *verb, "--plot", str(picture))
         assert shown.returncode == 0, shown.stderr
         assert words in shown.stdout
         assert picture.read_bytes().startswith(b"\x89PNG")
         said = json.loads(run(story_url, tmp_path, *verb, "--json").stdout)
-        assert {one["team"] for one in said} >= {"Checkout", "Platform"}
+        assert {one["team"] for one in said[name]} >= {"Checkout", "Platform"}
     unknown = run(story_url, tmp_path, "forecast", "5", "--team", "Nobody")
     assert unknown.returncode == 2
     assert "There is no team Nobody" in " ".join(unknown.stderr.split())

@@ -171,6 +171,8 @@ def test_what_is_refused_for_good_is_kept_aside_and_can_be_sent_again(
     receiver.answer = lambda _: 200
     monkeypatch.setenv("LEDGER_DATABASE_URL", team.town.database_url)
     monkeypatch.setenv("LEDGER_DATA_DIR", str(tmp_path))
+    listed = json.loads(CliRunner().invoke(webhook, ["dead", str(told.id), "--json"]).output)
+    assert [one["message_id"] for one in listed["dead_letters"]] == [dead.message_id]
     result = CliRunner().invoke(webhook, ["replay", str(told.id), "--after", str(before), "--json"])
     assert result.exit_code == 0, result.output
     assert [message["data"]["proposalId"] for message in receiver.wait_for(3)] == [fine, poison, fine]
