@@ -9,7 +9,7 @@ import strawberry
 
 from ledger.api.asking import connection_of, field, listed, lookup, one, page, tuple_of
 from ledger.api.asof import AsOf, AsOfArgument, AtLeastArgument
-from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
+from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selected, selects
 from ledger.api.context import Context, Info
 from ledger.api.enums import describe
 from ledger.api.errors import bad_input, not_found
@@ -115,6 +115,7 @@ async def backlog(
             as_of=at,
             ranked=ranked,
             explained=explained,
+            attributes=PROPOSAL.attributes(selected(info)),
         )
         count = await queries.total(connection, teams, given, as_of=at) if selects(info, "totalCount") else None
         return await page(info, PROPOSAL, asked, rows, lambda row: queries.key_of(row, order), connection, total=count)

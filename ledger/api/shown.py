@@ -35,8 +35,8 @@ People = Mapping[MemberId, Person | None]
 Naming = Callable[[Any, set[MemberId]], None]
 #: Fields of these names are positions in the ledger, whatever struct they are in.
 POSITIONS = frozenset({"position", "knowledge_position"})
-#: Ways to name members that are kept.
-NAMING_MAX = 1_024
+#: What is kept for different selections of each type.
+SELECTIONS_MAX = 1_024
 PLAIN = (str, bool, int, float, UUID, Decimal, datetime, date)
 
 
@@ -96,7 +96,7 @@ class Shown:
         """This will give the attribute of a row that a field is, and how it is shown; None: there is no such field."""
         return self._parts.get(name)
 
-    @lru_cache(maxsize=NAMING_MAX)  # noqa: B019 - what is shown is there for good
+    @lru_cache(maxsize=SELECTIONS_MAX)  # noqa: B019 - what is shown is there for good
     def naming(self, selected: frozenset[str] | None) -> Naming | None:
         """This will compile what collects the members that a row names in fields of these names, at any depth; None: there are none.
 
@@ -115,6 +115,11 @@ class Shown:
                     way(value, found)
 
         return collect if ways else None
+
+    @lru_cache(maxsize=SELECTIONS_MAX)  # noqa: B019
+    def attributes(self, selected: frozenset[str]) -> frozenset[str]:
+        """This will give the attributes of a row that are fields of these names."""
+        return frozenset(attribute for name, (attribute, _) in self._parts.items() if to_camel_case(name) in selected)
 
     def members(self, rows: Iterable[Any], selected: frozenset[str] | None = None) -> set[MemberId]:
         """This will give the members that rows name in fields of these names (None: in all), at any depth."""

@@ -1,7 +1,8 @@
 """What can be asked of the backlog: each a single statement, of the present or as of a position."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from ledger.ranking import DEFAULT_FORMULA, Formula, Score, readable, score
 from ledger.values import MemberId, ProposalStatus
 from projections.backlog.structs import Card, Ranking
 from projections.conditions import Conditions, Connection, Teams, rows
+from projections.partial import partial
 
 #: Most members' items that an inbox lists.
 INBOX_MAX = 100
@@ -82,15 +84,18 @@ class Listed(Card, frozen=True, array_like=True, gc=False):
         return sum(not concern.answered for concern in self.concerns)
 
 
-#: Column, and whether it goes down when the order goes up: the score is kept with its sign turned.
+#: Column, whether it goes down when the order goes up (the score is kept with its sign turned), and the attribute.
 _COLUMNS = {
-    Order.SCORE: ("place", True),
-    Order.SUBMITTED_AT: ("submitted_at", False),
-    Order.DRAG: ("drag", False),
-    Order.ESTIMATE: ("days", False),
-    Order.TITLE: ("title", False),
+    Order.SCORE: ("place", True, "score"),
+    Order.SUBMITTED_AT: ("submitted_at", False, "submitted_at"),
+    Order.DRAG: ("drag", False, "drag"),
+    Order.ESTIMATE: ("days", False, "expected_days"),
+    Order.TITLE: ("title", False, "title"),
 }
-_listed = msgspec.json.Decoder(Listed).decode
+#: What is not in the row itself.
+_BESIDE = frozenset({"rank", "why", "formula"})
+#: Selections of attributes whose decoders are kept.
+_DECODERS_MAX = 512
 _ranking = msgspec.json.Decoder(Ranking).decode
 
 
@@ -123,8 +128,12 @@ async def backlog(
     as_of: int | None = None,
     ranked: bool = False,
     explained: bool = False,
+    attributes: frozenset[str] | None = None,
 ) -> list[Listed]:
-    """This will give a page of proposals in order. `ranked` and `explained`: with rank and formula, which cost a little more."""
+    """This will give a page of proposals in order. `ranked` and `explained`: with rank and formula, which cost a little more.
+
+    `attributes`: the rows are asked for no others than these and what `key_of` takes; None: for any.
+    """
     statement, values = page_statement(
         teams,
         wanted,
@@ -136,7 +145,8 @@ async def backlog(
         ranked=ranked,
         explained=explained,
     )
-    return _rows(await rows(connection, statement, values))
+    asked = None if attributes is None else attributes | {_COLUMNS[order][2], "submitted_position", "id"}
+    return _rows(await rows(connection, statement, values), asked)
 
 
 def page_statement(
@@ -153,7 +163,7 @@ def page_statement(
 ) -> tuple[str, dict[str, Any]]:
     """This will give the statement of a page with its values: doc, rank and ranking of each row."""
     where = _which(teams, wanted, as_of)
-    column, turned = _COLUMNS[order]
+    column, turned, _ = _COLUMNS[order]
     up = descending == turned
     if after is not None:
         where.add(
@@ -269,11 +279,20 @@ def _shown(which: str, where: Conditions, *, ranked: bool, explained: bool) -> s
     return f"SELECT b.doc, {rank}, {ranking} FROM ({which}) AS b{ranks}{join}"
 
 
-def _rows(found: list[tuple[Any, ...]]) -> list[Listed]:
+@lru_cache(maxsize=_DECODERS_MAX)
+def _decoder(attributes: frozenset[str] | None) -> Callable[[bytes], Listed]:
+    struct = Listed if attributes is None else partial(Listed, attributes)
+    return msgspec.json.Decoder(struct).decode
+
+
+def _rows(found: list[tuple[Any, ...]], attributes: frozenset[str] | None = None) -> list[Listed]:
+    decode = _decoder(attributes)
+    if attributes is not None and attributes.isdisjoint(_BESIDE):
+        return [decode(doc) for doc, _, _ in found]
     formulas: dict[bytes, Formula] = {}
     listed = []
     for doc, rank, ranking in found:
-        row = _listed(doc)
+        row = decode(doc)
         if ranking is not None and ranking not in formulas:
             formulas[ranking] = _ranking(ranking).formula
         listed.append((row, rank, formulas.get(ranking, DEFAULT_FORMULA)))
