@@ -21,6 +21,7 @@ SCOPES = [scope.value for scope in Scope]
 #: What a portal or a robot may be: it decides nothing.
 SERVICE_ROLES = frozenset({Role.OBSERVER, Role.AUDITOR, Role.INTEGRATOR})
 GRACE_HOURS_MAX = 24 * 14
+_NAMES = "SELECT member_id, name FROM directory.members"
 
 
 @click.group()
@@ -105,8 +106,10 @@ def list_(json: bool) -> None:
     """
     with connected(Settings.from_environment()) as connection:
         found = tokens.every(connection)
+        names = dict(connection.execute(_NAMES).fetchall())
     lines = [
-        f"{each.token_id}  {each.hint}…  {each.client}  {_standing(each)}  {' '.join(each.scopes) or 'no scope'}"
+        f"{each.token_id}  {each.hint}…  {names.get(each.member_id) or '(erased)'}  {each.client}  {_standing(each)}"
+        f"  {' '.join(each.scopes) or 'no scope'}"
         for each in found
     ]
     answer({"tokens": found}, "\n".join(lines) or "There are no tokens.", json=json)

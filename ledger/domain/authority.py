@@ -160,12 +160,17 @@ def _refusal(command: type[Struct], allowed: tuple[Role, ...], held: frozenset[R
     own = PERMISSIONS[command].own
     yours = ", ".join(role for role in Role if role in held)
     if not allowed and own is not None:
-        return f"{command.__name__} is for the {own.lower()} alone; you have {yours or 'no role here'}. Ask them."
+        return f"{_asked(command)} is for the {own.lower()} alone; you have {yours or 'no role here'}. Ask them."
     here, across = ([role for role in allowed if (role in GLOBAL_ROLES) is wide] for wide in (False, True))
     whom = [f"{' or '.join(here)} in this team"] if here else []
     whom += [f"{' or '.join(across)} across teams"] if across else []
     whom += [f"the {own.lower()}"] if own is not None else []
     yours = yours or ("no role here" if here else "no role across teams")
     return (
-        f"{command.__name__} is for {', or '.join(whom)}; you have {yours}. Ask one of them, or a steward for the role."
+        f"{_asked(command)} is for {', or '.join(whom)}; you have {yours}. Ask one of them, or a steward for the role."
     )
+
+
+def _asked(command: type[Struct]) -> str:
+    """This will name a command as whoever asks names it: `takeDecision`."""
+    return f"`{command.__name__[0].lower()}{command.__name__[1:]}`"

@@ -33,7 +33,7 @@ def test_a_secret_is_shown_once(cli: Cli, database_url: str) -> None:
     listed = cli.run("token", "list", "--json")
     assert [token["token_id"] for token in listed.json()["tokens"]] == [record["token_id"]]
     assert secret not in listed.out
-    assert record["hint"] in cli.run("token", "list").out
+    assert f"{record['hint']}…  Robin  " in cli.run("token", "list").out
     with psycopg.connect(database_url) as connection:
         kept = connection.execute("SELECT t::text FROM directory.tokens AS t").fetchall()
     assert secret not in str(kept)

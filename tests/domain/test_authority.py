@@ -105,7 +105,7 @@ def test_a_refusal_says_who_may_and_what_one_has() -> None:
 
     assert refused.value.code is Code.FORBIDDEN
     assert refused.value.message == (
-        "TakeDecision is for PRODUCT_MANAGER in this team; you have ENGINEER. Ask one of them, or a steward for the role."
+        "`takeDecision` is for PRODUCT_MANAGER in this team; you have ENGINEER. Ask one of them, or a steward for the role."
     )
 
 
@@ -115,14 +115,14 @@ def test_a_refusal_names_the_team_s_roles_and_those_across_teams_apart() -> None
             authorise(command, SOMEBODY, held, NONE)
         return refused.value.message.split(";")[0]
 
-    assert told(team.SetCapacity) == "SetCapacity is for STEWARD across teams"
+    assert told(team.SetCapacity) == "`setCapacity` is for STEWARD across teams"
     assert told(proposal.CompleteWork) == (
-        "CompleteWork is for ENGINEER or ENGINEERING_LEAD in this team, or INTEGRATOR across teams"
+        "`completeWork` is for ENGINEER or ENGINEERING_LEAD in this team, or INTEGRATOR across teams"
     )
     assert told(proposal.WaiveRevisit) == (
-        "WaiveRevisit is for ENGINEERING_LEAD or PRODUCT_MANAGER in this team, or the proposer"
+        "`waiveRevisit` is for ENGINEERING_LEAD or PRODUCT_MANAGER in this team, or the proposer"
     )
-    assert told(proposal.WithdrawProposal) == "WithdrawProposal is for the proposer alone"
+    assert told(proposal.WithdrawProposal) == "`withdrawProposal` is for the proposer alone"
 
 
 #: How the domain says that a role does not suffice.

@@ -87,7 +87,7 @@ def test_a_decision_by_anyone_but_a_product_manager_is_refused(team: Team, role:
     proposal_id = team.propose()
     assert who.is_refused("takeDecision", **yes(team.opened(proposal_id), proposal_id)) == (
         "FORBIDDEN",
-        f"TakeDecision is for PRODUCT_MANAGER in this team; you have {role}. {ASK}",
+        f"`takeDecision` is for PRODUCT_MANAGER in this team; you have {role}. {ASK}",
         [],
     )
 

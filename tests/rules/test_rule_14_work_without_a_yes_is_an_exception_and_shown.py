@@ -53,7 +53,7 @@ def test_a_start_by_who_only_observes_is_refused(team: Team) -> None:
     assert olga.is_refused("startWork", proposalId=proposal_id) == (
         "FORBIDDEN",
         (
-            "StartWork is for ENGINEER or ENGINEERING_LEAD in this team, or INTEGRATOR across teams; you have OBSERVER. "
+            "`startWork` is for ENGINEER or ENGINEERING_LEAD in this team, or INTEGRATOR across teams; you have OBSERVER. "
             "Ask one of them, or a steward for the role."
         ),
         [],

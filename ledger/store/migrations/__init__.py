@@ -62,7 +62,9 @@ def migrate(url: str, *, clock: Clock | None = None, folder: Path = Path(__file_
                 applied.append(step.name)
         row = connection.execute("SELECT clock FROM ledger.identity").fetchone()
         if clock is not None and row != (clock,):
-            raise ClockIsFixed(f"this ledger was made with the clock {row and row[0]!r}; it cannot become {clock!r}")
+            raise ClockIsFixed(
+                f"This ledger was made with the clock {row and row[0]}, for good. Make another one for the clock {clock}."
+            )
     return applied
 
 
