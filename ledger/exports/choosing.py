@@ -16,8 +16,8 @@ from ledger.events.team import TeamFormed
 from ledger.store.codec import PAYLOAD
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
-from ledger.store.integrity.checking import Row
 from ledger.store.integrity.export import Part
+from ledger.store.integrity.rows import Row
 
 _TEAMS = f"SELECT stream_id, convert_from({PAYLOAD}, 'UTF8')::json ->> 'name' FROM ledger.events WHERE topic = %s"  # noqa: S608
 #: The streams that say themselves whose they are.

@@ -13,8 +13,8 @@ from cloudevents.http import CloudEvent
 from ledger.store.codec import decode
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
-from ledger.store.integrity.checking import Row
 from ledger.store.integrity.export import Writer
+from ledger.store.integrity.rows import Row
 
 #: What is put before a topic, so that a type is nobody else's.
 PREFIX = "decision-ledger."

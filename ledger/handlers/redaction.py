@@ -16,7 +16,7 @@ from ledger.events.redaction import FactRedacted, redaction_stream
 from ledger.handlers.grounds import steward_only, well_said
 from ledger.store.application import Ledger
 from ledger.store.integrity import reading, redacting
-from ledger.store.integrity.checking import Row
+from ledger.store.integrity.rows import Row
 from ledger.values import Actor, MemberId, Role
 
 

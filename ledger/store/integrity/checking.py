@@ -5,17 +5,16 @@ A `Stretch` is a run of facts that were checked together; stretches are joined i
 
 import struct
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
 from ledger.store.codec import leaf, leaves_at
+from ledger.store.integrity.rows import Page, Row, instant
 from ledger.store.integrity.tree import Frontier
 
 #: The topic of the fact that says why another one has no words any more.
@@ -50,64 +49,6 @@ class Fault(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"Position {self.position}: {self.message}" if self.position else self.message
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class Row(NamedTuple):
-    """A recorded fact as it is stored; ids as text."""
-
-    position: int
-    recorded_at: datetime
-    stream_id: str
-    version: int
-    topic: str
-    occurred_at: datetime
-    command_id: str
-    salt: bytes
-    meta: bytes
-    payload: bytes
-    leaf: bytes
-
-
-class Page(NamedTuple):
-    """Facts in order, column by column: nearly all hold, and whole columns are compared faster than one fact after another."""
-
-    position: Sequence[int]
-    #: In microseconds since the Unix epoch.
-    recorded: Sequence[int]
-    stream_id: Sequence[str]
-    version: Sequence[int]
-    topic: Sequence[str]
-    occurred_at: Sequence[datetime]
-    command_id: Sequence[str]
-    salt: Sequence[bytes]
-    meta: Sequence[bytes]
-    payload: Sequence[bytes]
-    leaf: Sequence[bytes]
-
-    @classmethod
-    def of(cls, rows: Sequence[Row]) -> "Page":
-        """This will take rows apart."""
-        position, recorded_at, *others = zip(*rows, strict=True) if rows else [()] * len(Row._fields)
-        return cls(position, [(at - _EPOCH) // _MICROSECOND for at in recorded_at], *others)
-
-    def rows(self) -> list[Row]:
-        """This will put the facts together again."""
-        return [Row(position, _instant(at), *others) for position, at, *others in zip(*self, strict=True)]
-
-    def one_by_one(self) -> list["Page"]:
-        """This will give a page for each fact."""
-        return [Page.of([row]) for row in self.rows()]
-
-
-def _instant(recorded: int) -> datetime:
-    """This will give a time as it is shown. One that no calendar has was not recorded by the ledger, and is shown as the last there is."""
-    with suppress(OverflowError):
-        return _EPOCH + recorded * _MICROSECOND
-    return datetime.max.replace(tzinfo=UTC)
 
 
 class _Claims(Struct, frozen=True, gc=False):
@@ -268,7 +209,7 @@ def _column(row: Row, said: tuple[object, ...]) -> Fault:
 
 
 def _backwards(position: int, at: int, before: int) -> Fault:
-    times = f"it was recorded at {_instant(at).isoformat()}, and the one before it at {_instant(before).isoformat()}"
+    times = f"it was recorded at {instant(at).isoformat()}, and the one before it at {instant(before).isoformat()}"
     return Fault(Kind.TIME, position, times)
 
 

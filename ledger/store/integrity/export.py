@@ -22,8 +22,9 @@ from msgspec import Raw, Struct
 
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
-from ledger.store.integrity.checking import Fault, Joined, Kind, Page, Row, checked
+from ledger.store.integrity.checking import Fault, Joined, Kind, checked
 from ledger.store.integrity.checkpoint import Checkpoint
+from ledger.store.integrity.rows import Page, Row
 from ledger.store.integrity.verifying import STRETCH, Progress, Verified, against, verified
 
 _WITH_HASH = (

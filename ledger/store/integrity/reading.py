@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ledger.store.connections import Connection, reader_connection
-from ledger.store.integrity.checking import Page, Row
+from ledger.store.integrity.rows import Page, Row
 
 #: Facts read at once: what is checked of them should still be in the processor's cache. And the longest that may take, in milliseconds.
 PAGE = 1_000

@@ -6,8 +6,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from ledger.store.connections import Connection, patient_connection
-from ledger.store.integrity.checking import Joined, Page, Row, checked
+from ledger.store.integrity.checking import Joined, checked
 from ledger.store.integrity.export import Unfit, pages
+from ledger.store.integrity.rows import Page, Row
 from ledger.store.integrity.verifying import Progress
 
 #: Who may insert at chosen positions: the owner, by the migrator.
