@@ -8,11 +8,12 @@ import numpy as np
 
 from ledger.replay.candidates import COLUMNS, NEVER, Candidates, Figures, effort_days, quarters, reserved
 from ledger.replay.filling import Offer, fill
+from ledger.replay.folding import Sight
 from ledger.replay.history import Bools, Floats, History, Ints
 from ledger.replay.policies import Policy, check_answer, make
 from ledger.replay.reviews import Review, calendar
 from ledger.replay.scenario import Effort, Method, PolicyChoice, Scenario
-from ledger.replay.visible import Sight, Visible, visible
+from ledger.replay.visible import Visible, visible
 from ledger.values import Verdict
 
 #: Completed items that a calibration needs.

@@ -14,12 +14,13 @@ from ledger.ranking import weighed
 from ledger.replay.backtest import Run, Step, Stepper, World, move
 from ledger.replay.candidates import NEVER, Candidates, quarters
 from ledger.replay.filling import greedy
+from ledger.replay.folding import Sight
 from ledger.replay.history import Bools, Floats, Ints
 from ledger.replay.kinds import Kind
 from ledger.replay.policies import feature_columns, make
 from ledger.replay.reviews import Review
 from ledger.replay.scenario import Effort, Imputation, Method, PolicyChoice, Scaling, Scenario
-from ledger.replay.visible import Sight, Visible
+from ledger.replay.visible import Visible
 from ledger.values import Verdict
 
 #: Policies that score a row by its own figures alone.

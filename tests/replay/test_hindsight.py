@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from ledger.replay.backtest import Run, lay_out, run
+from ledger.replay.folding import TeamFold
 from ledger.replay.hindsight import peeking
 from ledger.replay.history import History, Ints
 from ledger.replay.kinds import Kind
 from ledger.replay.scenario import Effort, Method, PolicyChoice, Scaling, Scenario
-from ledger.replay.visible import Visible, _TeamFold
+from ledger.replay.visible import Visible
 from ledger.values import Verdict
 from tests.replay.tale import Tale
 
@@ -110,9 +111,9 @@ def test_the_actuals_of_the_whole_story_are_caught(story: History) -> None:
 
 def test_a_fold_that_leaks_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our own code is held to it as well: here estimates are taken as soon as they are true."""
-    honest = _TeamFold._take_figures
+    honest = TeamFold._take_figures
 
-    def leaky(fold: _TeamFold, rows: Ints, kinds: Ints, items: Ints) -> None:
+    def leaky(fold: TeamFold, rows: Ints, kinds: Ints, items: Ints) -> None:
         history, early = fold.history, fold.history.figures.copy()
         every = history.of(Kind.ESTIMATED)
         for item in np.unique(history.subject[every]):
@@ -122,7 +123,7 @@ def test_a_fold_that_leaks_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         honest(fold, rows, kinds, items)
         fold.history = history
 
-    monkeypatch.setattr(_TeamFold, "_take_figures", leaky)
+    monkeypatch.setattr(TeamFold, "_take_figures", leaky)
     scenario = Scenario((PolicyChoice(Method.MOMENTUM),))
     seen, runs = tried(later_known(), scenario)
     (caught,) = peeking(seen, scenario, runs)
