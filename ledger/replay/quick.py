@@ -5,21 +5,20 @@ are put in order once, and each review goes down that order. Only where it leave
 small enough for that room. The answer is always that of `ledger.replay.backtest.run`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
 from ledger.ranking import weighed
 from ledger.replay.backtest import Run, Step, Stepper, World, move
 from ledger.replay.candidates import NEVER, Candidates, quarters
-from ledger.replay.filling import greedy
 from ledger.replay.folding import Sight
 from ledger.replay.history import Bools, Floats, Ints
 from ledger.replay.kinds import Kind
 from ledger.replay.policies import feature_columns, make
 from ledger.replay.reviews import Review
 from ledger.replay.scenario import Effort, Imputation, Method, PolicyChoice, Scaling, Scenario
+from ledger.replay.spans import Descent, Spans, foremost
 from ledger.replay.visible import Visible
 from ledger.values import Verdict
 
@@ -40,31 +39,9 @@ BY_ROW = frozenset(
 BEST_ROWS = 4_096
 #: And for each row that the last policy chose.
 SPARE = 4
-#: Rows that a review looks at together, from the best one down.
-BLOCK = 4_096
-#: Rows that fit what is left: so few are looked through one by one.
-FEW = 1_024
-#: After so many reviews what can't be chosen any more is left out of what is gone down.
-SWEPT_EVERY = 8
 
 #: By the number of a review: a proposal whose verdict is given there.
 Given = Mapping[int, tuple[int, Verdict]]
-
-
-@dataclass(frozen=True)
-class Spans:
-    """When each row may be chosen: reviews (by the team's own count, from 0) from `since` to before `until`.
-
-    `pending`: by the log; otherwise the row is there only while the replay still owes it a yes. In the order of submission.
-    """
-
-    row: Ints
-    item: Ints
-    position: Ints
-    cost: Ints
-    since: Ints
-    until: Ints
-    pending: Bools
 
 
 class Quick:
@@ -179,7 +156,7 @@ class Quick:
         """This will go through a team's reviews: down the best spans first, then, where there is room left, to whatever else fits it."""
         spans = self.spans[team]
         own = scores[spans.row]
-        down = _Down(spans, own, _best(own, np.flatnonzero(own > -np.inf), self.enough[team]), world)
+        down = Descent(spans, own, foremost(own, np.flatnonzero(own > -np.inf), self.enough[team]), world)
         steps = []
         for number, review in enumerate(self.reviews[team]):
             debt, whole = world.debt.get(team, 0), quarters(review.capacity)
@@ -206,102 +183,6 @@ class Quick:
         rows = rows[self.seen.figures.item[rows] == item]
         cost = self.whole.cost[rows]
         return np.full(len(rows), item, dtype=np.int64), np.where(cost < NEVER, cost, 0)
-
-
-class _Down:
-    """Goes down a team's spans in the order of their scores, at one review after the other."""
-
-    def __init__(self, spans: Spans, scores: Floats, best: Ints, world: World) -> None:
-        self.spans, self.scores, self.world = spans, scores, world
-        self.best = best
-        self.item, self.cost = spans.item[best], spans.cost[best]
-        self.since, self.until, self.pending = spans.since[best], spans.until[best], spans.pending[best]
-        #: Places in `best` that may still be chosen, and marks for the spans that a review has taken.
-        self.places = np.arange(len(best))
-        self.marks = np.zeros(len(scores), dtype=bool)
-
-    def fill(self, number: int, left: int, whole: int, by_cost: tuple[Ints, Ints], without: int, first: bool) -> Ints:
-        """This will give the spans that a review takes, in order. `without`: an item that it may not take; `first`: is the first
-        one allowed to be larger than the whole?
-        """
-        if left <= 0:
-            return np.empty(0, dtype=np.int64)
-        cheapest, costs = by_cost
-        parts: list[Sequence[int] | Ints] = []
-        if number % SWEPT_EVERY == 0:
-            self.places = self.places[(number < self.until[self.places]) & ~self.world.early[self.item[self.places]]]
-        for start in range(0, len(self.places), BLOCK):
-            if not first and _fitting(costs, left) <= FEW:
-                break
-            order = self._there(self.places[start : start + BLOCK], number, without)
-            picked, left = greedy(order, self.cost[order], left, first, whole)
-            first = first and not len(order)
-            parts.append(self.best[picked])
-            if left <= 0:
-                break
-        if left > 0:
-            # Whatever was passed over does not fit what is left, and what was not looked at comes in the order of its score.
-            taken = np.concatenate([np.empty(0, dtype=np.int64), *parts])
-            rest = cheapest[: len(cheapest) if first else _fitting(costs, left)]
-            rest = self._others(rest, without)
-            self.marks[taken] = True
-            rest = rest[~self.marks[rest]]
-            self.marks[taken] = False
-            parts.append(self._few(rest, left) if not first else self._all(rest, left, whole))
-        found: Ints = np.concatenate([np.empty(0, dtype=np.int64), *parts]).astype(np.int64)
-        return found
-
-    def _there(self, places: Ints, number: int, without: int) -> Ints:
-        items = self.item[places]
-        is_there = (self.since[places] <= number) & (number < self.until[places])
-        is_there &= (self.pending[places] | self.world.missed[items]) & ~self.world.early[items]
-        if without >= 0:
-            is_there &= items != without
-        return places[is_there]
-
-    def _others(self, rows: Ints, without: int) -> Ints:
-        """This will keep the spans that may be chosen, by their own order: that of submission."""
-        rows = rows[self.scores[rows] > -np.inf]
-        items = self.spans.item[rows]
-        is_there = ~self.world.early[items] & (self.spans.pending[rows] | self.world.missed[items])
-        if without >= 0:
-            is_there &= items != without
-        kept: Ints = rows[is_there]
-        return kept
-
-    def _few(self, rows: Ints, left: int) -> Ints:
-        """This will take the best that fits, again and again. Equal scores go to the earlier submission."""
-        picked: list[int] = []
-        scores, costs = self.scores[rows], self.spans.cost[rows]
-        while len(rows):
-            top = scores == scores.max()
-            row = int(rows[top].min())
-            picked.append(row)
-            left -= int(self.spans.cost[row])
-            fits = (costs <= left) & (rows != row)
-            rows, scores, costs = rows[fits], scores[fits], costs[fits]
-        return np.array(picked, dtype=np.int64)
-
-    def _all(self, rows: Ints, left: int, whole: int) -> Ints:
-        rows = rows[np.lexsort((rows, -self.scores[rows]))]
-        picked, _ = greedy(rows, self.spans.cost[rows], left, True, whole)
-        return np.array(picked, dtype=np.int64)
-
-
-def _fitting(costs: Ints, left: int) -> int:
-    """This will count the costs, which rise, that are at most what is left; of another type NumPy would copy them all."""
-    return int(costs.searchsorted(costs.dtype.type(min(left, np.iinfo(costs.dtype).max)), side="right"))
-
-
-def _best(scores: Floats, possible: Ints, size: int) -> Ints:
-    """This will give at least `size` of the possible spans: all above a score, in order, ties by submission."""
-    if len(possible) <= size:
-        whole: Ints = possible[np.argsort(-scores[possible], kind="stable")]
-        return whole
-    own = scores[possible]
-    limit = np.partition(own, len(own) - size)[len(own) - size]
-    rows: Ints = possible[own >= limit]
-    return rows[np.argsort(-scores[rows], kind="stable")]
 
 
 def _step(review: Review, items: Ints, costs: Ints, free: int) -> Step:
