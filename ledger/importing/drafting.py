@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
+from signal import SIGKILL
+from socket import socket, socketpair
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import Self
 
 from ledger.importing.draft import Drafts, Teams, decode_drafts, encode, receive, run, send
 from ledger.importing.lines import Line
@@ -23,7 +25,6 @@ DRAFTED_BYTES_MIN = 4 * 1024 * 1024
 WORKERS_MAX = 4
 #: Chunks that each process has at most, with the one that it works on.
 CHUNKS_AHEAD = 2
-PIPE_BYTES = 1024 * 1024
 
 
 class Drafting:
@@ -31,7 +32,12 @@ class Drafting:
 
     def __init__(self, size_bytes: int) -> None:
         many = min(os.cpu_count() or 1, WORKERS_MAX)
-        self._workers = [Worker() for _ in range(many)] if many > 1 and size_bytes >= DRAFTED_BYTES_MIN else []
+        self._process: subprocess.Popen[bytes] | None = None
+        self._workers: list[Worker] = []
+        if many > 1 and size_bytes >= DRAFTED_BYTES_MIN:
+            ours, theirs = zip(*[socketpair() for _ in range(many)], strict=True)
+            self._process = _started(theirs)
+            self._workers = [Worker(end) for end in ours]
 
     def __enter__(self) -> Self:
         return self
@@ -43,9 +49,15 @@ class Drafting:
 
     def stop(self) -> None:
         """This will end the processes; what they did not finish has no drafts."""
+        process, self._process = self._process, None
         workers, self._workers = self._workers, []
+        if process is None:
+            return
+        if not all(worker.is_ready() and worker.chunks() == 0 for worker in workers):
+            _kill(process)
         for worker in workers:
-            worker.stop()
+            worker.close()  # which ends one that has nothing to do
+        process.wait()
 
     def ahead(self, chunks: Iterator[Chunk], teams: Callable[[], Teams]) -> Iterator[tuple[Chunk, Drafts]]:
         """This will give the chunks in order, each with the drafts of its lines. There are none until a source's team is known."""
@@ -67,27 +79,42 @@ class Drafting:
         return min(ready, key=Worker.chunks, default=None)
 
 
+def _started(sockets: Sequence[socket]) -> subprocess.Popen[bytes]:
+    """This will start a process for each socket, all in one group of their own."""
+    numbers = [end.fileno() for end in sockets]
+    try:
+        # Not by multiprocessing, which would run the caller's own script again in the other process.
+        return subprocess.Popen(  # noqa: S603  # our own interpreter
+            [sys.executable, "-c", f"from {run.__module__} import run; run()", *map(str, numbers)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=numbers,
+            process_group=0,  # Ctrl-C is for whoever asks
+        )
+    finally:
+        for end in sockets:
+            end.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:  # otherwise the others of its group find nobody to answer
+        os.killpg(process.pid, SIGKILL)
+
+
 class Worker:
     """One process, and the thread that hands it one chunk after the other."""
 
-    def __init__(self) -> None:
-        # Not by multiprocessing, which would run the caller's own script again in the other process.
-        self.process = subprocess.Popen(  # noqa: S603  # our own interpreter
-            [sys.executable, "-c", f"from {run.__module__} import run; run()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pipesize=PIPE_BYTES,
-            process_group=0,  # Ctrl-C is for whoever asks
-        )
-        self._lines_out = cast("BinaryIO", self.process.stdin)
-        self._drafts_in = cast("BinaryIO", self.process.stdout)
+    def __init__(self, end: socket) -> None:
+        self._lines_out = end.makefile("wb")
+        self._drafts_in = end.makefile("rb")
+        self._end = end
+        self._is_gone = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="import-draft")
         self.started = self._thread.submit(receive, self._drafts_in)
         self._begun: deque[Future[Drafts]] = deque()
 
     def is_ready(self) -> bool:
         """Is it there, and alive?"""
-        return self.started.done() and self.started.exception() is None and self.process.poll() is None
+        return self.started.done() and self.started.exception() is None and not self._is_gone
 
     def chunks(self) -> int:
         """This will count the chunks that it has not finished."""
@@ -101,18 +128,21 @@ class Worker:
         self._begun.append(drafts)
         return drafts
 
-    def stop(self) -> None:
-        """This will end the process, and the thread that waits for it."""
-        self.process.kill()
-        self.process.wait()
+    def close(self) -> None:
+        """This will end the thread when the process answers or is no more, and then the connection."""
         self._thread.shutdown(cancel_futures=True)
-        self._drafts_in.close()
         with suppress(OSError):  # what it was not sent any more
             self._lines_out.close()
+        self._drafts_in.close()
+        self._end.close()
 
     def _drafts(self, lines: Sequence[Line], teams: Teams) -> Drafts:
-        send(self._lines_out, encode((lines, teams)))
-        return decode_drafts(receive(self._drafts_in))
+        try:
+            send(self._lines_out, encode((lines, teams)))
+            return decode_drafts(receive(self._drafts_in))
+        except (EOFError, OSError):
+            self._is_gone = True
+            raise
 
 
 def finished(chunk: Sequence[Line], drafts: Future[Drafts]) -> Drafts:
