@@ -5,7 +5,7 @@ from threading import Lock
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
 from ledger.store.integrity.tiles import HEIGHT, WIDTH
-from ledger.store.integrity.tree import Frontier, consistency_proof, inclusion_proof, node_hash, parents, root
+from ledger.store.integrity.tree import consistency_proof, inclusion_proof, node_hash, parents, root, top
 
 #: Leaves read at once while it grows: 256 tiles.
 CHUNK = WIDTH * WIDTH
@@ -43,7 +43,7 @@ class LogTree:
             if len(leaves) < WIDTH:
                 raise ValueError(f"the ledger has fewer than {size} facts")
             for start in range(0, len(leaves) - WIDTH + 1, WIDTH):
-                self._add(_top(leaves[start : start + WIDTH]))
+                self._add(top(leaves[start : start + WIDTH]))
 
     def _add(self, node: bytes) -> None:
         for level in self._levels:
@@ -74,9 +74,3 @@ class _Nodes:
         while len(row) > 1:
             row = parents(row)
         return row[0]
-
-
-def _top(leaves: list[bytes]) -> bytes:
-    frontier = Frontier()
-    frontier.extend(leaves)
-    return frontier.root()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from ledger.store.integrity.tree import HASH_BYTES, Frontier, parents
+from ledger.store.integrity.tree import HASH_BYTES, parents, top
 
 #: Hashes in a full tile, and the levels of the tree that one tile spans.
 WIDTH = 256
@@ -123,7 +123,7 @@ class Tiles:
                 row,
                 lambda number, part, level=level: (tile_path(level, number, len(part)), b"".join(part)),  # type: ignore[misc]
             )
-            row = [_top(row[at : at + WIDTH]) for at in range(0, len(row) - WIDTH + 1, WIDTH)]
+            row = [top(row[at : at + WIDTH]) for at in range(0, len(row) - WIDTH + 1, WIDTH)]
             size, level = size // WIDTH, level + 1
 
     def _write(self, number: int, row: Sequence[bytes], named: Named) -> None:
@@ -164,9 +164,3 @@ def _partial(width: int) -> str:
     if not 0 < width <= WIDTH:
         raise ValueError(f"a tile is 1 to {WIDTH} wide, not {width}")
     return "" if width == WIDTH else f".p/{width}"
-
-
-def _top(row: Sequence[bytes]) -> bytes:
-    frontier = Frontier()
-    frontier.extend(row)
-    return frontier.root()

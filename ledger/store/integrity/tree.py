@@ -75,6 +75,13 @@ class Frontier:
         return EMPTY_ROOT if found is None else found
 
 
+def top(row: Sequence[bytes]) -> bytes:
+    """This will give the root of the tree over some leaves, or over nodes of one level."""
+    frontier = Frontier()
+    frontier.extend(row)
+    return frontier.root()
+
+
 def root(size: int, nodes: Nodes) -> bytes:
     """This will give the root of the first `size` leaves."""
     return _subtree(0, size, nodes) if size else EMPTY_ROOT
