@@ -22,7 +22,7 @@ from ledger.api.rate import Overloaded
 from ledger.api.requests import HEADERS, JSON, Authenticate, Incoming, RequestRefused, read, viewer_of
 from ledger.api.scalars import POSITION_MAX
 from ledger.api.schema import LedgerSchema
-from ledger.api.streams import SEND_S, Places, Shown, StreamRefused, admitted, answers, watched
+from ledger.api.streams import SEND_S, Places, Shown, StreamBroken, StreamRefused, admitted, answers, watched
 
 log = logging.getLogger(__name__)
 
@@ -144,11 +144,13 @@ class _Stream:
                     return await self._close() if self._context.resources.feed.stopping.is_set() else await self._end()
                 except StreamRefused as refused:
                     return await self._end(refused.errors)
+                except StreamBroken:
+                    return await self._close()
                 following = asyncio.ensure_future(anext(found))
         finally:
             for task in (following, gone, over):
                 task.cancel()
-            with suppress(asyncio.CancelledError, StopAsyncIteration, StreamRefused):
+            with suppress(asyncio.CancelledError, StopAsyncIteration, StreamRefused, StreamBroken):
                 await following
 
     async def _gone(self) -> None:

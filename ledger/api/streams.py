@@ -13,7 +13,7 @@ from ledger.api.answering import points_left
 from ledger.api.context import Context, Viewer
 from ledger.api.cost import REFUSED_POINTS, cost_of, refuse_long_lists
 from ledger.api.documents import prepare
-from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, not_reconciled, presented, refusal
+from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, UNAVAILABLE, not_reconciled, presented, refusal
 from ledger.api.requests import Asked, RequestRefused
 from ledger.api.schema import LedgerSchema
 from ledger.api.traffic import Traffic
@@ -41,6 +41,10 @@ class StreamRefused(Exception):  # noqa: N818 - named for what happened
         self.headers = headers
 
 
+class StreamBroken(Exception):  # noqa: N818 - named for what happened
+    """A subscription that can't go on now: whoever follows it takes it up again from the last position that they have."""
+
+
 def admitted(schema: LedgerSchema, asked: Asked, viewer: Viewer, places: "Places") -> Asked:
     """This will give the request with its document, which may be a trusted one that it names, and take its points.
 
@@ -65,7 +69,7 @@ def admitted(schema: LedgerSchema, asked: Asked, viewer: Viewer, places: "Places
 
 async def answers(schema: LedgerSchema, context: Context, asked: Asked) -> AsyncGenerator[Shown, None]:
     """This will run an admitted subscription and give its answers as they come. Raises StreamRefused in place of the first,
-    and in place of any where the ledger is not the one any more that was seen.
+    and in place of any where the ledger is not the one any more that was seen; StreamBroken where it can't be read now.
     """
     has_begun, memory = False, context.resources.memory
     if (fault := memory.fault()) is not None:
@@ -75,11 +79,20 @@ async def answers(schema: LedgerSchema, context: Context, asked: Asked) -> Async
         async for result in found:
             if (fault := memory.fault()) is not None:
                 raise StreamRefused([presented(not_reconciled(fault))])
-            errors = [presented(error) for error in result.errors or ()]
+            errors = [presented(_placed(error)) for error in result.errors or ()]
+            if any(error["extensions"]["code"] == UNAVAILABLE for error in errors) and result.data is None:
+                raise StreamBroken
             if errors and not has_begun and result.data is None:
                 raise StreamRefused(errors)
             has_begun = True
             yield {**({"errors": errors} if errors else {}), "data": result.data}
+
+
+def _placed(error: GraphQLError) -> GraphQLError:
+    """This will give an error that came of no field and of no part of the document, but of following itself, a place like a field's."""
+    if error.path is not None or error.nodes is not None or error.original_error is None:
+        return error
+    return GraphQLError(error.message, path=["subscription"], original_error=error.original_error)
 
 
 class Places:

@@ -20,7 +20,7 @@ from strawberry.http.websocket_origin import is_same_origin
 from ledger.api.context import Context, Resources, Viewer
 from ledger.api.requests import Asked, Authenticate, RequestRefused, viewer_of
 from ledger.api.schema import LedgerSchema
-from ledger.api.streams import SEND_S, Places, Shown, StreamRefused, admitted, answers, watched
+from ledger.api.streams import SEND_S, Places, Shown, StreamBroken, StreamRefused, admitted, answers, watched
 
 log = logging.getLogger(__name__)
 
@@ -228,12 +228,16 @@ class Conversation:
             last = {"id": name, "type": "error", "payload": refused.errors}
         except WebSocketDisconnect:
             return
+        except StreamBroken:
+            await self._close(TRY_AGAIN_LATER, "The ledger can't be read now; go on from your last position")
+            return
         except TimeoutError:
             log.warning("a reader took nothing for %.0f s and was dropped at %s", SEND_S, context.resume_after)
             await self._close(TOO_MANY, "Too slow; go on from your last position")
             return
         finally:
-            self._contexts.pop(name, None)
+            if self._contexts.get(name) is context:  # or the client has begun another one under this id
+                del self._contexts[name]
         self._running.pop(name, None)
         with suppress(WebSocketDisconnect, TimeoutError):
             await self._send(last)

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from ledger.api import sse, streams, websocket
+from ledger.api.feed import Feed
 from ledger.app import create_app
 from ledger.commands.team import RevokeRole
 from ledger.directory import tokens
@@ -346,6 +347,49 @@ def test_streams_are_reckoned_like_requests(settings: Settings) -> None:
                 subscribe(ws, name, "subscription {")
                 codes.append(receive(ws)["payload"][0]["extensions"]["code"])
         assert codes == ["GRAPHQL_PARSE_FAILED", "RATE_LIMITED"]
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["at once", "between two facts"])
+def test_a_stream_that_can_not_be_read_on_is_cut_off_where_it_was(
+    api: Api, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Without the event `complete`, or with a code after which clients try again."""
+    breaking(monkeypatch, at, psycopg.OperationalError("db-7.internal has gone"))
+    auditor = api.client(Role.AUDITOR)
+    with socket_of(api, auditor.token) as ws:
+        subscribe(ws, after="0")
+        assert [event(ws)["position"] for _ in range(at)] == ["1"][:at]
+        assert closed(ws) == websocket.TRY_AGAIN_LATER
+    with stream_of(api, auditor, after="0") as lines:
+        assert [(name, found["id"]) for name, found in blocks(lines)] == [("next", "1")][:at]
+
+
+def test_a_stream_that_breaks_by_our_fault_says_so_and_no_more(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    breaking(monkeypatch, 1, RuntimeError("the secret is 7"))
+    auditor = api.client(Role.AUDITOR)
+    with socket_of(api, auditor.token) as ws:
+        subscribe(ws, after="0")
+        event(ws)
+        last = receive(ws)
+        (error,) = last["payload"]["errors"]
+        assert error["extensions"]["code"] == "INTERNAL"
+        assert receive(ws)["type"] == "complete"
+    assert "secret" not in json.dumps(last)
+    assert error["extensions"]["reference"] in caplog.text
+
+
+def breaking(monkeypatch: pytest.MonkeyPatch, at: int, error: Exception) -> None:
+    """Facts can be read one at a time, and from a position on not any more."""
+    whole = Feed.after
+
+    async def after(self: Feed, position: int) -> Any:
+        if position >= at:
+            raise error
+        return (await whole(self, position))[:1]
+
+    monkeypatch.setattr(Feed, "after", after)
 
 
 def test_readers_far_behind_and_readers_at_the_head_see_the_same(api: Api) -> None:
