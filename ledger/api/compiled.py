@@ -29,7 +29,7 @@ PLANS_MAX = 64
 class Plans:
     """The compiled selections of one document, bounded; they live as long as it."""
 
-    __slots__ = ("completed", "costs", "fell_back", "kept", "names", "steps", "switches")
+    __slots__ = ("completed", "costs", "fell_back", "kept", "lengths", "names", "steps", "switches")
 
     def __init__(self, switches: frozenset[str] = frozenset()) -> None:
         #: The variables that directives look at: with other values a selection is another one.
@@ -37,8 +37,9 @@ class Plans:
         self.kept: dict[tuple[Any, ...], Complete | None] = {}
         #: What each operation is compiled to as a whole, by the node's identity; None: it has no fast way.
         self.steps: dict[int, Any] = {}
-        #: What each operation costs, by the same, where that does not hang on variables.
-        self.costs: dict[int, Any] = {}
+        #: The variables that say in an operation how long a page is, by the same; and what it costs, by the same and their values.
+        self.lengths: dict[int, tuple[str, ...]] = {}
+        self.costs: dict[tuple[Any, ...], Any] = {}
         #: The names of all fields below a field, by the identities of its nodes.
         self.names: dict[tuple[int, ...], frozenset[str]] = {}
         self.completed = 0

@@ -19,6 +19,8 @@ from ledger.api.completing import (
     Irregular,
     leaf,
     listed,
+    member,
+    members,
     of_class,
     of_shown,
     row,
@@ -90,7 +92,7 @@ class Compiler:
 
     def part(self, name: str, kind: GraphQLOutputType, group: FieldDetailsList, attribute: str, part: Part) -> Field:
         """This will compile a field of a shown row, which takes the people whom the row names besides."""
-        if part.inside is None:
+        if part.inside is None and not part.is_member:
             found = self.completed(name, attribute, kind, group)
             if part.show is None:
                 return found
@@ -100,7 +102,10 @@ class Compiler:
         of_item = bare.of_type if part.is_list else bare  # type: ignore[union-attr]
         named = of_item.of_type if isinstance(of_item, GraphQLNonNull) else of_item
         assemble = assembled(self.fields(named, group, part.inside))  # type: ignore[arg-type]
-        finish = (rows if part.is_list else row)(assemble, part.inside.struct)
+        if part.inside is None:
+            finish = (members if part.is_list else member)(assemble)
+        else:
+            finish = (rows if part.is_list else row)(assemble, part.inside.struct)
         return Field(name, attribute, finish, None, is_nullable, takes_people=True)
 
 

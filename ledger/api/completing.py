@@ -23,6 +23,7 @@ from graphql import (
 from graphql.type import GraphQLBoolean
 
 from ledger.api.assembling import Assemble
+from ledger.directory.members import Person
 
 Complete = Callable[[Any], Any]
 INT_MAX = 2**31
@@ -86,6 +87,22 @@ def rows(assemble: Assemble, struct: type) -> Callable[[Any, Any], Any]:
         if rows.__class__ not in (tuple, list) or any(row.__class__ is not struct for row in rows):
             raise Irregular
         return [assemble(row, people) for row in rows]
+
+    return complete
+
+
+def member(assemble: Assemble) -> Callable[[Any, Any], Any]:
+    """This will complete a member's id by who that is: a person has the fields of a `Member`."""
+    return lambda member_id, people: assemble(people.get(member_id) or Person(member_id), None)
+
+
+def members(assemble: Assemble) -> Callable[[Any, Any], Any]:
+    """This will complete the ids of several."""
+
+    def complete(ids: Any, people: Any) -> Any:
+        if ids.__class__ is not tuple:
+            raise Irregular
+        return [assemble(people.get(member_id) or Person(member_id), None) for member_id in ids]
 
     return complete
 

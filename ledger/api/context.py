@@ -212,7 +212,7 @@ class Context:
 
         An id that is None is passed over.
         """
-        wanted = {MemberId(found) for found in ids if found is not None}
+        wanted: set[Any] = {*ids} - {None}
         if self.names is None:
             return await people(connection, wanted)
         return await self.names.of(wanted, lambda unknown: people(connection, unknown))

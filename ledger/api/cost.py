@@ -20,6 +20,7 @@ from graphql import (
 )
 from msgspec import Struct
 
+from ledger.api.compiled import Plans
 from ledger.api.connection import PAGE, PAGE_MAX
 from ledger.api.documents import ARRAY_MAX, Prepared
 from ledger.api.errors import bad_input, refusal
@@ -36,6 +37,10 @@ MUTATION_POINTS = 10
 REFUSED_POINTS = 20
 KEPT_POINTS = 1
 VARIABLES_DEPTH_MAX = 20
+#: Costs that are kept with a document.
+COSTS_MAX = 128
+#: In place of a length that is no whole number: it is reckoned each time.
+ODD = "odd"
 
 
 class Cost(Struct, frozen=True):
@@ -60,13 +65,14 @@ def cost_of(
 ) -> Cost:
     """This will reckon an operation's cost, in time linear in its document. Raises an error for more than 10,000 objects.
 
-    It is kept with the document unless a variable says how long a page is.
+    It is kept with the document, for each length of a page that a variable gave.
     """
-    kept: Cost | None = prepared.plans.costs.get(id(operation))
+    plans, given = prepared.plans, variables or {}
+    kept: Cost | None = plans.costs.get(_key(plans, operation, given))
     if kept is not None:
         return kept
     root = schema._schema.get_root_type(operation.operation)
-    reckoning = _Reckoning(schema, prepared, operation, variables or {})
+    reckoning = _Reckoning(schema, prepared, operation, given)
     amount = reckoning.of(operation.selection_set, root, 0)
     if amount.nodes > NODES_MAX:
         raise refusal(
@@ -77,9 +83,20 @@ def cost_of(
     if operation.operation is OperationType.MUTATION:
         points += MUTATION_POINTS * len(operation.selection_set.selections)
     cost = Cost(points, amount.nodes)
-    if not reckoning.asked_variables:
-        prepared.plans.costs[id(operation)] = cost
+    plans.lengths[id(operation)] = tuple(sorted(reckoning.asked_variables))
+    key = _key(plans, operation, given)
+    if ODD not in key and len(plans.costs) < COSTS_MAX:
+        plans.costs[key] = cost
     return cost
+
+
+def _key(plans: Plans, operation: OperationDefinitionNode, variables: dict[str, Any]) -> tuple[Any, ...]:
+    """This will give what an operation's cost hangs on; None: the variable is left out."""
+    parts: list[Any] = [id(operation)]
+    for name in plans.lengths.get(id(operation), ()):
+        length = variables.get(name)
+        parts.append(None if name not in variables else length if length.__class__ is int else ODD)
+    return tuple(parts)
 
 
 class _Reckoning:
@@ -97,7 +114,8 @@ class _Reckoning:
             name: int(value.value) for name, value in defaults.items() if isinstance(value, IntValueNode)
         }
         self.variables.update(variables)
-        self.asked_variables = False
+        #: Those that say how long a page is.
+        self.asked_variables: set[str] = set()
         self.known: dict[tuple[str, int], Amount] = {}
 
     def of(self, selection: SelectionSetNode | None, kind: GraphQLNamedType | None, page: int) -> Amount:
@@ -142,7 +160,7 @@ class _Reckoning:
         """This will give the size of the page that is asked for; one that can't be is refused by its resolver."""
         value: Any = next((one.value for one in node.arguments or () if one.name.value == "first"), None)
         if isinstance(value, VariableNode):
-            self.asked_variables = True
+            self.asked_variables.add(value.name.value)
             found = self.variables.get(value.name.value, PAGE)
         else:
             found = int(value.value) if isinstance(value, IntValueNode) else PAGE

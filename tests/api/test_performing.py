@@ -342,10 +342,16 @@ def test_what_was_done_is_not_done_again_when_the_rest_is_left_to_the_standard_w
     assert "Int cannot represent" in str(told)
 
 
-def test_a_cost_that_hangs_on_no_variable_is_reckoned_once() -> None:
+def test_a_cost_is_reckoned_once_for_each_length_of_a_page() -> None:
     fixed = prepare(SCHEMA, "{ backlog(first: 7) { edges { node { title } } } }")
     first = cost_of(SCHEMA, fixed, fixed.operation(None), None)
     assert cost_of(SCHEMA, fixed, fixed.operation(None), {"n": 9}) is first
     asked = prepare(SCHEMA, "query Q($n: Int) { backlog(first: $n) { edges { node { title } } } }")
-    assert [cost_of(SCHEMA, asked, asked.operation(None), {"n": n}).nodes for n in (7, 70, 7)] == [7, 70, 7]
+    lengths: list[Any] = [7, 70, 7, 7.0, "7", None, [7], 2**40, 7]
+    nodes = [cost_of(SCHEMA, asked, asked.operation(None), {"n": n}).nodes for n in lengths]
+    assert nodes == [7, 70, 7, 100, 100, 100, 100, 100, 7]
+    assert cost_of(SCHEMA, asked, asked.operation(None), {}).nodes == 50
+    again = [cost_of(SCHEMA, asked, asked.operation(None), given) for given in ({"n": 70}, {"n": 70}, {}, {})]
+    assert again[0] is again[1]
+    assert again[2] is again[3]
     assert first.nodes == 7
