@@ -65,6 +65,3 @@ def _group(history: History, of: tuple[str, str | None, str | None], done: Float
         rounded(inside.mean()) if has.any() else None,
         int(has.sum()),
     )
-
-
-__all__ = ["Calibrated", "calibration"]

@@ -4,11 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ledger.ranking import expected_days
 from ledger.replay.history import Bools, Floats, History, Ids, Ints
 from ledger.replay.scenario import Effort, Imputation
-
-__all__ = ["Candidates", "Figures", "expected_days", "quarters", "reserved"]
 
 #: Quarter days that no capacity holds: the item can't be chosen.
 NEVER = np.int64(2**40)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from ledger.events import policy, proposal, review, team
 from ledger.events.registry import FACT_TYPES, TOPICS, Cause
 from ledger.ranking import Formula, Item, expected_days, weekly_risk
-from ledger.values import Disposition, EffortUnit, EstimateBasis, ImpactMethod, ReopenCause, ReviewKind, Verdict
+from ledger.values import Disposition, EstimateBasis, ImpactMethod, ReopenCause, ReviewKind, Verdict
 
 #: Figures a fact may have.
 WIDTH = 8
@@ -219,5 +219,3 @@ TOPICS_READ = tuple(TOPICS[fact] for fact in READINGS)
 ENDOGENOUS = frozenset(
     reading.kind for fact, reading in READINGS.items() if FACT_TYPES[TOPICS[fact]].cause is Cause.ENDOGENOUS
 )
-
-__all__ = ["ENDOGENOUS", "READINGS", "TOPICS_READ", "EffortUnit", "Kind", "Naming", "Reading"]

@@ -24,6 +24,8 @@ OBSERVED, IMPUTED, UNKNOWN = 0, 1, 2
 KEPT_MAX = 50_000_000
 #: Items that are laid on the weeks at a time.
 CHUNK = 1_024
+#: The figures of an estimate that are reckoned with.
+_ESTIMATE = {"expected": 1, "optimistic": 2, "pessimistic": 4}
 
 
 @dataclass(frozen=True)
@@ -294,8 +296,3 @@ class Outcomes:
             is_done = work.end[part, None] <= self.weeks
             saved[part] = (self._open_drag(work.item[part]) * is_done).sum(axis=1) * self.ratio[work.item[part]]
         return saved
-
-
-_ESTIMATE = {"expected": 1, "optimistic": 2, "pessimistic": 4}
-
-__all__ = ["IMPUTED", "OBSERVED", "UNKNOWN", "Bools", "Deliveries", "Outcomes", "Path"]

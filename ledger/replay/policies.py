@@ -37,7 +37,7 @@ from ledger.ranking import (
     weighed,
 )
 from ledger.replay.candidates import Candidates
-from ledger.replay.history import WEEK_US, Bools, Floats, Ints
+from ledger.replay.history import WEEK_US, Bools, Floats
 from ledger.replay.knapsack import best
 from ledger.replay.scenario import Method, PolicyChoice, Scaling, ScenarioError
 
@@ -280,6 +280,3 @@ def check_answer(answer: "Floats | Bools", table: Candidates, name: str) -> "Flo
     scores = np.empty(len(table))
     scores[:] = np.where(np.isnan(found), -np.inf, found)
     return scores
-
-
-__all__ = ["GROUP", "MAKING", "Ints", "Policy", "check_answer", "drawn", "make", "rice_score"]
