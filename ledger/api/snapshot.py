@@ -40,10 +40,10 @@ UNKNOWN = -1
 _REVISION = "(SELECT revision FROM directory.revisions WHERE subject = '{}')"
 _REVISIONS = f"{_REVISION.format('access')}, {_REVISION.format('members')}"
 #: The revisions with what `standings` reads, so that a moment takes one statement; and the same where no view was ever built.
-_MOMENT, _BARE = b"moment", b"bare"
-_STATEMENTS = {
-    _MOMENT: Statement(STANDINGS.replace("SELECT h.position", f"SELECT {_REVISIONS}, h.position", 1).encode(), ()),
-    _BARE: Statement(f"SELECT {_REVISIONS}, position, NULL, NULL, NULL, NULL FROM ledger.head".encode(), ()),  # noqa: S608 - literal pieces
+MOMENT, BARE = b"moment", b"bare"
+STATEMENTS = {
+    MOMENT: Statement(STANDINGS.replace("SELECT h.position", f"SELECT {_REVISIONS}, h.position", 1).encode(), ()),
+    BARE: Statement(f"SELECT {_REVISIONS}, position, NULL, NULL, NULL, NULL FROM ledger.head".encode(), ()),  # noqa: S608 - literal pieces
 }
 
 
@@ -83,7 +83,7 @@ class Snapshot(Struct, frozen=True):
 
 def moments(url: str, first: Prepare | None = None) -> Asking:
     """This will make the connection by which snapshots are read, and one statement at a time; `first` is done when it is fresh."""
-    return Asking(url, READER, _STATEMENTS, first=first)
+    return Asking(url, READER, STATEMENTS, first=first)
 
 
 class Snapshots:
@@ -123,9 +123,9 @@ class Snapshots:
         self.read += 1
         async with asyncio.timeout(MOMENT_S):
             try:
-                found = await asking.ask(_MOMENT, [])
+                found = await asking.ask(MOMENT, [])
             except psycopg.errors.UndefinedTable:
-                found = await asking.ask(_BARE, [])
+                found = await asking.ask(BARE, [])
         width = range(found.nfields)
         values = [found.get_value(row, column) for row in range(found.ntuples) for column in width]
         if self._last is None or self._last[0] != values:

@@ -3,15 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 
-from ledger.api.snapshot import Snapshot, Snapshots, moments
+from ledger.api.snapshot import MOMENT, STATEMENTS, Snapshot, Snapshots, moments
 from ledger.app.gathering import Gathering
+from ledger.events import Event
+from ledger.events.proposal import ConcernRaised
+from ledger.store.application import Ledger
 from ledger.store.asking import Asking
 from ledger.store.connections import AsyncConnection, Prepare
+from ledger.store.receipt import CommandEvents
+from ledger.values import SYSTEM, Actor, ConcernId, Role
 
 
 @asynccontextmanager
@@ -24,6 +31,14 @@ async def asking(url: str, first: Prepare | None = None) -> AsyncIterator[Asking
 
 
 REVISE = "UPDATE directory.revisions SET revision = revision + 1 WHERE subject = 'access' RETURNING revision"
+#: As much of the views as a moment reads.
+VIEWS = """
+CREATE SCHEMA IF NOT EXISTS views;
+GRANT USAGE ON SCHEMA views TO ledger_reader;
+CREATE TABLE views.positions (view text PRIMARY KEY, position bigint, updated_at timestamptz DEFAULT now(), fault text);
+GRANT SELECT ON views.positions TO ledger_reader;
+INSERT INTO views.positions VALUES ('teams', 0), ('backlog', 0)
+"""
 
 
 def test_many_at_once_share_statements_and_none_gets_an_older_moment(database_url: str) -> None:
@@ -81,13 +96,7 @@ def test_a_moment_says_where_the_views_are_and_is_the_same_until_something_moves
         ):
             bare = await snapshots.now(reads)
             assert bare.standings.views == {}
-            await admin.execute("CREATE SCHEMA IF NOT EXISTS views")
-            await admin.execute("GRANT USAGE ON SCHEMA views TO ledger_reader")
-            await admin.execute(
-                "CREATE TABLE views.positions (view text PRIMARY KEY, position bigint, updated_at timestamptz DEFAULT now(), fault text)"
-            )
-            await admin.execute("GRANT SELECT ON views.positions TO ledger_reader")
-            await admin.execute("INSERT INTO views.positions VALUES ('teams', 0), ('backlog', 0)")
+            await admin.execute(VIEWS)
             at_first = await snapshots.now(reads)
             assert {view.view: view.position for view in at_first.standings.views.values()} == {
                 "teams": 0,
@@ -103,6 +112,26 @@ def test_a_moment_says_where_the_views_are_and_is_the_same_until_something_moves
             assert (await snapshots.now(reads)).access == stopped.access + 1
 
     asyncio.run(run())
+
+
+def test_a_moment_of_a_new_ledger_is_found_without_reading_its_log(database_url: str) -> None:
+    now, ids = datetime.now(UTC), [uuid4() for _ in range(3_000)]
+    actor = Actor(SYSTEM, Role.INTEGRATOR)
+    with Ledger(database_url) as ledger:
+        ledger.append_many(
+            [
+                CommandEvents(
+                    [Event(i, i, 1, now, actor, i, i, ConcernRaised(ConcernId(i), SYSTEM, "Why?"))], i, bytes(32), now
+                )
+                for i in ids
+            ]
+        )
+    with psycopg.connect(database_url, autocommit=True) as admin:
+        admin.execute(VIEWS)
+        rows = admin.execute(b"EXPLAIN " + STATEMENTS[MOMENT].text).fetchall()
+    plan = "\n".join(line for (line,) in rows)
+    assert "Seq Scan on events" not in plan
+    assert float(plan.split("..", 1)[1].split()[0]) < 100_000  # above that PostgreSQL compiles each statement first
 
 
 def test_a_fresh_connection_is_looked_at_before_a_moment_is_read_by_it(database_url: str) -> None:
