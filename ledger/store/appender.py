@@ -81,13 +81,13 @@ class Appender(Pipeline[tuple[Sequence[PackedCommand], bool]]):
         arrays = new_parameters(commands) if new else parameters(commands)
         self._call(statement, arrays, (commands, new), REPLY_TIMEOUT_S)
 
-    def receive(self, *, is_here: bool = False) -> tuple[list[Answer], int]:
+    def receive(self) -> tuple[list[Answer], int]:
         """This will wait for the oldest batch and give each command's answer, and the ledger's head after them.
 
-        `is_here` says that something came in on the connection. Raises Lost if the answer was lost (and with it those of all batches
-        that were sent), NotNew if it was sent as new and is not, Refused if the database refused this batch as a whole.
+        Raises Lost if the answer was lost (and with it those of all batches that were sent), NotNew if it was sent as new and is not,
+        Refused if the database refused this batch as a whole.
         """
-        (commands, new), result = self._answer(is_here=is_here)
+        (commands, new), result = self._answer()
         if result.status != pq.ExecStatus.TUPLES_OK:
             raise self._refusal(result, new=new)
         if new:

@@ -35,8 +35,8 @@ class Flights:
         self._appended = appended
         self._landing = landing
         self._batches: deque[list[Waiting]] = deque()
-        #: What broke the connection while a batch was sent.
-        self.lost: Lost | None = None
+        #: What broke the connection, or why the oldest batch was refused. `mend` comes before anything else.
+        self.trouble: Lost | NotNew | Refused | None = None
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -57,7 +57,7 @@ class Flights:
         try:
             self.appender.send([waiting.command for waiting in batch], new=new)
         except Lost as error:
-            self.lost = error
+            self.trouble = error
         except psycopg.OperationalError as error:
             # No connection, so no other batch was on its way, and nothing of this one is recorded.
             self._fail(LedgerUnavailable(f"the database cannot be reached: {error}"))
@@ -71,32 +71,43 @@ class Flights:
         deliver(batch, [outcome] * len(batch))
 
     def arrive_all(self) -> None:
-        """This will take what has come in: answers, or word that the connection ended."""
-        if not self._batches:
-            self.appender.look()
-            return
-        self.arrive(is_here=True)
-        while self._batches and self.appender.has_answer():
-            self.arrive()
-
-    def arrive(self, *, is_here: bool = False) -> None:
-        """This will wait for the answer to the oldest batch and deliver it. `is_here`: something came in."""
+        """This will take what has come in: answers, trouble, or word that the connection ended. It waits for nothing."""
         try:
-            answers, head = self.appender.receive(is_here=is_here)
+            self.appender.look()
         except Lost as error:
-            self.lost = error
-            self.recover(error)
-        except NotNew:
-            self.send(self._batches.popleft(), new=False)
-        except Refused as refused:
-            self._retry(refused)
+            self.trouble = error
+        while self._batches and self.trouble is None and self.appender.has_answer():
+            self.arrive()
+        if self._batches and self.trouble is None and monotonic() >= self.appender.deadline():
+            self._lose("no answer came in time")
+
+    def arrive(self) -> None:
+        """This will wait for the answer to the oldest batch and deliver it, unless there is trouble."""
+        try:
+            answers, head = self.appender.receive()
+        except (Lost, NotNew, Refused) as error:
+            self.trouble = error
         except Exception as error:
             log.exception("the answer to %d commands can't be read", len(self._batches[0]))
-            self.appender.close()
-            self.recover(Lost(str(error)))
+            self._lose(str(error))
         else:
             self._appended(head)
             self._land(answers)
+
+    def mend(self) -> None:
+        """This will see to whatever is the matter, which may take long."""
+        while (trouble := self.trouble) is not None:
+            self.trouble = None
+            if isinstance(trouble, Lost):
+                self._recover(trouble)
+            elif isinstance(trouble, NotNew):
+                self.send(self._batches.popleft(), new=False)
+            else:
+                self._retry(trouble)
+
+    def _lose(self, why: str) -> None:
+        self.appender.close()
+        self.trouble = Lost(why)
 
     def _land(self, outcomes: Sequence[Outcome]) -> None:
         self._landing()
@@ -112,13 +123,13 @@ class Flights:
         else:
             while self._batches:
                 self.arrive()
+                self.mend()
             for waiting in batch:
                 deliver([waiting], self._asked([waiting.command], sent=False))
 
-    def recover(self, error: Lost) -> None:
+    def _recover(self, error: Lost) -> None:
         """This will send every batch on its way once more, in order, for the connection broke; the command ids tell what became of it."""
         log.warning("the reply to an append was lost (%s): asking again", error)
-        self.lost = None
         while self._batches:
             batch = self._batches[0]
             self._land(self._asked([waiting.command for waiting in batch], sent=True))

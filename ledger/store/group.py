@@ -1,18 +1,15 @@
 """Group commit: one connection per process appends what all threads and tasks bring, many commands to a transaction, two on the way.
 
-Whoever brings the last command of a batch sends it; a thread of its own receives the answers, and does whatever may take long.
+Whoever brings the last command of a batch sends it. Answers are heard by the loop whose tasks wait for them, or by a thread of its own,
+which also does whatever may take long.
 
 Each command has an answer of its own, so that a bad one does not fail its neighbours. A reply that got lost is asked for again: the batch
 is sent once more, and the command ids see to it that nothing is recorded twice. Only what cannot be known is answered OutcomeUnknown.
 """
 
 import asyncio
-import socket
 import sys
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from select import POLLIN, poll
 from threading import Lock, Thread
 from time import monotonic
 
@@ -21,23 +18,24 @@ import psycopg
 from ledger.store.batch import PackedCommand
 from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown, StoreFault
 from ledger.store.flights import Flights
-from ledger.store.waiting import Outcome, Series, Waiting, deliver
+from ledger.store.listening import Bell, Listener
+from ledger.store.waiting import BATCH_BYTES, Outcome, Queue, Series, Waiting, deliver
 
-#: Most commands of several senders and of one series, and most bytes, in one transaction; and most commands that may wait for theirs.
+#: Most commands of several senders in one transaction, and most that may wait for theirs.
 BATCH_COMMANDS = 256
-SERIES_COMMANDS = 1_024
-BATCH_BYTES = 4 * 1024 * 1024
 WAITING_COMMANDS = 20_000
 #: Batches on their way at once: while one is stored, the senders of the other are answered and come again.
 IN_FLIGHT = 2
-#: So many senders are worth two batches; fewer are served better by one.
-PIPELINED_SENDERS = 8
-#: How long a batch that is not full waits for more while another is on its way, in seconds.
+#: So many senders are worth two batches; fewer are served better by one, which costs the server half as much.
+PIPELINED_SENDERS = 12
+#: How long a batch waits for the senders of the one just answered, in seconds.
 GATHER_S = 0.0003
 #: Most bytes that a sender may have on the wire when it sends itself: so much the network takes at once, whatever the server does.
 OWN_BYTES = 64 * 1024
 #: How often the thread looks after a connection on which it expects nothing, in seconds.
 IDLE_S = 1.0
+#: How long a loop waits for its turn before it leaves the answers to the thread, in seconds.
+TURN_S = 0.001
 #: How long a caller waits for its answer, in seconds.
 ANSWER_TIMEOUT_S = 30.0
 
@@ -55,7 +53,7 @@ class GroupCommit:
     ) -> None:
         self._stops = stops
         self._flights = Flights(connect, appended, self._pace)
-        self._queue: deque[Waiting] = deque()
+        self._queue = Queue()
         #: Whoever holds it sends and receives, and moves commands from the queue to the flights and out of them.
         self._turn = Lock()
         #: So many waiting commands are worth a batch; the sender that brings the last of them sends it.
@@ -63,9 +61,9 @@ class GroupCommit:
         self._gather_until = 0.0
         #: How many commands were waiting or on their way when the last batch was answered.
         self._senders = 0
-        self._wake, self._waker = socket.socketpair()
-        self._wake.setblocking(False)
-        self._waker.setblocking(False)
+        #: The loop that hears the answers, while tasks are the only senders; otherwise the thread does.
+        self._listener: Listener | None = None
+        self._bell = Bell()
         self._starting = Lock()
         self._thread: Thread | None = None
         self._closed = False
@@ -76,13 +74,13 @@ class GroupCommit:
         A command that could not even be sent in time is LedgerBusy. Raises LedgerBusy at once if too many wait already.
         """
         waiting = [Waiting(command, builds_on_last=index > 0) for index, command in enumerate(commands)]
-        self._enqueue(waiting)
+        self._send(waiting)
         return self.answers(waiting)
 
     def send(self, commands: Sequence[PackedCommand], series: Series) -> list[Waiting]:
         """This will hand over the next commands of a series; `answers` waits for them. Raises LedgerBusy if too many wait already."""
         waiting = [Waiting(command, series=series, builds_on_last=True) for command in commands]
-        self._enqueue(waiting)
+        self._send(waiting)
         return waiting
 
     def answers(self, waiting: Sequence[Waiting]) -> list[Outcome]:
@@ -91,24 +89,29 @@ class GroupCommit:
         return [self._answer(one, deadline) for one in waiting]
 
     async def append_async(self, command: PackedCommand) -> Outcome:
-        """This will do the same for a task: it waits in its loop, and its loop is woken once for all tasks of a batch.
+        """This will do the same for a task. Its loop sends what its tasks bring together, and hears the answers.
 
         A task that is cancelled while it waits does not take its command back.
         """
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
         self._enqueue([Waiting(command, future)])
+        listener = self._listener
+        if listener is not None and listener.loop is loop:
+            listener.depart_soon()
+        elif len(self._queue) >= self._wanted:
+            self._set_off(loop)
         return await future
 
     def close(self) -> None:
         """This will append what is waiting, then end the thread and its connection."""
         with self._starting:
             self._closed = True
+        self._stop_listening()
         if self._thread is not None:
-            self._rouse()
             self._thread.join()
             self._thread = None
-        self._wake.close()
-        self._waker.close()
+        self._bell.close()
 
     def _enqueue(self, waiting: list[Waiting]) -> None:
         for stop in self._stops:
@@ -121,24 +124,77 @@ class GroupCommit:
         if self._closed:
             raise LedgerUnavailable("the ledger is closed")
         self._queue.extend(waiting)
+
+    def _send(self, waiting: list[Waiting]) -> None:
+        """This will enqueue what a thread sends, which then waits: its answers may not depend on a loop that may be its own."""
+        self._enqueue(waiting)
+        if self._listener is not None:
+            self._stop_listening()
         if len(self._queue) >= self._wanted:
             self._set_off()
 
-    def _set_off(self) -> None:
+    def _set_off(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         """This will send what waits from the thread that brought the last of it: waking another would cost as much as a command.
+
+        If that is a loop's, the loop is to hear the answer.
 
         Only the writer's own thread may be kept waiting, so that it opens connections, sends large batches, and mends what broke.
         """
         if self._turn.acquire(blocking=False):
             try:
-                if self._flights.appender.is_open() and self._flights.lost is None:
+                if self._flights.appender.is_open() and self._flights.trouble is None:
+                    if loop is not None:
+                        self._listen(loop)
                     self._depart_all(OWN_BYTES - self._flights.size_bytes)
                     self._aim()
-                    if len(self._queue) < self._wanted and self._flights.lost is None:
+                    if len(self._queue) < self._wanted and self._flights.trouble is None:
                         return
             finally:
                 self._turn.release()
         self._rouse()
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        listener = self._listener
+        if listener is not None:
+            if listener.loop is loop and listener.is_current():
+                return
+            listener.end()
+        if not self._closed:
+            self._listener = Listener(loop, self._flights.appender, self._hear, self._depart)
+            self._rouse()  # the thread listens no more
+
+    def _stop_listening(self) -> None:
+        """This will leave the answers, and whatever else there is to do, to the thread."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.end()
+        self._rouse()
+
+    def _hear(self, listener: Listener) -> None:
+        """This will take what came in, in the loop that listens."""
+        if self._listener is not listener:
+            listener.end()
+        elif not self._turn.acquire(timeout=TURN_S):
+            self._stop_listening()
+        else:
+            try:
+                if self._flights.trouble is None:
+                    self._flights.arrive_all()
+            finally:
+                self._turn.release()
+            if self._flights.trouble is not None or not listener.is_current():
+                self._stop_listening()
+            elif self._queue:
+                listener.depart_soon()
+
+    def _depart(self, listener: Listener) -> None:
+        """This will send what waits, from the loop that listens."""
+        if self._listener is not listener:
+            self._rouse()
+        elif self._queue:
+            self._set_off(listener.loop)
+            if self._queue and len(self._flights) < IN_FLIGHT:
+                listener.depart_later()
 
     def _answer(self, waiting: Waiting, deadline: float) -> Outcome:
         if not waiting.answered.acquire(timeout=max(0.0, deadline - monotonic())):
@@ -164,25 +220,24 @@ class GroupCommit:
 
     def _rouse(self) -> None:
         self._wanted = NEVER  # once is enough
-        with suppress(OSError):  # full of wakes already, or closed with the thread gone
-            self._waker.send(b"!")
+        self._bell.ring()
 
     def _run(self) -> None:
         is_here = False
         while True:
             with self._turn:
-                if self._flights.lost is not None:
-                    self._flights.recover(self._flights.lost)
+                self._flights.mend()
                 if is_here:
                     self._flights.arrive_all()
-                self._depart_all(BATCH_BYTES)
-                if self._flights.lost is not None:
+                is_here = False
+                if self._flights.trouble is None:
+                    self._depart_all(BATCH_BYTES)
+                if self._flights.trouble is not None:
                     continue
                 if not self._flights and self._closed and not self._queue:
                     break
                 timeout_s = self._aim()
                 if len(self._queue) >= self._wanted:
-                    is_here = False
                     continue
             is_here = self._wait(timeout_s)
         self._flights.appender.close()
@@ -191,8 +246,8 @@ class GroupCommit:
         deliver(late, [LedgerUnavailable("the ledger is closed")] * len(late))
 
     def _depart_all(self, most_bytes: int) -> None:
-        while len(self._flights) < IN_FLIGHT and self._flights.lost is None and self._due():
-            batch = self._next_batch(most_bytes)
+        while len(self._flights) < IN_FLIGHT and self._flights.trouble is None and self._due():
+            batch = self._queue.next_batch(self._share(), most_bytes)
             if not batch:
                 break
             self._flights.send(batch, new=not batch[0].builds_on_last)
@@ -204,19 +259,14 @@ class GroupCommit:
 
     def _due(self) -> bool:
         """Has the next batch waited for enough others, or long enough?"""
-        first = self._first()
-        if first is None or not self._flights:
-            return first is not None
-        if first.builds_on_last:
+        first = self._queue.first()
+        if first is None:
             return False
+        if first.builds_on_last:
+            return not self._flights
+        if self._listener is not None and not self._flights:
+            return True  # a loop's tasks have come together already
         return len(self._queue) >= self._share() or monotonic() >= self._gather_until
-
-    def _first(self) -> Waiting | None:
-        """This will look at the head of the queue. A sender that waited too long may take its command out at any moment."""
-        try:
-            return self._queue[0]
-        except IndexError:
-            return None
 
     def _share(self) -> int:
         """Half of the senders that are about, so that two batches take turns; all of them while they are too few for that."""
@@ -225,12 +275,15 @@ class GroupCommit:
 
     def _aim(self) -> float | None:
         """This will say how many commands are now worth a batch, and give how long to wait for them or for an answer, in seconds."""
+        now = monotonic()
         if not self._flights:
+            if self._listener is None and self._senders > 1 and now < self._gather_until:
+                self._wanted = self._share()
+                return self._gather_until - now
             self._wanted = 1
             return IDLE_S if self._flights.appender.is_open() else None
-        now = monotonic()
         timeout_s = max(0.0, self._flights.appender.deadline() - now)
-        first = self._first()
+        first = self._queue.first()
         if len(self._flights) == IN_FLIGHT or (first is not None and first.builds_on_last):
             self._wanted = NEVER
         elif now < self._gather_until:
@@ -241,36 +294,15 @@ class GroupCommit:
         return timeout_s
 
     def _wait(self, timeout_s: float | None) -> bool:
-        """This will wait for something on the connection (true: or an answer is overdue), or for somebody who needs the thread."""
-        ready = poll()
-        ready.register(self._wake, POLLIN)
-        if (file := self._flights.appender.fileno()) >= 0:
-            ready.register(file, POLLIN)
-        found = ready.poll(None if timeout_s is None else timeout_s * 1000)
-        is_here = False
-        for ready_file, _ in found:
-            if ready_file == file:
-                is_here = True
-            else:
-                self._wake.recv(4096)
-        return is_here or (not found and bool(self._flights) and monotonic() >= self._flights.appender.deadline())
+        """This will wait for something on the connection (true: or an answer is overdue), or for somebody who needs the thread.
 
-    def _next_batch(self, most_bytes: int) -> list[Waiting]:
-        """This will take a batch from the queue; [] if even its first command is too large."""
-        batch: list[Waiting] = []
-        size_bytes, most = 0, self._share()
-        while (first := self._first()) is not None:
-            size_bytes += first.command.size_bytes
-            if len(batch) >= (SERIES_COMMANDS if first.builds_on_last else most) or (
-                size_bytes > most_bytes and (batch or most_bytes < BATCH_BYTES)
-            ):
-                break
-            try:
-                waiting = self._queue.popleft()
-            except IndexError:
-                break
-            if waiting.series is not None and waiting.series.fault is not None:
-                deliver([waiting], [waiting.series.fault])
-                continue
-            batch.append(waiting)
-        return batch
+        While a loop listens, it only looks from time to time whether the loop still does.
+        """
+        listener = self._listener
+        is_heard = listener is not None and listener.is_current()
+        if is_heard:
+            timeout_s = IDLE_S if timeout_s is None else min(timeout_s, IDLE_S)
+        found = self._bell.wait(-1 if is_heard else self._flights.appender.fileno(), timeout_s)
+        if found is not None:
+            return found
+        return bool(self._flights) and (is_heard or monotonic() >= self._flights.appender.deadline())

@@ -33,8 +33,13 @@ class Pipeline(ABC, Generic[T]):
     def __init__(self, connect: Callable[[], psycopg.Connection]) -> None:
         self._connect = connect
         self._connection: psycopg.Connection | None = None
+        #: How many connections there have been, the present one included.
+        self.opened = 0
         #: For each call on its way: what is remembered of it, and when it is taken for lost.
         self._sent: deque[tuple[T, float]] = deque()
+        #: Of the oldest call: what it gave so far, and that once its transaction has ended.
+        self._part: pq.abc.PGresult | None = None
+        self._whole: pq.abc.PGresult | None = None
 
     @abstractmethod
     def _make_ready(self, connection: psycopg.Connection) -> None:
@@ -54,6 +59,7 @@ class Pipeline(ABC, Generic[T]):
         connection.pgconn.enter_pipeline_mode()
         connection.pgconn.nonblocking = 1
         self._connection = connection
+        self.opened += 1
 
     def _call(self, statement: bytes, values: Sequence[bytes], remembered: T, reply_timeout_s: float) -> None:
         """This will send a call on the open connection without waiting for it. Raises Lost, and with it whatever was sent before."""
@@ -69,34 +75,42 @@ class Pipeline(ABC, Generic[T]):
             self.close()
             raise Lost(str(error)) from error
 
-    def _answer(self, *, is_here: bool = False) -> tuple[T, pq.abc.PGresult]:
-        """This will wait for the answer to the oldest call, whatever it says. `is_here` says that something came in already.
+    def _answer(self) -> tuple[T, pq.abc.PGresult]:
+        """This will wait for the answer to the oldest call, whatever it says.
 
         Raises Lost if it was lost, and with it those of all calls that were sent.
         """
         try:
-            result = self._result(is_here=is_here)
-            self._result()  # the end of its transaction
+            while (result := self._read()) is None:
+                self._poll(POLLIN)
+                self._open_connection().pgconn.consume_input()
         except psycopg.OperationalError as error:
             self.close()
             raise Lost(str(error)) from error
+        self._whole = None
         return self._sent.popleft()[0], result
 
     def has_answer(self) -> bool:
-        """Has the answer to the oldest call been read already, with the one before it? The file then shows nothing more."""
-        return bool(self._sent) and self._connection is not None and not self._connection.pgconn.is_busy()
+        """Can the oldest call be answered, or found lost, without waiting?"""
+        try:
+            return bool(self._sent) and self._read() is not None
+        except psycopg.OperationalError:
+            return True
 
     def is_open(self) -> bool:
         """Is there a connection that nothing is known to be wrong with?"""
         return self._connection is not None and self._connection.pgconn.status == pq.ConnStatus.OK
 
     def look(self) -> None:
-        """This will read what came in although nothing was sent: the end of the connection, or a notice."""
+        """This will read what came in, without waiting. Raises Lost if the connection has ended with calls on their way."""
         if self._connection is not None:
             try:
                 self._connection.pgconn.consume_input()
-            except psycopg.OperationalError:
+            except psycopg.OperationalError as error:
+                was_awaited = bool(self._sent)
                 self.close()
+                if was_awaited:
+                    raise Lost(str(error)) from error
 
     def fileno(self) -> int:
         """This will give the file on which an answer comes in; -1 without a connection."""
@@ -112,6 +126,7 @@ class Pipeline(ABC, Generic[T]):
     def close(self) -> None:
         """This will close the connection and forget what was sent; the next call opens another."""
         self._sent.clear()
+        self._part = self._whole = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -120,23 +135,19 @@ class Pipeline(ABC, Generic[T]):
         assert self._connection is not None  # noqa: S101  # opened before
         return self._connection
 
-    def _result(self, *, is_here: bool = False) -> pq.abc.PGresult:
+    def _read(self) -> pq.abc.PGresult | None:
+        """This will give the oldest call's answer once all of it has come in. Raises psycopg.OperationalError if it never will."""
         pgconn = self._open_connection().pgconn
-        found: pq.abc.PGresult | None = None
-        while True:
-            while pgconn.is_busy():
-                if not is_here:
-                    self._poll(POLLIN)
-                is_here = False
-                pgconn.consume_input()
+        while self._whole is None and not pgconn.is_busy():
             result = pgconn.get_result()
             if result is None:
-                if found is None:
+                if self._part is None or pgconn.status != pq.ConnStatus.OK:
                     raise psycopg.OperationalError("the connection gave no answer")
-                return found
-            if result.status == pq.ExecStatus.PIPELINE_SYNC:
-                return result
-            found = result
+            elif result.status == pq.ExecStatus.PIPELINE_SYNC:  # the end of its transaction
+                self._whole, self._part = self._part, None
+            else:
+                self._part = result
+        return self._whole
 
     def _poll(self, events: int) -> int:
         ready = poll()

@@ -1,7 +1,8 @@
-"""A command that waits for its answer, and how the answer gets to whoever waits."""
+"""Commands that wait to be sent and for their answers, and how an answer gets to whoever waits."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from threading import Lock
 
@@ -9,6 +10,10 @@ import psycopg
 
 from ledger.store.batch import Answer, PackedCommand
 from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown
+
+#: Most commands of one series, and most bytes, in one transaction.
+SERIES_COMMANDS = 1_024
+BATCH_BYTES = 4 * 1024 * 1024
 
 Outcome = Answer | OutcomeUnknown | psycopg.Error
 #: The database did not take a command, or did not say so: whatever builds on it must not be tried.
@@ -48,6 +53,47 @@ class Waiting:
             self.answered.acquire()
 
 
+class Queue:
+    """The commands that wait to be sent, the oldest first. For any thread: a sender that waited too long takes its own out."""
+
+    def __init__(self) -> None:
+        self._commands: deque[Waiting] = deque()
+        self.extend, self.remove = self._commands.extend, self._commands.remove
+
+    def __len__(self) -> int:
+        return len(self._commands)
+
+    def __iter__(self) -> Iterator[Waiting]:
+        return iter(tuple(self._commands))
+
+    def first(self) -> Waiting | None:
+        """This will look at the oldest, which may be gone the next moment."""
+        try:
+            return self._commands[0]
+        except IndexError:
+            return None
+
+    def next_batch(self, most: int, most_bytes: int) -> list[Waiting]:
+        """This will take out up to `most` commands, or more of a series; [] if even the first is too large."""
+        batch: list[Waiting] = []
+        size_bytes = 0
+        while (first := self.first()) is not None:
+            size_bytes += first.command.size_bytes
+            if len(batch) >= (SERIES_COMMANDS if first.builds_on_last else most) or (
+                size_bytes > most_bytes and (batch or most_bytes < BATCH_BYTES)
+            ):
+                break
+            try:
+                waiting = self._commands.popleft()
+            except IndexError:
+                break
+            if waiting.series is not None and waiting.series.fault is not None:
+                deliver([waiting], [waiting.series.fault])
+                continue
+            batch.append(waiting)
+        return batch
+
+
 def deliver(batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
     """This will give each command its outcome, and wake each loop once."""
     tasks: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
@@ -59,7 +105,16 @@ def deliver(batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
             waiting.answered.release()
         else:
             tasks.setdefault(waiting.future.get_loop(), []).append(waiting)
+    if not tasks:
+        return
+    try:
+        here = asyncio.get_running_loop()
+    except RuntimeError:
+        here = None
     for loop, answered in tasks.items():
+        if loop is here:
+            _settle(answered)
+            continue
         with suppress(RuntimeError):  # a loop that was closed waits for nothing
             loop.call_soon_threadsafe(_settle, answered)
 
