@@ -30,7 +30,7 @@ class Linking:
 
     def link(self, identity: Identity, by: MemberId) -> bool:
         """This will let a provider's subject in as a member; False: they were let in as this member before. Raises Rejected."""
-        steward_only(self._ledger, by, "LinkIdentity")
+        steward_only(self._ledger, by, "`linkIdentity`")
         if identity.issuer not in self._issuers:
             there_are = ", ".join(sorted(self._issuers)) or "none"
             raise Rejected(
@@ -55,7 +55,7 @@ class Linking:
 
     def unlink(self, issuer: str, subject: str, by: MemberId) -> None:
         """This will let a provider's subject in no more. Raises Rejected."""
-        steward_only(self._ledger, by, "UnlinkIdentity")
+        steward_only(self._ledger, by, "`unlinkIdentity`")
         if "\0" in subject + issuer or not self._done(lambda one: identities.unlink(one, issuer, subject, by=by)):
             raise Rejected(Code.NOT_FOUND, "Nobody is let in as this subject of this issuer.", "subject")
 
