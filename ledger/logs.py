@@ -9,6 +9,8 @@ import msgspec
 
 #: What every record has; the rest came with `extra=` and is shown.
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+#: What could end a line, or tell a terminal to do something: a record is one line, whoever had a say in its words.
+_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), 127, 0x85, 0x2028, 0x2029)}
 TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -30,13 +32,14 @@ class JsonLines(logging.Formatter):
 
 
 class Lines(logging.Formatter):
-    """The same for people: what the record brings stands behind the message."""
+    """The same for people: what the record brings stands behind the message. Only the trace of an exception has lines of its own."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """This will give a record's line."""
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's word
+        """This will give the message's line with what the record brings."""
         brought = {name: value for name, value in vars(record).items() if name not in _USUAL}
-        more = " ".join(f"{name}={value}" for name, value in brought.items())
-        return f"{super().format(record)} {more}" if more else super().format(record)
+        return " ".join(
+            [super().formatMessage(record), *(f"{name}={value}" for name, value in brought.items())]
+        ).translate(_CONTROLS)
 
 
 def begin(level: int, *, json: bool) -> None:
@@ -44,4 +47,10 @@ def begin(level: int, *, json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if json else Lines(TEXT))
     logging.basicConfig(level=level, handlers=[handler])
+    logging.getLogger("uvicorn.error").addFilter(is_told)
     logging.getLogger("httpx").setLevel(max(level, logging.WARNING))  # it names whole addresses at INFO
+
+
+def is_told(record: logging.LogRecord) -> bool:
+    """This will keep back that a WebSocket connected: anybody may do that, and its address, which is told with it, may hold a token."""
+    return record.levelno > logging.INFO or not str(record.msg).startswith(('%s - "WebSocket', "connection "))

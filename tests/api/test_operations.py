@@ -15,6 +15,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from websockets.sync.client import connect
 
 from ledger import logs
 from ledger.api import metrics
@@ -114,6 +115,33 @@ def test_json_lines_are_json_whatever_a_record_brings() -> None:
     assert (found["message"], found["level"], found["operation"], found["path"]) == ("failed now", "ERROR", "A", "/")
     assert 'ValueError: with "quotes"' in found["exception"]
     assert "operation=A" in logs.Lines(logs.TEXT).format(record)
+
+
+def test_a_line_for_people_is_one_line_whoever_had_a_say_in_it() -> None:
+    said = "db:\nERROR fake: \x1b[2Jall is well\u2028"
+    brought = {"operation": "A\r\nERROR fake"}
+    record = logging.getLogger("x").makeRecord(
+        "x", logging.WARNING, "f", 1, "waiting: %s", (said,), None, extra=brought
+    )
+    line = logs.Lines(logs.TEXT).format(record)
+    assert line.splitlines() == [line]
+    assert "\x1b" not in line
+    assert line.endswith(r"waiting: db:\nERROR fake: \x1b[2Jall is well\u2028 operation=A\r\nERROR fake")
+
+
+def test_the_address_of_a_socket_is_not_told(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """A client may have put its token there."""
+    caplog.set_level(logging.INFO)
+    connecting = logging.getLogger("uvicorn.error")
+    connecting.addFilter(logs.is_told)
+    try:
+        with connect(
+            api.base_url.replace("http", "ws") + "/graphql?token=ldg_abc", subprotocols=["graphql-transport-ws"]
+        ):  # type: ignore[list-item]
+            pass
+    finally:
+        connecting.removeFilter(logs.is_told)
+    assert "ldg_abc" not in caplog.text
 
 
 class Collector:
