@@ -256,10 +256,12 @@ def _amount(fact: SourceFact, rest: Rest) -> tuple[SourceAmount, EffortUnit | No
     if unit is not None:
         key = "actual" if "actual" in rest else "estimate"
         said = rest.pop(key, None)
-        more = {k: v for k, v in said.items() if k not in _AMOUNT_KEYS} if isinstance(said, dict) else {}
+        if isinstance(said, dict):
+            for name, value in said.items():
+                if name not in _AMOUNT_KEYS:
+                    rest[f"{key}.{name}"] = value
         if unit is EffortUnit.TARGET and word != "target":
-            more["unit"] = amount.unit
-        rest.update({f"{key}.{k}": v for k, v in more.items()})
+            rest[f"{key}.unit"] = amount.unit
     return amount, unit
 
 
@@ -283,6 +285,8 @@ def _days(value: str | None, unit: EffortUnit, team: ImportingTeam) -> Decimal |
 
 def _taken(rest: Rest) -> str | None:
     """This will take all that is left as a text."""
+    if not rest:
+        return None
     text = _text(rest)
     rest.clear()
     return text

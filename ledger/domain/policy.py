@@ -193,7 +193,7 @@ def _since(since: datetime | None, issued: Issued[ActivatePolicy]) -> datetime:
     if utc(since) > at:
         raise Rejected(
             Code.BAD_USER_INPUT,
-            f"`since` is {utc(since).isoformat()}, which is yet to come: a policy ranks from its activation on. "
+            f"`since` is {instant_text(since)}, which is yet to come: a policy ranks from its activation on. "
             "Activate it on that day.",
             "since",
         )

@@ -116,11 +116,12 @@ def _submitted(s: ProposalState, fact: facts.ProposalSubmitted, event: Event) ->
 
 def _decided(s: ProposalState, fact: facts.DecisionTaken, event: Event) -> ProposalState:
     decision = Decision(fact, event.occurred_at, event.position, s.case_version, s.incidents)
-    s = replace(s, decisions=(*s.decisions, decision))
+    decisions = (*s.decisions, decision)
     if fact.scope is not None:  # of a part only: the whole stands where it stood
-        return s
+        return replace(s, decisions=decisions)
     return replace(
         s,
+        decisions=decisions,
         status=STATUS_AFTER[fact.disposition],
         has_yes=fact.verdict is Verdict.YES,
         carried_over=0,

@@ -118,10 +118,12 @@ def _check(
         raise Rejected(
             Code.BAD_USER_INPUT, f"The condition {c.kind} needs {wants}. Set that and no other field.", *path
         )
-    if c.on is not None and (c.on.tzinfo is None or c.on <= at):
+    if c.on is not None and c.on.tzinfo is None:
+        raise Rejected(Code.BAD_USER_INPUT, "`on` names no time zone. Add one, such as Z for UTC.", *path, "on")
+    if c.on is not None and c.on <= at:
         raise Rejected(
             Code.BAD_USER_INPUT,
-            f"{c.on.isoformat()} is not a later instant with a time zone. Give one after {at.isoformat()}.",
+            f"{instant_text(c.on)} is no day to come back on: give one after {instant_text(at)}.",
             *path,
             "on",
         )

@@ -196,7 +196,7 @@ class ProposalState(Struct, frozen=True):
     @property
     def is_submitted(self) -> bool:
         """This will say whether the proposal itself is recorded, and not just something that came before it."""
-        return self.team_id != NOBODY_ASKED
+        return self.submitted_at is not None
 
     @property
     def proposers(self) -> frozenset[MemberId]:
