@@ -16,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from ledger import logs
 from ledger.api import metrics
@@ -135,9 +136,8 @@ def test_the_address_of_a_socket_is_not_told(api: Api, caplog: pytest.LogCapture
     connecting = logging.getLogger("uvicorn.error")
     connecting.addFilter(logs.is_told)
     try:
-        with connect(
-            api.base_url.replace("http", "ws") + "/graphql?token=ldg_abc", subprotocols=["graphql-transport-ws"]
-        ):  # type: ignore[list-item]
+        url = api.base_url.replace("http", "ws") + "/graphql?token=ldg_abc"
+        with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")]):
             pass
     finally:
         connecting.removeFilter(logs.is_told)
