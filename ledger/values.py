@@ -346,3 +346,8 @@ def utc(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError("an instant needs a time zone")
     return at.astimezone(UTC)
+
+
+def instant_text(at: datetime) -> str:
+    """This will give an instant as RFC 3339 in UTC, ending in Z; a naive one is refused."""
+    return utc(at).isoformat().replace("+00:00", "Z")

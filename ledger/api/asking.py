@@ -10,9 +10,9 @@ from ledger.api.connection import Connection, Edge, Page, PageInfo, selected
 from ledger.api.context import Context, Info
 from ledger.api.errors import bad_input
 from ledger.api.inputs import make
-from ledger.api.scalars import instant_text
 from ledger.api.shown import Shown
 from ledger.api.standing import Connection as Reading
+from ledger.values import instant_text
 from projections.conditions import instant_of
 
 #: The cursor's key of a list by time: the instant, and the id that settles a tie.

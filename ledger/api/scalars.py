@@ -11,6 +11,8 @@ import strawberry
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types.scalar import ScalarDefinition
 
+from ledger.values import instant_text
+
 #: A place in the whole ledger, from 1; 0 is before the first fact. A string in the schema: it outgrows 32 bits.
 Position = NewType("Position", int)
 
@@ -23,11 +25,6 @@ SHOWN_LENGTH_MAX = 60
 def _refusal(value: object, wanted: str) -> StrawberryInputCoercionError:
     shown = value if isinstance(value, str) else type(value).__name__
     return StrawberryInputCoercionError(f"{shown[:SHOWN_LENGTH_MAX]!r} is not {wanted}.")
-
-
-def instant_text(at: datetime) -> str:
-    """This will give an instant as RFC 3339 in UTC, ending in Z."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def parse_instant(value: Any) -> datetime:

@@ -15,7 +15,7 @@ from ledger.domain.team import known as known_team
 from ledger.events.envelope import Event
 from ledger.events.policy import PolicyActivated, PolicyDefined, PolicyRevised
 from ledger.ranking import FEATURES, Formula
-from ledger.values import ORGANISATION, PolicyId, PolicyMethod, TeamId, utc
+from ledger.values import ORGANISATION, PolicyId, PolicyMethod, TeamId, instant_text, utc
 
 PolicyFact = PolicyDefined | PolicyRevised | PolicyActivated
 

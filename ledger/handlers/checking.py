@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ledger.commands.issued import SEEN, Issued, request_hash
 from ledger.domain.rejected import Code, Rejected
+from ledger.values import instant_text
 
 C = TypeVar("C", bound=Struct)
 
@@ -44,10 +45,9 @@ def check(issued: Issued[C]) -> bytes:
         if instant is not None and instant.tzinfo is None:
             raise Rejected(Code.BAD_USER_INPUT, f"`{name}` names no time zone. Add one, such as Z for UTC.", name)
     if issued.occurred_at is not None and issued.occurred_at > issued.at:
-        told = issued.occurred_at.isoformat().replace("+00:00", "Z")
         raise Rejected(
             Code.BAD_USER_INPUT,
-            f"`occurred_at` is {told}, after the request itself: only what has happened is "
+            f"`occurred_at` is {instant_text(issued.occurred_at)}, after the request itself: only what has happened is "
             "recorded. Leave it out, or give the time when it was true.",
             "occurred_at",
         )

@@ -13,7 +13,7 @@ from ledger.domain.proposal.standing import another, decision_of, said, standing
 from ledger.domain.proposal.state import Decision, ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.events.proposal import ProposalReopened, RevisitWaived
-from ledger.values import ProposalId, ProposalStatus, ReopenCause, RevisitCondition, RevisitKind
+from ledger.values import ProposalId, ProposalStatus, ReopenCause, RevisitCondition, RevisitKind, instant_text
 
 #: The field that each kind of condition needs; CASE_REVISED needs none.
 NEEDS = {
