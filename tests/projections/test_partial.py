@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from ledger.values import (
     BenefitCode,
@@ -72,6 +72,26 @@ def test_a_row_that_was_written_before_its_last_fields_were_there_can_be_read() 
     early = b'["00000000-0000-0000-0000-000000000004",null,"Pay it"]'
     found = msgspec.json.decode(early, type=partial(Listed, frozenset({"title", "concerns_open", "proposers"})))
     assert (found.title, found.concerns_open, found.proposers) == ("Pay it", 0, ())
+
+
+class Marks(Struct, frozen=True, array_like=True):
+    marks: tuple[int, ...]
+    least: int
+    name: str
+
+    @property
+    def passed(self) -> tuple[int, ...]:
+        return tuple(mark for mark in self.marks if mark >= self.least)
+
+    @property
+    def passes(self) -> bool:
+        return bool(self.passed)
+
+
+def test_a_property_may_look_at_fields_inside_of_a_loop_and_by_another_property() -> None:
+    found = msgspec.json.decode(b'[[1,2,3],2,"Ada"]', type=partial(Marks, frozenset({"passes"})))
+    assert (found.passes, found.passed) == (True, (2, 3))
+    assert isinstance(found.name, Raw)
 
 
 def test_what_nobody_asks_for_stays_text() -> None:
