@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -15,6 +16,8 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import sql
+
+from ledger.store.embedded_install import find_install
 
 IMAGE = "postgres:18"
 #: The official image's; PGDATA lies in it.
@@ -242,3 +245,9 @@ def _settle_ryuk() -> None:
         client.close()
     if not has_image:
         os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
+
+
+def dumped(url: str) -> bytes:
+    """This will give what `pg_dump` writes of a database."""
+    program = find_install().bin_dir / "pg_dump"
+    return subprocess.run([program, "--inserts", url], capture_output=True, check=True).stdout

@@ -1,7 +1,6 @@
 """After a redaction the words are in no table of any schema, no view, no index on the disk, no message and no dump."""
 
 import asyncio
-import subprocess
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
@@ -11,13 +10,13 @@ from psycopg import AsyncConnection
 
 from ledger.events import proposal
 from ledger.handlers.redaction import RedactionAsked, redact
-from ledger.store.embedded_install import find_install
 from ledger.store.integrity.verifying import verify
 from ledger.values import SYSTEM, DecisionId, Disposition, ProposalId, Reason, Verdict
 from ledger.webhooks import endpoints, messages
 from projections.audit.facts import LedgerEvent, facts_after
 from projections.catalogue import VIEWS
 from projections.rebuild import rebuild
+from tests.databases import dumped
 from tests.projections import story
 from tests.projections.recording import NOON, Recorder, ledger_of
 
@@ -61,11 +60,6 @@ def refused(url: str, ledger_id: UUID) -> int:
                 [endpoint.endpoint_id, message.message_id, message.type, message.position, message.body],
             )
     return len(told)
-
-
-def dumped(url: str) -> bytes:
-    program = find_install().bin_dir / "pg_dump"
-    return subprocess.run([program, "--inserts", url], capture_output=True, check=True).stdout
 
 
 def on_disk(url: str, kind: str) -> dict[str, bytes]:

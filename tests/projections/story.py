@@ -144,7 +144,7 @@ def _first_review(r: Recorder) -> None:
     r.at = NOON + timedelta(days=10)
     agenda = tuple(agenda_item(item, rank) for rank, item in enumerate(items, 1))
     r.record((REVIEW, review.AgendaFrozen(agenda, POLICY, 1)), by=MANAGER)
-    opened = review.ReviewOpened(recorder_head(r), Decimal(10), (ANA, BEN), POLICY, 1)
+    opened = review.ReviewOpened(r.ledger.head(), Decimal(10), (ANA, BEN), POLICY, 1)
     r.record((REVIEW, opened), by=MANAGER)
     basis = Basis(1, 1, 1, POLICY, 1)
     yes = proposal.DecisionTaken(
@@ -290,12 +290,8 @@ def _old_history(r: Recorder) -> None:
     r.record((OLD, proposal.DecisionExplained(OLD_NO, why)), source=OLD_SOURCE)
 
 
-def recorder_head(recorder: Recorder) -> int:
-    return recorder.ledger.head()
-
-
 def follow(url: str, recorder: Recorder, *, batch: int = 1_000) -> None:
-    """This will bring all four views up to the ledger's last position."""
+    """This will bring all views up to the ledger's last position."""
     with Follower(url, recorder.ledger, VIEWS, batch=batch) as follower:
         for view in VIEWS:
             assert follower.wait_for(view.name, recorder.ledger.head(), 20), view.name

@@ -1,6 +1,5 @@
 """Why not, and all that the audit view answers besides."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,21 +16,10 @@ from projections.audit.version_structs import VersionKind
 from projections.audit.versions import WordChange
 from projections.conditions import Teams
 from tests.projections import story as told
-from tests.projections.recording import NOON, Recorder, ledger_of
-from tests.projections.story import ask, follow, tell
+from tests.projections.recording import NOON
+from tests.projections.story import ask
 
 LATER = NOON + timedelta(days=50)
-
-
-@pytest.fixture(scope="module")
-def url(server, _admin, template) -> Iterator[str]:  # type: ignore[no-untyped-def]
-    from tests import databases
-
-    with databases.database(server, _admin, template) as found, ledger_of(found) as ledger:
-        recorder = Recorder(ledger)
-        tell(recorder)
-        follow(found, recorder)
-        yield found
 
 
 def story_of(url: str, proposal_id: object, teams: Teams = None, as_of: int | None = None) -> ProposalStory | None:

@@ -1,6 +1,5 @@
 """The counts of a story that is known, and what a filter or a part leaves of them."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,22 +12,11 @@ from projections.reviews.structs import ItemState, ReviewState
 from projections.transparency.counts import AreaCount, ReviewsHeld, Transparency
 from projections.transparency.queries import Part, Period, transparency
 from tests.projections import story as told
-from tests.projections.recording import NOON, Recorder, ledger_of
-from tests.projections.story import ask, follow, tell
+from tests.projections.recording import NOON
+from tests.projections.story import ask
 
 LATER = NOON + timedelta(days=60)
 LIVE = Period(since=datetime(2026, 1, 1, tzinfo=UTC))
-
-
-@pytest.fixture(scope="module")
-def url(server, _admin, template) -> Iterator[str]:  # type: ignore[no-untyped-def]
-    from tests import databases
-
-    with databases.database(server, _admin, template) as found, ledger_of(found) as ledger:
-        recorder = Recorder(ledger)
-        tell(recorder)
-        follow(found, recorder)
-        yield found
 
 
 def counts(url: str, period: Period = LIVE, teams: Teams = None, as_of: int | None = None) -> Transparency:
