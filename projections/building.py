@@ -39,6 +39,8 @@ class Build(NamedTuple):
     total: int
     progress: Report
     cancelled: Callable[[], bool]
+    #: One of several processes that build at once, each some of the views.
+    shared: bool = False
 
     def check(self) -> None:
         """This will raise Cancelled if the build was called off."""
@@ -80,7 +82,7 @@ def fold_apart(build: Build, views: Sequence[View], processes: int, work: Work) 
             running.append(process)
             opened.append(ours)
             done[ours] = 0
-        work(build._replace(progress=progress, cancelled=cancelled), mine)
+        work(build._replace(progress=progress, cancelled=cancelled, shared=True), mine)
         while opened:
             build.check()
             _hear_all(opened, done, 0.2)
@@ -125,7 +127,9 @@ def _worker(
     log = log_type(url)
     try:
         views = [import_module(f"projections.{name}.projector").VIEW for name in names]
-        work(Build(url, log, schema, total, lambda progress: pipe.send(progress.done), lambda: False), views)
+        work(
+            Build(url, log, schema, total, lambda progress: pipe.send(progress.done), lambda: False, shared=True), views
+        )
         pipe.send(None)
     except Exception as error:
         pipe.send(f"{type(error).__name__}: {error}")

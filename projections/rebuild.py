@@ -71,7 +71,7 @@ def fold(build: Build, views: Sequence[View]) -> None:
     packers = {table: packer(table) for view in views for table in view.tables}
     changed = [(table, rows.tables[table]) for view, rows in folds for table in view.tables]
     fold_page = Fold(folds)
-    with without_collector(), _Copier(build.url, views, build.schema) as copier:
+    with without_collector(), _Copier(build, views) as copier:
         for events in _pages(build.log, build.total):
             build.check()
             fold_page(events)
@@ -127,10 +127,11 @@ class _Copier:
     PostgreSQL so takes rows in while others are folded; and rows of a table that was made in the same transaction need no later vacuum.
     """
 
-    def __init__(self, url: str, views: Sequence[View], build: str) -> None:
-        self._url = url
+    def __init__(self, build: Build, views: Sequence[View]) -> None:
+        self._url = build.url
         self._views = views
-        self._build = build
+        self._build = build.schema
+        self._shared = build.shared
         self._waiting = {table: bytearray() for view in views for table in view.tables}
         self._bodies: queue.Queue[tuple[Table[Any], bytes] | None] = queue.Queue(maxsize=4)
         self._thread = threading.Thread(target=self._run, name="rebuild-copier", daemon=True)
@@ -182,6 +183,8 @@ class _Copier:
 
     def _copy(self, connection: Connection[Any]) -> None:
         connection.execute("SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL synchronous_commit = off")
+        if self._shared:  # the processors are busy: workers would only add a half to what an index costs
+            connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
         statements: dict[Table[Any], bytes] = {}
         for view in self._views:
             schema.make_tables(connection, view, self._build)
