@@ -6,7 +6,8 @@ backlog (a twentieth of all), half in that of all teams.
 
 A page touches a block of the index for each of its levels, and the table's blocks that hold its rows, however many there are: a few in
 one team's backlog, where rows lie side by side, one for each row in that of all teams. Those that are not in the server's own memory
-(`shared_buffers`) are copied in first: the times grow by no more than that.
+(`shared_buffers`) are copied in first: the times grow by no more than that. The sizes take turns page by page, so that a busy moment of
+the machine falls on all of them.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import asyncio
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -58,17 +60,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pages", type=int, default=1_000, help="of each size")
     given = parser.parse_args(arguments)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {given.pages:,} pages of {ROWS} rows for each size")
-    print(f"{'proposals':>12}{'p50 ms':>10}{'p99 ms':>10}{'blocks':>10}{'copied':>10}  index")
-    with server() as url:
+    with ExitStack() as opened:
+        url = opened.enter_context(server())
+        sizes = []
         for count in given.proposals:
-            with database(url) as own:
-                migrate(own)
-                places = fill(own, count)
-                times = asyncio.run(measure(own, places, given.pages))
-                blocks, copied, indexes = asyncio.run(explained(own, places))
-                cuts = quantiles(times, n=100)
-                figures = f"{cuts[49]:10.2f}{cuts[98]:10.2f}{blocks:10.1f}{copied:10.1f}"
-                print(f"{count:12,}{figures}  {', '.join(sorted(indexes))}", flush=True)
+            own = opened.enter_context(database(url))
+            migrate(own)
+            sizes.append((count, own, fill(own, count)))
+        times = asyncio.run(measure([(own, places) for _, own, places in sizes], given.pages))
+        print(f"{'proposals':>12}{'p50 ms':>10}{'p99 ms':>10}{'blocks':>10}{'copied':>10}  index")
+        for (count, own, places), taken in zip(sizes, times, strict=True):
+            blocks, copied, indexes = asyncio.run(explained(own, places))
+            cuts = quantiles(taken, n=100)
+            figures = f"{cuts[49]:10.2f}{cuts[98]:10.2f}{blocks:10.1f}{copied:10.1f}"
+            print(f"{count:12,}{figures}  {', '.join(sorted(indexes))}", flush=True)
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
     return 0
 
 
@@ -115,19 +121,25 @@ def _cards(random: Random, teams: list[TeamId], count: int) -> Iterator[Card]:
         yield replace(card, score=score(DEFAULT_FORMULA, card.item).total)
 
 
-async def measure(url: str, places: list[tuple[TeamId, Place]], pages: int) -> list[float]:
-    """This will read random pages and give the milliseconds of each."""
-    random, times = Random(1), []
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+async def measure(sizes: Sequence[tuple[str, list[tuple[TeamId, Place]]]], pages: int) -> list[list[float]]:
+    """This will read random pages, one of each size in turn, and give the milliseconds of each size's."""
+    random = Random(1)
+    times: list[list[float]] = [[] for _ in sizes]
+    async with AsyncExitStack() as opened:
+        connections = [
+            await opened.enter_async_context(await psycopg.AsyncConnection.connect(url, autocommit=True))
+            for url, _ in sizes
+        ]
         for number in range(pages):
-            team, after = random.choice(places)
-            wanted = Filter(teams=(team,)) if number % 2 else Filter()
-            began = perf_counter()
-            rows = await queries.backlog(connection, None, wanted, limit=ROWS + 1, after=after)
-            times.append(1_000 * (perf_counter() - began))
-            if not rows and number % 2 == 0:
-                raise AssertionError("a page in the middle of the order is empty: this measures nothing")
-    return times[pages // 10 :]
+            for (_, places), connection, taken in zip(sizes, connections, times, strict=True):
+                team, after = random.choice(places)
+                wanted = Filter(teams=(team,)) if number % 2 else Filter()
+                began = perf_counter()
+                rows = await queries.backlog(connection, None, wanted, limit=ROWS + 1, after=after)
+                taken.append(1_000 * (perf_counter() - began))
+                if not rows and number % 2 == 0:
+                    raise AssertionError("a page in the middle of the order is empty: this measures nothing")
+    return [taken[pages // 10 :] for taken in times]
 
 
 async def explained(url: str, places: list[tuple[TeamId, Place]]) -> tuple[float, float, set[str]]:
