@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from ledger.api.feed import Fact, Feed
 from ledger.commands.team import FormTeam
 from ledger.handlers import bootstrap
 from ledger.store.application import Ledger
@@ -27,7 +29,7 @@ from tests.faults.asking import caught_up
 from tests.faults.cluster import until
 from tests.faults.figures import Figures
 from tests.faults.load import END, LIFE
-from tests.faults.oracle import examine
+from tests.faults.oracle import Found, examine
 from tests.projections.recording import Recorder
 
 SUBSCRIBERS, PER_TOKEN = 100, 20
@@ -101,6 +103,45 @@ class Crowd(threading.Thread):
         assert not self.is_alive(), min(len(one.seen) for one in self.all)
 
 
+def unlike(seen: list[int], head: int) -> tuple[str, ...]:
+    """How what a subscriber has seen is not each position once, in order; (): it is."""
+    wrong = [(before, now) for before, now in pairwise([0, *seen]) if now != before + 1]
+    said = [f"streams: {now} came after {before}" for before, now in wrong]
+    return (*said, *(["streams: the end is lacking"] if not seen or seen[-1] < head else []))
+
+
+@pytest.mark.parametrize("mutation", ["a stream that gives a fact twice", "a stream that leaves one out"])
+def test_a_stream_that_is_not_each_fact_once_is_found_out(
+    api: Api, monkeypatch: pytest.MonkeyPatch, figures: Figures, mutation: str
+) -> None:
+    """So that the test below can fail."""
+    auditor, whole = api.client(Role.AUDITOR), Feed.after
+    subscriber = Subscriber(api.base_url.replace("http", "ws") + "/graphql", auditor.token)
+
+    async def after(self: Feed, position: int) -> list[Fact]:
+        if "out" in mutation:
+            return await whole(self, position + 1)
+        found = await whole(self, position)
+        return [*found[:1], *found]
+
+    async def follow() -> None:
+        end: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        following = asyncio.create_task(subscriber.follow(end))
+        for number in range(12):
+            await asyncio.to_thread(api.issue, FormTeam(TeamId(uuid4()), f"Team {number}"))
+            await asyncio.sleep(0.1)
+            if number == 8:  # some come after it, of which the last may be left out
+                end.set_result(api.ledger.head())
+        await asyncio.wait_for(following, 20)
+
+    asyncio.run(follow())
+    assert unlike(subscriber.seen, subscriber.seen[-1]) == ()
+    subscriber.seen.clear()
+    monkeypatch.setattr(Feed, "after", after)
+    asyncio.run(follow())
+    figures.caught("streams", mutation, Found(0, 0, 0, 0, 0, unlike(subscriber.seen, subscriber.seen[-1])))
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
@@ -152,8 +193,7 @@ def test_a_hundred_subscribers_go_through_a_restart_without_gap_or_repeat(
         head = founded.ledger.head()
         crowd.finish(head)
         caught_up(founded)
-    wrong = [one for one in crowd.all if one.seen != list(range(1, head + 1))]
-    assert wrong == []
+    assert [fault for one in crowd.all for fault in unlike(one.seen, head)] == []
     figures.survived(
         f"SIGTERM with {SUBSCRIBERS} subscribers",
         examine(database_url, views=VIEWS),
