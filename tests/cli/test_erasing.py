@@ -101,7 +101,7 @@ def test_an_erased_name_is_nowhere_and_the_story_reads_on(
     [
         (NAME, {"--by": "Ben Example"}, "is for STEWARD across teams"),
         (NAME, {"--reason": "so"}, "`reason` needs at least 10 characters"),
-        (NAME, {"--legal-basis": " "}, "`legal_basis` is empty; fill it in"),
+        (NAME, {"--legal-basis": "a law"}, "`legal_basis` needs at least 10 characters"),
         ("Nobody", {}, "Nobody is called Nobody"),
     ],
 )
