@@ -48,7 +48,7 @@ SEEN = rf"[^\s{UNSEEN}]"
 
 # Bounds that many commands share.
 Title = Annotated[str, Meta(min_length=1, max_length=120, pattern=SEEN)]
-Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=SEEN)]
-Text = Annotated[str, Meta(min_length=1, max_length=4000, pattern=SEEN)]
+Line = Annotated[str, Meta(min_length=1, max_length=500)]
+Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 Link = Annotated[str, Meta(min_length=1, max_length=2000, pattern=r"^(https?|urn|mailto):")]
 Share = Annotated[float, Meta(ge=0, le=1)]

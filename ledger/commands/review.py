@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from ledger.commands.issued import Link, Text
+from ledger.commands.issued import SEEN, Link, Text
 from ledger.values import MemberId, ProposalId, ReviewId, ReviewKind, TeamId
 
 Review = Annotated[ReviewId, Meta(description="The review.")]
@@ -49,7 +49,7 @@ class CarryOverItem(Struct, frozen=True):
 
     review_id: Review
     proposal_id: Annotated[ProposalId, Meta(description="The item.")]
-    reason: Annotated[Text, Meta(description="Why it is not decided now.")]
+    reason: Annotated[Text, Meta(pattern=SEEN, description="Why it is not decided now.")]
 
 
 class CloseReview(Struct, frozen=True, omit_defaults=True):
@@ -63,4 +63,4 @@ class SkipReview(Struct, frozen=True):
     """Say that a planned review is not held."""
 
     review_id: Review
-    reason: Annotated[Text, Meta(description="Why.")]
+    reason: Annotated[Text, Meta(pattern=SEEN, description="Why.")]
