@@ -15,8 +15,8 @@ from msgspec import Struct
 URL_LENGTH_MAX = 2_000
 
 
-#: What a network may translate to IPv4 addresses (RFC 6052), which may be private ones.
-NAT64 = ip_network("64:ff9b::/96")
+#: All of IPv6 that is the internet. The rest is links, sites, and what a network may translate to IPv4 addresses, private ones included.
+GLOBAL_UNICAST = ip_network("2000::/3")
 
 
 class DestinationRefused(Exception):  # noqa: N818 - named for what happened
@@ -65,6 +65,8 @@ async def resolved(url: str, *, private: bool) -> Destination:
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """This will say whether an address is one of the public internet, and wraps no address that may not be."""
-    if isinstance(address, IPv6Address) and (address.sixtofour or address.teredo or address in NAT64):
+    if isinstance(address, IPv6Address) and (
+        address not in GLOBAL_UNICAST or address.sixtofour is not None or address.teredo is not None
+    ):
         return False
     return address.is_global and not address.is_multicast

@@ -353,7 +353,8 @@ def test_a_url_that_can_not_be_is_refused(url: str) -> None:
             "64:ff9b::7f00:1",
             "2002:7f00:1::1",
         ),
-        *("2001:0:53aa:64c:0:fbff:80ff:fffe", "ff02::1"),
+        *("2001:0:53aa:64c:0:fbff:80ff:fffe", "ff02::1", "fec0::1", "100::1", "2001:db8::1"),
+        *("::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "2002:0:0:1::"),
     ],
 )
 def test_private_addresses_are_known_in_every_disguise(address: str) -> None:
