@@ -55,4 +55,4 @@ def serving(url: str, folder: Path, *, behind: str | None = None, **settings: st
             until(served.is_ready, what="getting ready")
             yield served
             steward.http.close()
-        api.handlers._candidates.close()  # type: ignore[attr-defined]
+        api.handlers._lookups.close()  # type: ignore[attr-defined]

@@ -113,7 +113,7 @@ def replaced(seed: Path, folder: Path) -> Iterator[Replaced]:
         api = Api(server.url, "", ledger)
         steward = api.client(Role.STEWARD)
         known(api, book)
-        api.handlers._candidates.close()  # type: ignore[attr-defined]
+        api.handlers._lookups.close()  # type: ignore[attr-defined]
     cluster.copied(live, backup)
     with cluster.running(live) as server, cluster.running(backup) as older, wired(server.url) as wire:
         settings = Settings(wire.url, folder, token_pepper=PEPPER, pool_size=4, wait_s=5)
