@@ -290,11 +290,31 @@ def test_one_document_is_compiled_once_and_then_answers_whatever_the_variables_a
     assert len(plans.steps) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "fits", "odd"),
+    [
+        ("query Q($first: Int = 7) { page(first: $first) { arguments } }", {"first": 9}, {"first": None}),
+        ("query Q($uuid: UUID!) { each(uuid: $uuid) { arguments } }", {"uuid": str(UUID(int=7))}, {}),
+        ("query Q($after: String!) { page(after: $after) { arguments } }", {"after": "x"}, {}),
+        ("query Q($after: String!) { page(after: $after) { number } }", {"after": "x"}, {"after": None}),
+    ],
+)
+def test_a_document_that_was_compiled_still_refuses_variables_that_do_not_fit(
+    text: str, fits: dict[str, Any], odd: dict[str, Any]
+) -> None:
+    for variables in (fits, odd):
+        fast, standard = (asyncio.run(run(text, variables, "plain", fast=fast)) for fast in (True, False))
+        assert fast == standard
+        assert bool(fast[1]) == (variables is odd)
+    assert prepare(SCHEMA, text).plans.completed == 1
+
+
 def test_a_variable_that_nobody_looks_at_the_fast_way_is_refused_all_the_same() -> None:
     text = "query Q($id: UUID!) { page(filter: {teamIds: [$id]}) { arguments } }"
     for variables in ({"id": "no"}, {"id": None}, {}, {"id": str(UUID(int=7))}):
         fast, standard = (asyncio.run(run(text, variables, "plain", fast=fast)) for fast in (True, False))
         assert fast == standard
+    assert list(prepare(SCHEMA, text).plans.steps.values()) == [None]
 
 
 @pytest.mark.parametrize("name", sorted(REAL._schema.query_type.fields))  # type: ignore[union-attr]
