@@ -16,7 +16,8 @@ from ledger.events.member import MemberErased
 from ledger.values import SYSTEM, MemberId, Role
 from tests.api.conftest import PEPPER, Api, Client
 from tests.api.test_identity import LOG, directory, let_in, the_auditor
-from tests.cli.test_erasing import dump, stored
+from tests.cli.test_erasing import stored
+from tests.databases import dumped
 
 NAME, ADDRESS, SUBJECT = "Ana Qwertzuiop", "ana@qwertzuiop.example", "qwertzuiop-0815"
 WHY = {"reason": "She asked for it in writing.", "legalBasis": "GDPR Article 17(1)(b)"}
@@ -52,7 +53,7 @@ def is_nowhere(url: str, log: pytest.LogCaptureFixture, again: Callable[[], obje
 
 def is_there(url: str) -> set[bytes]:
     """What can still be read of her, in the database or on its disk."""
-    texts = dump(url), stored(url)
+    texts = dumped(url), stored(url)
     return {secret.encode() for secret in (NAME, ADDRESS, SUBJECT) if any(secret.encode() in text for text in texts)}
 
 
@@ -128,7 +129,7 @@ def test_one_that_was_broken_off_is_finished_by_whoever_asks_again(
         if half_way:  # and before that it had emptied the rows
             with connection.transaction():
                 assert members.erase(connection, ana.member_id)
-            assert NAME.encode() not in dump(api.database_url)
+            assert NAME.encode() not in dumped(api.database_url)
         assert NAME.encode() in stored(api.database_url)
         assert erase(steward, ana.member_id)["userErrors"][0]["code"] == "WRONG_STATE"
         assert is_nowhere(api.database_url, caplog, lambda: erase(steward, ana.member_id))
