@@ -5,6 +5,10 @@ microseconds, which says more on a machine that does something else besides: of 
 embedded server. Of the time, `decode` is taking in what was decided, or reading lines; `decide` the domain, where it is this process that
 decides, with the coding of its facts; `order` the first look at the lines' dates, the sorting, and what the ledger knows already;
 `append` the waiting for the log, which records what was decided first while the rest is decided.
+
+What bounds a large file is the processors, which are all busy to its end: the rate can't pass their number divided by the sum of the last
+three columns. About three fifths of that sum is deciding in Python, nowhere more than a sixth of it in one function (the names of ids by
+SHA-1), and a quarter the server: a quarter of its part the leaf's SHA-256, a third the taking in of a page, a fifth the table of commands.
 """
 
 import argparse
