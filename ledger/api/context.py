@@ -86,8 +86,8 @@ class Resources(Struct, frozen=True):
     reads: Pool
     #: Where it is asked how everything stands.
     moments: Asking
-    #: Runs a command on the event loop; None, and nothing done, for one that `handle` must run.
-    handle_at_once: Callable[[Issued[Struct]], Awaitable[Any]]
+    #: Runs a command on the event loop, told where the ledger ended after it came; None, and nothing done, for one that `handle` must run.
+    handle_at_once: Callable[[Issued[Struct], int], Awaitable[Any]]
     #: Runs a command. It blocks, so it is called in a worker thread, of which there are as many as the limiter allows.
     handle: Callable[[Issued[Struct]], Any]
     commands: anyio.CapacityLimiter
@@ -187,6 +187,13 @@ class Context:
         position = head if found is None else found
         self.known_by[position] = known.at
         return position
+
+    async def head(self) -> int:
+        """This will give a position at which the ledger ended after this request came, and after what it has recorded itself."""
+        if self.known is None:
+            async with self.read() as connection:
+                self.known = await standings(connection)
+        return max(self.known.head, self.recorded)
 
     def visible_teams(self) -> frozenset[TeamId] | None:
         """This will give the teams that the viewer may read; None: all of them."""

@@ -65,12 +65,12 @@ def counted(handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return handling
 
 
-def counted_at_once(handle: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
+def counted_at_once(handle: Callable[[Any, int], Awaitable[Any]]) -> Callable[[Any, int], Awaitable[Any]]:
     """This will do the same for a task. What it leaves to the other handler, with None, that one counts."""
 
-    async def handling(issued: Any) -> Any:
+    async def handling(issued: Any, head: int) -> Any:
         with _counting(issued) as ended:
-            return ended(await handle(issued))
+            return ended(await handle(issued, head))
 
     return handling
 

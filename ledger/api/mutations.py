@@ -134,7 +134,7 @@ async def perform(context: Context, found: Verb, given: Any) -> Payload:
         expected_version=None if given.expected_version is UNSET else given.expected_version,
     )
     try:
-        outcome = await context.resources.handle_at_once(issued)
+        outcome = await context.resources.handle_at_once(issued, await context.head())
         if outcome is None:
             outcome = await anyio.to_thread.run_sync(
                 partial(context.resources.handle, issued), limiter=context.resources.commands, abandon_on_cancel=True

@@ -151,11 +151,11 @@ async def running(
         await stack.enter_async_context(handlers.forgetting(streams))
 
         @metrics.counted_at_once
-        async def handle_at_once(issued: Issued[Struct]) -> Outcome | None:
+        async def handle_at_once(issued: Issued[Struct], head: int) -> Outcome | None:
             return (
                 None
                 if isinstance(issued.command, (*JOBS, EraseMember))
-                else await handlers.handle_at_once(issued, streams)
+                else await handlers.handle_at_once(issued, streams, head)
             )
 
         feed = Feed(reads, subscription.read)

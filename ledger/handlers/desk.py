@@ -76,16 +76,17 @@ class Handlers:
         """This will keep what is remembered for tasks free of redacted words inside the block. To be entered before the first of them."""
         return self._memory.forgetting(reader)
 
-    async def handle_at_once(self, issued: Issued[Any], reader: StreamReader) -> Outcome | None:
+    async def handle_at_once(self, issued: Issued[Any], reader: StreamReader, head: int) -> Outcome | None:
         """This will do the same for a task, without a thread; None, and nothing done, for what must go through `handle` all the same.
 
-        That is what was refused or overtaken, and what needs more than streams. To be called from one event loop only.
+        That is what was refused or overtaken, and what needs more than streams. `head` is where the ledger ended at some moment after
+        the command came in. To be called from one event loop only.
         """
         try:
             request_hash = check(issued)
             handler, about = HANDLERS[type(issued.command)], subject(issued.command)
             wanted = self._memory.beside(about).union(streams(issued.command), [about])
-            seen = Remembering(self._ledger, self._memory)
+            seen = Remembering(self._ledger, self._memory, head)
             while True:
                 await seen.read(reader, wanted)
                 try:
@@ -99,7 +100,11 @@ class Handlers:
             )
         except (Rejected, InThread, VersionConflict, CommandReused, StoryRanBackwards, psycopg.OperationalError):
             return None
-        return None if receipt.repeated else outcome(receipt, about, stored(receipt, events))
+        if receipt.repeated:
+            return None
+        recorded = stored(receipt, events)
+        self._memory.appended(recorded)
+        return outcome(receipt, about, recorded)
 
     def _handle(self, issued: Issued[Any], request_hash: bytes) -> Outcome:
         handler = HANDLERS[type(issued.command)]

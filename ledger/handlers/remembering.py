@@ -1,19 +1,21 @@
 """What a task has seen of the ledger: states that were folded before, brought up to date with what was recorded since.
 
-A state is never believed as it is remembered: each attempt first reads what its streams have more, all of them in one statement. So it
-saves reading and folding, and never the look at what others did.
+A state is never believed as it is remembered: each attempt knows where the ledger ended after it was asked for. Where all up to there is
+known to be this process's own, and folded in, nothing can be missing; otherwise it first reads what its streams have more, all of them
+in one statement. So it saves reading and folding, and never the look at what others did.
 """
 
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import NoReturn
 from uuid import UUID
 
 import psycopg
+from msgspec.structs import replace
 
 from ledger.events import Event
 from ledger.handlers.seen import Known, Seen
@@ -47,7 +49,10 @@ class Memory:
     """The states of one process's event loop, and which streams a command looked at besides the one that it is about."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[UUID, tuple[Known, float]] = OrderedDict()
+        #: With the time until which each may be kept, and the position up to which it is whole.
+        self._known: OrderedDict[UUID, tuple[Known, float, int]] = OrderedDict()
+        #: All facts after the first position up to the second are this process's own, and folded into what is remembered.
+        self._own_after = self._own_to = 0
         self._beside: OrderedDict[UUID, frozenset[UUID]] = OrderedDict()
         #: Words were taken out of these, or are about to be: a redaction is recorded a moment before it is carried out.
         self._redacted: set[UUID] = set()
@@ -60,23 +65,60 @@ class Memory:
         self._known.move_to_end(stream_id)
         return found[0]
 
-    def keep(self, stream_id: UUID, known: Known) -> None:
-        """This will remember a state, unless words are taken out of its stream. Its time runs from when the stream was first read."""
+    def whole(self, stream_id: UUID, head: int) -> Known | None:
+        """This will give a stream's state if it surely has all facts up to a position, None if it may lack some or nothing is known."""
+        found = self._known.get(stream_id)
+        if found is None or found[1] < monotonic():
+            return None
+        if found[2] < head and not self._own_after <= found[2] <= head <= self._own_to:
+            return None
+        self._known.move_to_end(stream_id)
+        return found[0]
+
+    def keep(self, stream_id: UUID, known: Known, head: int) -> None:
+        """This will remember a state that is whole up to a position, unless words are taken out of its stream or a later one is known.
+
+        Its time runs from when the stream was first read.
+        """
         if stream_id in self._redacted:
             return
-        former, now = self._known.pop(stream_id, None), monotonic()
-        self._known[stream_id] = known, former[1] if former is not None and former[1] >= now else now + KEPT_S
+        former, now = self._known.get(stream_id), monotonic()
+        if former is None:
+            self._known[stream_id] = known, now + KEPT_S, head
+        elif former[0].version <= known.version:
+            self._known[stream_id] = known, former[1] if former[1] >= now else now + KEPT_S, max(former[2], head)
+            self._known.move_to_end(stream_id)
         while len(self._known) > STREAMS_MAX:
-            self._known.popitem(last=False)
+            self._drop(next(iter(self._known)))
+
+    def appended(self, events: Sequence[Event]) -> None:
+        """This will fold in what this process has just recorded. Where somebody else recorded before it, no other state is whole."""
+        if events[0].position != self._own_to + 1:
+            self._own_after = events[0].position - 1
+        self._own_to = events[-1].position
+        for event in events:
+            known, until, _ = self._known.get(event.stream_id, (None, 0.0, 0))
+            if known is not None and known.version == event.version - 1:
+                state = known.evolve(known.state, event)
+                self._known[event.stream_id] = replace(known, state=state, version=event.version), until, event.position
+            elif known is None or known.version < event.version:
+                self._drop(event.stream_id)
+                if event.version > 1:  # somebody may come yet with a state that lacks it
+                    self._own_after = max(self._own_after, event.position)
+
+    def _drop(self, stream_id: UUID) -> None:
+        """This will forget a state; somebody who read the stream earlier may come yet with a former one, which must not count as whole."""
+        _, _, whole_to = self._known.pop(stream_id, (None, 0.0, 0))
+        self._own_after = max(self._own_after, whole_to)
 
     def forget(self, redacted: Iterable[UUID]) -> None:
         """This will forget the states of streams whose words were taken out, for good, and all whose time is over."""
         for stream_id in redacted:
             self._redacted.add(stream_id)
-            self._known.pop(stream_id, None)
+            self._drop(stream_id)
         now = monotonic()
-        for stream_id in [one for one, (_, until) in self._known.items() if until < now]:
-            del self._known[stream_id]
+        for stream_id in [one for one, (_, until, _) in self._known.items() if until < now]:
+            self._drop(stream_id)
 
     @asynccontextmanager
     async def forgetting(self, reader: StreamReader) -> AsyncIterator[None]:
@@ -110,18 +152,27 @@ class Memory:
 class Remembering(Seen):
     """The streams as of when they were read. A handler that asks for another is told Unseen, and is to be asked again once that is read."""
 
-    def __init__(self, ledger: Ledger, memory: Memory) -> None:
+    def __init__(self, ledger: Ledger, memory: Memory, head: int) -> None:
+        """`head`: where the ledger ended after the command came in."""
         super().__init__(ledger, _Nobody())
-        self._memory = memory
+        self._memory, self._head = memory, head
 
     async def read(self, reader: StreamReader, stream_ids: Iterable[UUID]) -> None:
-        """This will read what the streams have more than is known. Raises psycopg.Error."""
-        known = {id_: self._memory.of(id_) for id_ in stream_ids if id_ not in self._events}
-        self._take(known, await reader.after({i: NOTHING if k is None else k.version for i, k in known.items()}))
-
-    def _take(self, known: Mapping[UUID, Known | None], events: Mapping[UUID, list[Event]]) -> None:
-        self._before |= {stream_id: one for stream_id, one in known.items() if one is not None}
-        self._events |= events
+        """This will read what the streams have more than is known, if anything can be missing. Raises psycopg.Error."""
+        versions: dict[UUID, int] = {}
+        for stream_id in stream_ids:
+            if stream_id in self._events:
+                continue
+            whole = self._memory.whole(stream_id, self._head)
+            known = whole or self._memory.of(stream_id)
+            if known is not None:
+                self._before[stream_id] = known
+            if whole is not None:
+                self._events[stream_id] = []
+            else:
+                versions[stream_id] = NOTHING if known is None else known.version
+        if versions:
+            self._events |= await reader.after(versions)
 
     @property
     def streams(self) -> frozenset[UUID]:
@@ -138,7 +189,7 @@ class Remembering(Seen):
         raise InThread
 
     def _folded(self, stream_id: UUID, known: Known) -> None:
-        self._memory.keep(stream_id, known)
+        self._memory.keep(stream_id, known, self._head)
 
 
 class _Nobody:

@@ -48,6 +48,7 @@ class Known(Struct, frozen=True):
     state: object
     version: int
     kind: tuple[type[Struct], ...]
+    evolve: Callable[[Any, Event], object]
 
 
 class Seen:
@@ -127,7 +128,7 @@ class Seen:
         state: S | None = None if before is None else before.state  # type: ignore[assignment]
         for event in events:
             state = evolve(state, event)
-        self._states[stream_id] = Known(state, self.version(stream_id), kind)
+        self._states[stream_id] = Known(state, self.version(stream_id), kind, evolve)
         self._folded(stream_id, self._states[stream_id])
         return state
 

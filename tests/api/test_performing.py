@@ -34,6 +34,7 @@ from ledger.api.cost import cost_of
 from ledger.api.documents import prepare
 from ledger.api.mutations import VERBS
 from ledger.api.performing import performed, steps_of
+from ledger.api.standing import Standings
 from ledger.commands.issued import Issued
 from ledger.directory.scopes import Scope
 from ledger.domain.rejected import Code, Rejected
@@ -82,7 +83,7 @@ class Desk:
         limiter = anyio.CapacityLimiter(1)
         return Resources(**{**rest, "handle_at_once": self.at_once, "handle": self.in_thread, "commands": limiter})
 
-    async def at_once(self, issued: Issued[Struct]) -> Any:
+    async def at_once(self, issued: Issued[Struct], _: int) -> Any:
         what = self.todo[len(self.asked) % len(self.todo)]
         found = DONE[what](issued)
         if found is not None:
@@ -104,7 +105,7 @@ async def run(
 ) -> tuple[bytes, Any, list[Any]]:
     desk = Desk(todo)
     resources = desk.resources()
-    context = Context(viewer, resources, plans=prepare(SCHEMA, text).plans)
+    context = Context(viewer, resources, known=Standings(0, {}), plans=prepare(SCHEMA, text).plans)
     execute = SCHEMA.execute if fast else super(type(SCHEMA), SCHEMA).execute
     result = await execute(text, variables, context)
     assert not context.done
@@ -227,7 +228,7 @@ def test_the_fast_way_gives_the_bytes_and_the_errors_of_the_standard_one() -> No
 
     async def both(text: str, variables: Any, todo: list[str]) -> None:
         assert await run(text, variables, todo, ADA, fast=True) == await run(text, variables, todo, ADA, fast=False)
-        context = Context(ADA, Desk(todo).resources())
+        context = Context(ADA, Desk(todo).resources(), known=Standings(0, {}))
         data = await performed(SCHEMA, text, variables, context, None)
         taken["fast" if data is not None else "begun" if context.done else "standard"] += 1
 

@@ -1,26 +1,43 @@
 """Commands that a task handles without a thread: the same outcomes, and nothing believed that has changed since."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from time import monotonic
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.commands import proposal as proposals
 from ledger.commands import team as teams
 from ledger.domain.rejected import Code, Rejected
+from ledger.events import Event
+from ledger.events.proposal import ConcernRaised
 from ledger.handlers import Handlers, Outcome, remembering
 from ledger.handlers.redaction import RedactionAsked, redact
+from ledger.handlers.remembering import Memory
+from ledger.handlers.seen import Known
 from ledger.store.application import Ledger
 from ledger.store.migrations import migrate
 from ledger.store.streams import NOTHING, StreamReader
-from ledger.values import ConcernId, MemberId, ProposalId, Role
+from ledger.values import Actor, ConcernId, MemberId, ProposalId, Role
 from tests.handlers.world import CASE, ENGINEER, LEAD, PRODUCT, STEWARD, TEAM, LogLookups, World, no
+
+PLAIN = Event(
+    CONCERN := uuid4(),
+    CONCERN,
+    1,
+    datetime.now(UTC),
+    Actor(ENGINEER, Role.ENGINEER),
+    CONCERN,
+    CONCERN,
+    ConcernRaised(ConcernId(CONCERN), ENGINEER, "Who will test it?"),
+)
 
 
 class Tasks(World):
@@ -33,7 +50,7 @@ class Tasks(World):
 
     def do(self, by: MemberId, command: Struct, **envelope: object) -> Outcome:
         issued = self.issue(by, command, **envelope)
-        outcome = self.runner.run(self.handlers.handle_at_once(issued, self.reader))
+        outcome = self.runner.run(self.handlers.handle_at_once(issued, self.reader, self.ledger.head()))
         self.in_threads += outcome is None
         return outcome or self.handlers.handle(issued)
 
@@ -108,6 +125,103 @@ def test_what_others_recorded_is_seen_before_deciding(world: Tasks) -> None:
     assert refused.value.code is Code.NOT_FOUND  # without any role they may not see it either
 
 
+@pytest.fixture
+def reads(world: Tasks, monkeypatch: pytest.MonkeyPatch) -> list[Mapping[UUID, int]]:
+    """What is read of streams from now on."""
+    found: list[Mapping[UUID, int]] = []
+    after = world.reader.after
+
+    async def noted(known: Mapping[UUID, int]) -> dict[UUID, list[Event]]:
+        found.append(known)
+        return await after(known)
+
+    monkeypatch.setattr(world.reader, "after", noted)
+    return found
+
+
+def test_what_only_this_process_added_to_is_not_read_again(world: Tasks, reads: list[Mapping[UUID, int]]) -> None:
+    proposal_id, other = world.propose(), world.propose()
+    for one in (proposal_id, other):
+        world.do(ENGINEER, concern(one))
+    reads.clear()
+    for one in (proposal_id, other, proposal_id):
+        assert world.do(ENGINEER, concern(one)).version == len(world.ledger.events(one))
+    assert reads == []
+    elsewhere(world).do(ENGINEER, concern(other))
+    assert world.do(ENGINEER, concern(proposal_id)).version == len(world.ledger.events(proposal_id))
+    assert proposal_id in reads.pop()  # the other's may have been about this one, for all that is known
+    assert world.do(ENGINEER, concern(other)).version == len(world.ledger.events(other))
+
+
+def test_a_state_that_somebody_else_added_to_is_read_whatever_this_process_added_since(world: Tasks) -> None:
+    asked, other = world.propose(), world.propose()
+    for one in (asked, other):
+        world.do(LEAD, concern(one))
+    elsewhere(world).do(STEWARD, teams.RevokeRole(TEAM, LEAD, Role.ENGINEERING_LEAD))
+    for _ in range(3):
+        world.do(ENGINEER, concern(other))
+        with pytest.raises(Rejected):
+            world.do(LEAD, concern(asked))
+
+
+def test_a_state_that_is_taken_for_whole_and_is_not_can_record_nothing(world: Tasks) -> None:
+    proposal_id, seen = world.propose(), world.ledger.head()
+    world.do(ENGINEER, concern(proposal_id))
+    elsewhere(world).do(ENGINEER, concern(proposal_id))
+    head = world.ledger.head()
+    late = world.issue(ENGINEER, concern(proposal_id))  # as if it had come before the other's, which it had not
+    assert world.runner.run(world.handlers.handle_at_once(late, world.reader, seen)) is None
+    assert world.ledger.head() == head
+    assert world.handlers.handle(late).version == len(world.ledger.events(proposal_id))
+
+
+def evolved(_: object, event: Event) -> object:
+    return event.version
+
+
+def known(version: int) -> Known:
+    return Known(version, version, (), evolved)
+
+
+def fact(stream_id: UUID, version: int, position: int) -> Event:
+    return replace(PLAIN, stream_id=stream_id, version=version, position=position)
+
+
+def test_a_state_is_whole_as_far_as_all_facts_are_known() -> None:
+    memory, one, other = Memory(), uuid4(), uuid4()
+    memory.keep(one, known(3), 10)
+    memory.keep(other, known(1), 10)
+    assert memory.whole(one, 10) is not None
+    assert memory.whole(one, 11) is None
+    memory.appended([fact(one, 4, 11), fact(one, 5, 12)])
+    assert (memory.whole(one, 12), memory.of(one)) == (known(5), known(5))
+    assert memory.whole(other, 12) == known(1)
+    memory.appended([fact(one, 6, 14)])  # somebody else recorded 13
+    assert memory.whole(one, 14) == known(6)
+    assert memory.whole(other, 14) is None
+    assert memory.whole(other, 10) == known(1)
+    memory.appended([fact(one, 8, 15)])  # which was to version 7
+    assert memory.of(one) is None
+
+
+@pytest.mark.parametrize("how", ["newer", "dropped", "unknown", "redacted"])
+def test_whoever_comes_late_with_a_former_state_makes_nobody_believe_it(how: str) -> None:
+    memory, one, other = Memory(), uuid4(), uuid4()
+    memory.keep(other, known(1), 10)
+    memory.appended([fact(other, 2, 11)])
+    if how in ("newer", "dropped"):
+        memory.keep(one, known(3), 11)
+    memory.appended([fact(one, 4, 12)])
+    memory.appended([fact(other, 3, 13)])
+    if how == "dropped":
+        memory._drop(one)
+    if how == "redacted":
+        memory.forget([one])
+    memory.keep(one, known(3), 11)  # read before the fourth was recorded
+    found = memory.whole(one, 13)
+    assert found == (known(4) if how == "newer" else None)
+
+
 def test_a_version_that_somebody_had_not_seen_is_a_conflict(world: Tasks) -> None:
     proposal_id = world.propose()
     with pytest.raises(Rejected) as refused:
@@ -129,7 +243,7 @@ def test_tasks_that_meet_on_one_proposal_are_each_recorded_once(world: Tasks) ->
 
     async def all_at_once() -> list[Outcome]:
         async def one(index: int) -> Outcome:
-            found = await world.handlers.handle_at_once(issued[index], world.reader)
+            found = await world.handlers.handle_at_once(issued[index], world.reader, head)
             return await asyncio.to_thread(world.handlers.handle, issued[index]) if found is None else found
 
         return await asyncio.gather(*map(one, range(16)))
@@ -172,7 +286,7 @@ def test_a_state_with_redacted_words_is_forgotten_within_a_second_and_for_good(w
             assert world.handlers._memory.of(other) is not None
 
     async def at_once(command: Struct) -> Outcome:
-        outcome = await world.handlers.handle_at_once(world.issue(ENGINEER, command), world.reader)
+        outcome = await world.handlers.handle_at_once(world.issue(ENGINEER, command), world.reader, world.ledger.head())
         assert outcome is not None
         return outcome
 
