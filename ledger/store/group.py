@@ -264,8 +264,8 @@ class GroupCommit:
             return False
         if first.builds_on_last:
             return not self._flights
-        if self._listener is not None and not self._flights:
-            return True  # a loop's tasks have come together already
+        if not self._flights and (self._listener is not None or self._senders >= PIPELINED_SENDERS):
+            return True  # a loop's tasks have come together already; many threads bring enough meanwhile
         return len(self._queue) >= self._share() or monotonic() >= self._gather_until
 
     def _share(self) -> int:
@@ -277,7 +277,7 @@ class GroupCommit:
         """This will say how many commands are now worth a batch, and give how long to wait for them or for an answer, in seconds."""
         now = monotonic()
         if not self._flights:
-            if self._listener is None and self._senders > 1 and now < self._gather_until:
+            if self._listener is None and 1 < self._senders < PIPELINED_SENDERS and now < self._gather_until:
                 self._wanted = self._share()
                 return self._gather_until - now
             self._wanted = 1
