@@ -28,12 +28,12 @@ check: setup
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
 
-# The two secrets that docker-compose.yml asks for; an .env that is there is kept.
+# The three secrets that docker-compose.yml asks for; an .env that is there is kept.
 env: .env
 
 .env:
-	@umask 077; printf 'POSTGRES_PASSWORD=%s\nLEDGER_TOKEN_PEPPER=%s\n' \
-		"$$(od -An -tx1 -N24 /dev/urandom | tr -d ' \n')" "$$(od -An -tx1 -N32 /dev/urandom | tr -d ' \n')" > $@
+	@umask 077; secret() { od -An -tx1 -N$$1 /dev/urandom | tr -d ' \n'; }; \
+	printf 'POSTGRES_PASSWORD=%s\nLEDGER_LOGIN_PASSWORD=%s\nLEDGER_TOKEN_PEPPER=%s\n' "$$(secret 24)" "$$(secret 24)" "$$(secret 32)" > $@
 
 lock: setup
 	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml -o requirements.lock
