@@ -7,7 +7,7 @@ prepared when they are first asked, values come and go as PostgreSQL's binary, a
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import pq
@@ -44,28 +44,55 @@ class Asking:
         self._prepared: set[bytes] = set()
         self._is_writing = False
         self._connection: AsyncConnection | None = None
+        self._readying: asyncio.Task[None] | None = None
         self._file = -1
         self._turn = asyncio.Lock()
         self._answer: asyncio.Future[pq.abc.PGresult] | None = None
         self._result: pq.abc.PGresult | None = None
 
     async def ask(self, name: bytes, parameters: Sequence[bytes | None]) -> pq.abc.PGresult:
-        """This will give the answer of a statement, in binary. Raises psycopg.Error."""
+        """This will give the answer of a statement, in binary. Raises psycopg.Error.
+
+        Whoever gives up waiting leaves the connection as it is: on a slow network it would never be opened by those who wait less.
+        """
         async with self._turn:
-            pgconn = (self._connection or await self._opened()).pgconn
-            if name not in self._prepared:
-                _refuse_all_but(pq.ExecStatus.COMMAND_OK, await self._answered(pgconn, name, None))
-                self._prepared.add(name)
-            result = await self._answered(pgconn, name, parameters)
+            if self._answer is not None and not self._answer.done():  # whoever asked has given up
+                await asyncio.wait([self._answer])
+            if self._connection is None or name not in self._prepared:
+                await self._made_ready(name)
+            result = await self._answered(name, parameters)
         _refuse_all_but(pq.ExecStatus.TUPLES_OK, result)
         return result
 
-    async def _answered(
-        self, pgconn: pq.abc.PGconn, name: bytes, parameters: Sequence[bytes | None] | None
-    ) -> pq.abc.PGresult:
+    async def close(self) -> None:
+        """This will close the connection, once the statement under way is answered."""
+        async with self._turn:
+            if self._readying is not None:
+                self._readying.cancel()
+                await asyncio.wait([self._readying])
+            self._lose("the connection is closed")
+
+    async def _made_ready(self, name: bytes) -> None:
+        if self._readying is not None:  # of one who has given up, or done
+            await asyncio.wait([self._readying])
+        if self._connection is None or name not in self._prepared:
+            self._readying = asyncio.create_task(self._ready(name))
+            self._readying.add_done_callback(_look)
+            await asyncio.shield(self._readying)
+
+    async def _ready(self, name: bytes) -> None:
+        if self._connection is None:
+            await self._opened()
+        _refuse_all_but(pq.ExecStatus.COMMAND_OK, await self._answered(name, None))
+        self._prepared.add(name)
+
+    async def _answered(self, name: bytes, parameters: Sequence[bytes | None] | None) -> pq.abc.PGresult:
         """This will run a statement, or prepare it if there are no parameters."""
-        loop = asyncio.get_running_loop()
-        self._answer = loop.create_future()
+        if self._connection is None:
+            raise psycopg.OperationalError("the connection was lost")
+        pgconn, loop = self._connection.pgconn, asyncio.get_running_loop()
+        answer: asyncio.Future[pq.abc.PGresult] = loop.create_future()
+        self._answer = answer
         overdue = loop.call_later(ANSWER_S, self._lose, "the database has not answered in time")
         try:
             if parameters is None:
@@ -73,20 +100,19 @@ class Asking:
             else:
                 pgconn.send_query_prepared(name, parameters, [_BINARY] * len(parameters), _BINARY)
             self._flush(pgconn)
-            return await self._answer
-        except BaseException:
-            self._lose("nobody waits for the answer")
+            result = await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            answer.add_done_callback(_look)
+            answer.add_done_callback(lambda _: overdue.cancel())
             raise
-        finally:
+        except BaseException as error:
+            self._lose(str(error))
             overdue.cancel()
-            self._answer = None
+            raise
+        overdue.cancel()
+        return result
 
-    async def close(self) -> None:
-        """This will close the connection, once the statement under way is answered."""
-        async with self._turn:
-            self._lose("the connection is closed")
-
-    async def _opened(self) -> AsyncConnection:
+    async def _opened(self) -> None:
         connection = await async_connection(self._url, self._role)
         try:
             if self._settings:
@@ -99,7 +125,6 @@ class Asking:
         self._connection, self._file = connection, connection.fileno()
         self._prepared.clear()
         asyncio.get_running_loop().add_reader(self._file, self._heard)
-        return connection
 
     def _flush(self, pgconn: pq.abc.PGconn) -> None:
         """This will send what the network did not take at once as soon as it takes more."""
@@ -146,6 +171,12 @@ class Asking:
             connection.pgconn.finish()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(psycopg.OperationalError(why))
+
+
+def _look(done: "asyncio.Future[Any]") -> None:
+    """This will see a failure for which nobody waits any more."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _refuse_all_but(status: int, result: pq.abc.PGresult) -> None:

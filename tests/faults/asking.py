@@ -135,7 +135,9 @@ def asking(client: Client, base_url: str, book: Book, clients: int = 6) -> Itera
         for asker in found.askers:
             asker.join(max(0.0, ends - time.monotonic()))
     for asker in found.askers:
-        assert not asker.is_alive(), "a client got no answer"
+        assert not asker.is_alive(), (
+            f"a client got no answer; {found.acknowledged} were acknowledged, and told was: {found.told()}"
+        )
         if asker.error is not None:
             raise asker.error
 

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.store import asking
 from ledger.store.asking import Asking, Statement
-from ledger.store.connections import READER
+from ledger.store.connections import READER, AsyncConnection
 
 STATEMENTS = {
     b"echo": Statement(b"SELECT $1", (17,)),
@@ -16,6 +16,7 @@ STATEMENTS = {
     b"divide": Statement(b"SELECT 1 / $1", (23,)),
     b"who": Statement(b"SELECT pg_backend_pid()", ()),
 }
+SHORT = bytes.fromhex("3fe0000000000000")  # 0.5
 LONG = bytes.fromhex("4024000000000000")  # 10.0
 
 
@@ -74,6 +75,28 @@ def test_a_task_that_gives_up_leaves_no_answer_for_the_next(asked: Run) -> None:
         assert await echo(one, b"mine") == b"mine"
 
     asked(story)
+
+
+def test_a_connection_that_opens_more_slowly_than_anybody_waits_is_opened_once_and_stays(database_url: str) -> None:
+    opened: list[int] = []
+
+    async def slowly(connection: AsyncConnection) -> None:
+        opened.append(connection.info.backend_pid)
+        await asyncio.sleep(1)
+
+    async def story() -> None:
+        one = Asking(database_url, READER, STATEMENTS, first=slowly)
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(echo(one, b"early"), 0.2)
+        assert await echo(one, b"mine") == b"mine"
+        with pytest.raises(TimeoutError):  # nor does who gives up on an answer take the connection along
+            await asyncio.wait_for(one.ask(b"sleep", [SHORT]), 0.1)
+        assert await pid(one) == opened[0]
+        await one.close()
+
+    asyncio.run(story())
+    assert len(opened) == 1
 
 
 def test_a_database_that_does_not_answer_is_given_up(asked: Run, monkeypatch: pytest.MonkeyPatch) -> None:
