@@ -36,12 +36,14 @@ class HeadRefused(Exception):  # noqa: N818 - named for what happened
 
 
 class ArrivingProtocol(GatheringProtocol):
-    """uvicorn's HTTP with these bounds. A connection is awaited from its first moment, and again as soon as its next request begins."""
+    """uvicorn's HTTP with these bounds. A connection is awaited from its first moment, and again once its next request begins."""
 
     _arrival: TimerHandle | None = None
     #: Bytes of a head that has not ended, besides the piece in which the request before it did.
     _head_bytes = 0
     _in_head = True
+    #: Has all that came by now been whole requests?
+    _is_whole = False
 
     def connection_made(self, transport: Any) -> None:
         """This will take a connection, unless there are too many."""
@@ -57,22 +59,27 @@ class ArrivingProtocol(GatheringProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """This will take what comes, and refuse a head that is too long."""
+        """This will take what comes, and refuse a head that is too long. Most requests are one piece, and are not timed."""
         if self.transport.is_closing():
             return
         if self._in_head:
-            self._await()
             self._head_bytes += len(data)
+        self._is_whole = False
         super().data_received(data)
+        if self._is_whole:
+            return
+        self._await()
         if self._in_head and self._head_bytes > HEAD_MAX:
             message = f"The head of the request is larger than {HEAD_MAX // 1024} KiB."
             self._refuse(_STATUS[431], message)
 
     def on_headers_complete(self) -> None:
         """This will begin a request whose head is whole. Raises HeadRefused, which uvicorn takes for what is no HTTP."""
-        names = [name for name, _ in self.headers]
-        if len(set(names)) < len(names) and any(names.count(name) > 1 for name in SINGLE):
-            raise HeadRefused
+        names = dict(self.headers)
+        if len(names) < len(self.headers):
+            given = [name for name, _ in self.headers]
+            if any(given.count(name) > 1 for name in SINGLE):
+                raise HeadRefused
         if b"host" not in names and self.parser.get_http_version() == "1.1":
             raise HeadRefused
         self._in_head = False
@@ -81,12 +88,12 @@ class ArrivingProtocol(GatheringProtocol):
     def on_message_complete(self) -> None:
         """This will note that a request has come whole."""
         self._arrived()
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._is_whole = True, 0, True
         super().on_message_complete()
 
     def on_message_begin(self) -> None:
         """This will note that the next request begins."""
-        self._await()
+        self._is_whole = False
         super().on_message_begin()
 
     def handle_websocket_upgrade(self) -> None:

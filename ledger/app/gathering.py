@@ -43,6 +43,10 @@ class Gathering:
         self.flush()
         self._transport.close()
 
+    def is_closing(self) -> bool:
+        """This will say whether the connection is being closed; it is asked several times for each request."""
+        return self._transport.is_closing()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
