@@ -7,8 +7,16 @@ irregular is left to the standard executor, which finds what was done already (`
 from typing import Any, NamedTuple
 
 import strawberry
-from graphql import GraphQLError, GraphQLNonNull, OperationDefinitionNode, OperationType, VariableNode, type_from_ast
-from graphql.execution.collect_fields import FieldDetails, collect_fields
+from graphql import (
+    GraphQLError,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    type_from_ast,
+)
+from graphql.execution.collect_fields import FieldDetailsList
 
 from ledger.api.coercing import Coerce, coercion
 from ledger.api.compiled import LedgerExecutor
@@ -17,6 +25,7 @@ from ledger.api.completing import Complete, Irregular
 from ledger.api.context import Context
 from ledger.api.documents import Prepared, prepare
 from ledger.api.mutations import VERBS, Verb, perform
+from ledger.api.operations import compiled
 from ledger.api.querying import queried
 
 ARGUMENT = "input"
@@ -77,44 +86,22 @@ def steps_of(
     variables: dict[str, Any],
     context: Context,
 ) -> tuple[Step, ...] | None:
-    """This will give what an operation is compiled to, and compile it when it comes for the first time; None: it has no fast way."""
-    kept = prepared.plans.steps
-    if id(operation) not in kept:
-        name = operation.name.value if operation.name else None
-        executor = LedgerExecutor.build(
-            schema._schema, prepared.document, None, context, raw_variable_values=variables, operation_name=name
-        )
-        if isinstance(executor, list):  # the variables don't fit, with which nothing can be compiled
-            return None
-        try:
-            kept[id(operation)] = _compiled(executor, operation, prepared)
-        except Irregular:
-            kept[id(operation)] = None
-    found: tuple[Step, ...] | None = kept[id(operation)]
-    return found
+    """This will give what an operation's mutations are compiled to; None: they have no fast way."""
+    return compiled(schema, prepared, operation, variables, context, _steps)
 
 
-def _compiled(executor: LedgerExecutor, operation: OperationDefinitionNode, prepared: Prepared) -> tuple[Step, ...]:
-    if prepared.plans.switches or operation.directives:  # with other variables it would be another selection
-        raise Irregular
-    root = executor.schema.mutation_type
-    assert root is not None  # noqa: S101 - the document is valid
-    fields, deferred, _ = collect_fields(
-        executor.schema, executor.fragments, executor.variable_values, root, operation, executor.hide_suggestions
-    )
-    if deferred:
-        raise Irregular
-    inputs = _inputs(executor, operation)
-    steps = tuple(_step(executor, inputs, key, details) for key, details in fields.items())
+def _steps(executor: LedgerExecutor, root: GraphQLObjectType, fields: dict[str, FieldDetailsList]) -> tuple[Step, ...]:
+    inputs = _inputs(executor)
+    steps = tuple(_step(executor, root, inputs, key, details) for key, details in fields.items())
     if {step.variable for step in steps} != inputs.keys():  # nobody would look at the others
         raise Irregular
     return steps
 
 
-def _inputs(executor: LedgerExecutor, operation: OperationDefinitionNode) -> dict[str, Any]:
+def _inputs(executor: LedgerExecutor) -> dict[str, Any]:
     """This will give the type of each variable; each must be there, and hold what one mutation takes."""
     found = {}
-    for definition in operation.variable_definitions or ():
+    for definition in executor.operation.variable_definitions or ():
         kind = type_from_ast(executor.schema, definition.type)
         if definition.default_value is not None or not isinstance(kind, GraphQLNonNull):
             raise Irregular(definition.variable.name.value)
@@ -122,9 +109,11 @@ def _inputs(executor: LedgerExecutor, operation: OperationDefinitionNode) -> dic
     return found
 
 
-def _step(executor: LedgerExecutor, inputs: dict[str, Any], key: str, details: list[FieldDetails]) -> Step:
-    node, root = details[0].node, executor.schema.mutation_type
-    field = None if root is None else root.fields.get(node.name.value)
+def _step(
+    executor: LedgerExecutor, root: GraphQLObjectType, inputs: dict[str, Any], key: str, details: FieldDetailsList
+) -> Step:
+    node = details[0].node
+    field = root.fields.get(node.name.value)
     verb, arguments = VERBS.get(node.name.value), node.arguments or ()
     if field is None or verb is None or any(one.fragment_variable_values for one in details):
         raise Irregular(node.name.value)

@@ -14,13 +14,14 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLField,
     GraphQLNonNull,
+    GraphQLObjectType,
     OperationDefinitionNode,
     Undefined,
     VariableNode,
     type_from_ast,
     value_from_ast_untyped,
 )
-from graphql.execution.collect_fields import FieldDetailsList, collect_fields
+from graphql.execution.collect_fields import FieldDetailsList
 
 from ledger.api.coercing import Coerce, coercion
 from ledger.api.compiled import LedgerExecutor
@@ -28,6 +29,7 @@ from ledger.api.compiler import DEFINITION, Compiler
 from ledger.api.completing import Complete, Irregular, maybe
 from ledger.api.context import Context
 from ledger.api.documents import Prepared
+from ledger.api.operations import compiled
 
 
 class Given(NamedTuple):
@@ -104,21 +106,8 @@ def query_of(
     variables: dict[str, Any],
     context: Context,
 ) -> Query | None:
-    """This will give what a query is compiled to, and compile it when it comes for the first time; None: it has no fast way."""
-    kept = prepared.plans.steps
-    if id(operation) not in kept:
-        name = operation.name.value if operation.name else None
-        executor = LedgerExecutor.build(
-            schema._schema, prepared.document, None, context, raw_variable_values=variables, operation_name=name
-        )
-        if isinstance(executor, list):  # the variables don't fit, with which nothing can be compiled
-            return None
-        try:
-            kept[id(operation)] = _compiled(executor, operation, prepared)
-        except Irregular:
-            kept[id(operation)] = None
-    found: Query | None = kept[id(operation)]
-    return found
+    """This will give what a query is compiled to; None: it has no fast way."""
+    return compiled(schema, prepared, operation, variables, context, _query)
 
 
 def _values(query: Query, variables: dict[str, Any]) -> dict[str, Any]:
@@ -132,21 +121,14 @@ def _values(query: Query, variables: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _compiled(executor: LedgerExecutor, operation: OperationDefinitionNode, prepared: Prepared) -> Query:
-    if prepared.plans.switches or operation.directives:  # with other variables it would be another selection
-        raise Irregular
-    root = executor.schema.query_type
-    assert root is not None  # noqa: S101 - the document is valid
-    fields, deferred, _ = collect_fields(
-        executor.schema, executor.fragments, executor.variable_values, root, operation, executor.hide_suggestions
-    )
-    if deferred or len(fields) != 1:
+def _query(executor: LedgerExecutor, root: GraphQLObjectType, fields: dict[str, FieldDetailsList]) -> Query:
+    if len(fields) != 1:
         raise Irregular
     ((key, details),) = fields.items()
     field = root.fields.get(details[0].node.name.value)
     if field is None or any(one.fragment_variable_values for one in details):
         raise Irregular(key)
-    given = _given(executor, operation, field, details)
+    given = _given(executor, field, details)
     selection = Selection([one.node for one in details], executor.fragment_definitions)
     is_nullable = not isinstance(field.type, GraphQLNonNull)
     complete = maybe(Compiler(executor).value(field.type, details), is_nullable=is_nullable)
@@ -165,11 +147,9 @@ def _reader(field: GraphQLField) -> Callable[..., Awaitable[Any]]:
     return partial(read, None) if resolver.self_parameter else read  # what is at the root is None
 
 
-def _given(
-    executor: LedgerExecutor, operation: OperationDefinitionNode, field: GraphQLField, details: FieldDetailsList
-) -> tuple[Given, ...]:
+def _given(executor: LedgerExecutor, field: GraphQLField, details: FieldDetailsList) -> tuple[Given, ...]:
     """This will compile what the resolver is given; what is left out it fills in itself, as the schema says."""
-    declared = {one.variable.name.value: one for one in operation.variable_definitions or ()}
+    declared = {one.variable.name.value: one for one in executor.operation.variable_definitions or ()}
     found, used = [], set()
     for argument in details[0].node.arguments or ():
         definition, node = field.args[argument.name.value], argument.value
