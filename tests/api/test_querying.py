@@ -259,7 +259,7 @@ def test_the_fast_way_gives_the_bytes_and_the_errors_of_the_standard_one() -> No
             asyncio.run(both(*case))
 
     compare()
-    assert min(taken.values()) >= 20, taken
+    assert all(taken.values()), taken
 
 
 @pytest.mark.parametrize("found", sorted(FOUND))
