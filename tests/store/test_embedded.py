@@ -125,7 +125,7 @@ def sockets_of(url: str) -> Path:
 
 def test_a_new_folder_gets_a_database_that_flushes_each_commit(place):
     with EmbeddedPostgres.start(place / "a new" / "folder") as server:
-        assert int(ask(server.url, "SHOW server_version_num")) >= 160_000
+        assert int(ask(server.url, "SHOW server_version_num")) >= 170_000
         assert ask(server.url, "SELECT current_database()") == "ledger"
         assert ask(server.url, "SHOW fsync") == "on"
         assert ask(server.url, "SHOW synchronous_commit") == "on"
