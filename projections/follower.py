@@ -45,7 +45,14 @@ ON CONFLICT (one_row) DO UPDATE SET beat_at = EXCLUDED.beat_at, backend = EXCLUD
 """
 #: The rows are always locked in the same order.
 _HOLD = "SELECT view, position, definition FROM views.positions WHERE view = ANY(%s) ORDER BY view FOR UPDATE"
-_ADVANCE = "UPDATE views.positions SET position = %s, updated_at = clock_timestamp() WHERE view = ANY(%s)"
+_ADVANCE = """
+UPDATE views.positions SET position = e.position, leaf = e.leaf, updated_at = clock_timestamp()
+  FROM ledger.events AS e WHERE e.position = %s AND view = ANY(%s)
+"""
+#: Views that have followed another fact than the one that now stands where they are.
+_ELSEWHERE = """
+SELECT p.view FROM views.positions AS p JOIN ledger.events AS e USING (position) WHERE p.leaf <> e.leaf AND p.view = ANY(%s)
+"""
 
 
 class Follower(Background):
@@ -150,18 +157,22 @@ class Follower(Background):
             ):
                 del self.faults[found.view]
                 self.positions[found.view] = found.position
-        self._stop_ahead(connection)
+        self._stop_elsewhere(connection)
 
-    def _stop_ahead(self, connection: Connection[Any]) -> None:
-        """This will stop each view that is further than the log: to wait for the log to get there would skip what it grows by."""
+    def _stop_elsewhere(self, connection: Connection[Any]) -> None:
+        """This will stop each view that has followed facts which the log does not have, as after an older state was put back under it.
+
+        One further than the log would skip what the log grows by until it gets there; one that the log has passed again has skipped it.
+        """
         head = self._log.head()
+        others = {view for (view,) in connection.execute(_ELSEWHERE, [list(self._views)])}
         for name, position in self.positions.items():
-            if position > head and name not in self.faults:
-                log.critical(
-                    "view %s is at %d and the ledger ends at %d: an older state was restored", name, position, head
-                )
-                fault = f"It is at {position}, and the ledger ends at {head}: an older state was restored under it."
-                self._stop(connection, name, f"{fault} Run: decision-ledger rebuild {name}")
+            if name in self.faults or (position <= head and name not in others):
+                continue
+            why = f"the ledger ends at {head}: an older" if position > head else "another fact stands there: another"
+            log.critical("view %s is at %d and %s state was restored", name, position, why)
+            fault = f"It is at {position}, and {why} state was restored under it."
+            self._stop(connection, name, f"{fault} Run: decision-ledger rebuild {name}")
 
     def _round(self, connection: Connection[Any]) -> bool:
         """This will bring each view on by one batch; False when there was nothing to do."""

@@ -249,9 +249,9 @@ def _switch(connection: Connection[Any], log: Log, storing: Storing, position: i
                 )
             )
         connection.execute(
-            "UPDATE views.positions SET position = %s, updated_at = clock_timestamp(), fault = NULL, definition = %s, tables = %s "
-            "WHERE view = %s",
-            [position, view.definition, [table.name for table in view.tables], view.name],
+            "UPDATE views.positions SET position = %s, leaf = (SELECT leaf FROM ledger.events WHERE position = %s),"
+            " updated_at = clock_timestamp(), fault = NULL, definition = %s, tables = %s WHERE view = %s",
+            [position, position, view.definition, [table.name for table in view.tables], view.name],
         )
     return position
 

@@ -28,12 +28,18 @@ CREATE TABLE IF NOT EXISTS views.positions (
     definition text NOT NULL,
     tables     text[] NOT NULL
 );
+-- The leaf of the fact at `position`, by which another that has come to stand there is known; NULL: it was not noted yet.
+ALTER TABLE views.positions ADD COLUMN IF NOT EXISTS leaf bytea;
 CREATE TABLE IF NOT EXISTS views.leader (
     one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
     backend integer NOT NULL,
     since   timestamptz NOT NULL,
     beat_at timestamptz NOT NULL
 );
+"""
+_IS_LACKING = """
+SELECT to_regclass('views.leader') IS NULL
+    OR NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('views.positions') AND attname = 'leaf')
 """
 _READERS = ("ledger_reader", "ledger_writer")
 
@@ -57,7 +63,7 @@ def ensure(connection: Connection[Any], views: Sequence[View]) -> list[View]:
     stale = []
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [MAKE_LOCK])
-        if connection.execute("SELECT to_regclass('views.leader') IS NULL").fetchone() == (True,):
+        if connection.execute(_IS_LACKING).fetchone() == (True,):
             connection.execute(_POSITIONS)
             let_read(connection, sql.SQL("USAGE ON SCHEMA views"), sql.SQL("SELECT ON ALL TABLES IN SCHEMA views"))
         known = {found.view: found for found in positions(connection)}

@@ -168,7 +168,7 @@ def test_it_sees_a_follower_that_does_a_batch_twice(
     """Rows and position in two transactions instead of one, and a crash between them."""
     follow(database_url, followed.ledger)
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("UPDATE views.positions SET position = position - 4")
+        connection.execute("UPDATE views.positions SET position = position - 4, leaf = NULL")
     followed.record((uuid4(), load.LIFE[0][0]))
     monkeypatch.setattr(follower.log, "critical", lambda *_, **__: None)
     with Follower(database_url, followed.ledger, VIEWS) as following:

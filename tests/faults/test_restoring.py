@@ -20,6 +20,7 @@ from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.store.integrity.remembering import Memory
 from ledger.values import Role
+from projections import follower
 from projections.catalogue import VIEWS
 from projections.follower import Follower
 from projections.rebuild import rebuild
@@ -34,6 +35,7 @@ from tests.faults.oracle import Book, examine
 from tests.faults.outside import Outside
 from tests.faults.test_oracle import follow, remember
 from tests.faults.wire import Wire, wired
+from tests.integrity.conftest import do
 from tests.projections.recording import Recorder
 
 
@@ -218,12 +220,75 @@ def test_a_follower_that_waits_for_the_log_to_come_up_to_its_views_is_found_out(
     """So that the test above can fail: what the log grows by until then is in no view."""
     recorder = Recorder(ledger)
     left_ahead(database_url, recorder)
-    monkeypatch.setattr(Follower, "_stop_ahead", lambda *_: None)
+    monkeypatch.setattr(Follower, "_stop_elsewhere", lambda *_: None)
     overtaken(recorder)
     follow(database_url, ledger)
     figures.caught(
         "views", "a follower that waits for an older log to come up to it", examine(database_url, views=VIEWS)
     )
+
+
+PUT_BACK = (
+    "DELETE FROM ledger.events WHERE position > {0}",
+    "DELETE FROM ledger.commands WHERE first_position > {0}",
+    "UPDATE ledger.head SET position = {0}, recorded_at = (SELECT recorded_at FROM ledger.events WHERE position = {0})",
+)
+
+
+def passed_again(url: str) -> int:
+    """The views follow, the log is put back four facts under them, and grows past where they are: the new last position."""
+    with Ledger(url) as ledger:
+        recorder = Recorder(ledger)
+        for _ in range(6):
+            recorder.record((uuid4(), LIFE[0][0]))
+        follow(url, ledger)
+        kept = ledger.head() - 4
+    with psycopg.connect(url, autocommit=True) as superuser:
+        do(superuser, [statement.format(kept) for statement in PUT_BACK])
+    with Ledger(url) as ledger:
+        return overtaken(Recorder(ledger))
+
+
+def test_views_that_the_log_has_passed_again_stop_until_they_are_built_again(
+    settings: Settings, ledger: Ledger, figures: Figures, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = settings.database_url or ""
+    bootstrap(ledger, datetime.now(UTC), uuid4())
+    head = passed_again(url)
+    with caplog.at_level(logging.CRITICAL), Follower(url, ledger, VIEWS) as following:
+        until(lambda: len(following.faults) == len(VIEWS))
+        assert f"is at {head - 1} and another fact stands there: another state was restored" in caplog.text
+        assert "Run: decision-ledger rebuild" in following.faults["backlog"]
+        rebuild(url, ledger, VIEWS)
+        until(lambda: all(following.wait_for(view.name, head, 0.1) for view in VIEWS))
+    assert examine(url, views=VIEWS).faults == ()
+    figures.named("views that a log which was put back has passed again", "they stop until `rebuild`")
+
+
+def test_a_follower_that_looks_only_at_how_far_the_log_goes_is_found_out(
+    database_url: str, ledger: Ledger, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the test above can fail: rows of facts that are gone stay, and those that stand there now are in no view."""
+    passed_again(database_url)
+    monkeypatch.setattr(follower, "_ELSEWHERE", "SELECT view FROM views.positions WHERE view = ANY(%s) AND false")
+    follow(database_url, ledger)
+    seen = examine(database_url, views=VIEWS)
+    figures.caught("views", "a follower that does not know the fact again at which it stands", seen)
+
+
+def test_views_that_noted_no_fact_yet_are_followed_on(database_url: str, ledger: Ledger) -> None:
+    """As those which a version of before has made."""
+    recorder = Recorder(ledger)
+    recorder.record((uuid4(), LIFE[0][0]))
+    follow(database_url, ledger)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE views.positions DROP COLUMN leaf")
+    recorder.record((uuid4(), LIFE[0][0]))
+    follow(database_url, ledger)
+    with psycopg.connect(database_url) as connection:
+        noted = connection.execute("SELECT DISTINCT encode(leaf, 'hex') FROM views.positions").fetchall()
+        there = connection.execute("SELECT encode(leaf, 'hex') FROM ledger.events WHERE position = 2").fetchall()
+    assert noted == there
 
 
 def readiness(base_url: str) -> tuple[int, str]:
