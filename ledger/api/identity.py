@@ -150,11 +150,11 @@ class IdentityQuery:
 class IdentityMutation:
     """The mutations that change who comes in."""
 
-    link_identity: LinkIdentityPayload = strawberry.mutation(
+    link_identity: LinkIdentityPayload | None = strawberry.mutation(
         resolver=link_identity,
         description=f"Let somebody of an identity provider in as a member. {_for_whom('linkIdentity')}",
     )
-    unlink_identity: UnlinkIdentityPayload = strawberry.mutation(
+    unlink_identity: UnlinkIdentityPayload | None = strawberry.mutation(
         resolver=unlink_identity,
         description=f"Let somebody of an identity provider in no more. {_for_whom('unlinkIdentity')}",
     )

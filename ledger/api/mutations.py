@@ -38,6 +38,11 @@ NEW: dict[type[Struct], tuple[str, ...]] = {
     DefinePolicy: ("policy_id",),
     Simulate: ("simulation_id",),
 }
+#: Of the root type.
+ABOUT = (
+    "What can be done: one verb for each command. Several in one document are done one after the other, and each stands for itself: one "
+    "that ends in an error is null beside it, and the others are done and answered all the same."
+)
 #: The input fields that are about the request and not about the command.
 ENVELOPE: dict[str, tuple[Any, str]] = {
     "command_id": (
@@ -98,7 +103,7 @@ def verb(command: type[Struct]) -> Verb:
 
 
 def mutation(found: Verb) -> Any:
-    """This will make the mutation's field."""
+    """This will make the mutation's field: null beside an error, so that the payloads of others in the document are answered."""
 
     async def resolve(info: Info, input: Any) -> Any:  # noqa: A002 - the schema's word
         done = info.context.done.pop(str(info.path.key), None)
@@ -109,7 +114,7 @@ def mutation(found: Verb) -> Any:
     resolve.__annotations__ = {
         "info": Info,
         "input": Annotated[found.input, strawberry.argument(description="What is asked.")],
-        "return": found.payload,
+        "return": found.payload | None,
     }
     about = (found.command.__doc__ or "").strip()
     return strawberry.mutation(resolver=resolve, description=f"{about} {_for_whom(PERMISSIONS[found.command])}")
@@ -172,7 +177,7 @@ def mutation_type(*nouns: type) -> type:
     """This will make the root type of the mutations: one for each command that anybody may issue, and those of `nouns` besides."""
     VERBS.update({_field_name(command): verb(command) for command in PERMISSIONS})
     fields = {name: mutation(found) for name, found in VERBS.items()}
-    return strawberry.type(type("Mutation", nouns, fields), description="What can be done: one verb for each command.")
+    return strawberry.type(type("Mutation", nouns, fields), description=ABOUT)
 
 
 def _field_name(command: type[Struct]) -> str:

@@ -326,6 +326,19 @@ def test_a_token_that_may_not_mutate_is_told_so_as_by_the_standard_way() -> None
     assert "mutate" in str(fast[1])
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_mutation_whose_outcome_is_not_known_leaves_the_others_of_its_document_their_payloads(fast: bool) -> None:
+    text = (
+        "mutation M($a: StartWorkInput!) { first: startWork(input: $a) { position } second: startWork(input: $a) { position } "
+        "third: startWork(input: $a) { position } }"
+    )
+    todo = ["recorded", "unknown", "recorded"]
+    data, told, asked = asyncio.run(run(text, {"a": {"proposalId": str(FIRST)}}, todo, ADA, fast=fast))
+    assert msgspec.json.decode(data) == {"first": {"position": "12"}, "second": None, "third": {"position": "12"}}
+    assert [error["path"] for error, _ in told[0]] == [["second"]]
+    assert len(asked) == 3
+
+
 def test_what_was_done_is_not_done_again_when_the_rest_is_left_to_the_standard_way() -> None:
     text = (
         "mutation M($a: StartWorkInput!) { a: startWork(input: $a) { position } b: startWork(input: $a) { position version } "
