@@ -10,7 +10,8 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from ledger.api.context import Resources
-from ledger.api.standing import standings
+from ledger.api.standing import Standings, standings
+from ledger.webhooks import endpoints
 
 log = logging.getLogger(__name__)
 
@@ -29,31 +30,39 @@ def health_routes(resources: Callable[[], Resources]) -> list[HTTPRouteHandler]:
 
     @get("/health/ready")
     async def ready() -> Response[bytes]:
-        """Say whether the database answers, is the one that was seen, and the views are up to date: 200, or 503."""
-        database, views = await _state(resources())
+        """Say whether the database answers, is the one that was seen, and the views are up to date: 200, or 503.
+
+        A webhook that is paused is said too; the server can do its work all the same.
+        """
+        database, views, webhooks = await _state(resources())
         fault = resources().memory.fault()
         ledger = "ok" if fault is None else str(fault)
         is_ready = (database, views, ledger) == ("ok", "ok", "ok")
-        state = {"ready": is_ready, "database": database, "views": views, "ledger": ledger}
+        state = {"ready": is_ready, "database": database, "views": views, "ledger": ledger, "webhooks": webhooks}
         return _answer(200 if is_ready else 503, state)
 
     return [live, ready]
 
 
-async def _state(resources: Resources) -> tuple[str, str]:
+async def _state(resources: Resources) -> tuple[str, str, str]:
+    """This will say how the database is, the views, and the webhooks."""
     try:
         async with asyncio.timeout(DATABASE_S), resources.reads.connection(DATABASE_S) as connection:
-            found = await standings(connection)
+            found, paused = await standings(connection), await endpoints.paused(connection)
     except Exception as error:
         log.warning("not ready: %s", type(error).__name__)
-        return "unreachable", "unknown"
+        return "unreachable", "unknown", "unknown"
+    return "ok", _of_views(found), f"{paused} paused" if paused else "ok"
+
+
+def _of_views(found: Standings) -> str:
     if any(view.fault for view in found.views.values()):
-        return "ok", "stopped"
+        return "stopped"
     if any(view.position > found.head for view in found.views.values()):  # of an older state that was put back
-        return "ok", "ahead"
+        return "ahead"
     if found.head and (not found.views or any(view.lag_ms > LAG_MS_MAX for view in found.views.values())):
-        return "ok", "behind"
-    return "ok", "ok"
+        return "behind"
+    return "ok"
 
 
 def _answer(status: int, body: dict[str, Any]) -> Response[bytes]:

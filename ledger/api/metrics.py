@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from ledger.api.standing import Connection, standings
+from ledger.webhooks import endpoints
 
 if TYPE_CHECKING:
     from ledger.api.traffic import Traffic
@@ -131,6 +132,8 @@ async def _standing(connection: Connection) -> CollectorRegistry:
         position.labels(name).set(view.position)
         lag.labels(name).set(view.lag_ms / 1_000)
         stopped.labels(name).set(view.fault is not None)
+    paused = Gauge("ledger_webhooks_paused", "Endpoints that are told nothing until somebody looks.", registry=registry)
+    paused.set(await endpoints.paused(connection))
     return registry
 
 

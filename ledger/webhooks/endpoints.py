@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 
 from ledger.webhooks.messages import MessageType
 
@@ -22,9 +22,16 @@ ENDPOINTS_MAX = 100
 COLUMNS = "endpoint_id, url, types, team_id, secret, created_at, position, failures, refusals, next_attempt_at, fault, paused_at"
 
 _INSERT = f"""
-INSERT INTO webhooks.endpoints (endpoint_id, url, types, team_id, secret, position)
-SELECT %s, %s, %s, %s, %s, position FROM ledger.head RETURNING {COLUMNS}
+INSERT INTO webhooks.endpoints (endpoint_id, url, types, team_id, secret, position, leaf)
+SELECT %s, %s, %s, %s, %s, position, (SELECT e.leaf FROM ledger.events AS e WHERE e.position = h.position) FROM ledger.head AS h
+RETURNING {COLUMNS}
 """.encode()  # noqa: S608 - of constants
+_REPLAY = """
+UPDATE webhooks.endpoints AS w SET position = p.position, leaf = (SELECT e.leaf FROM ledger.events AS e WHERE e.position = p.position),
+       failures = 0, refusals = 0, fault = NULL, paused_at = NULL, next_attempt_at = clock_timestamp()
+  FROM (SELECT endpoint_id, LEAST(COALESCE(%s, w.position), h.position) AS position FROM webhooks.endpoints AS w, ledger.head AS h) AS p
+ WHERE p.endpoint_id = w.endpoint_id AND w.endpoint_id = %s
+"""
 
 
 class Endpoint(Struct, frozen=True):
@@ -109,18 +116,19 @@ def replay(connection: Connection[Any], endpoint_id: UUID, after: int | None) ->
     A paused endpoint is told again. Raises NoSuchEndpoint.
     """
     with connection.transaction():
-        _changed(
-            connection,
-            "UPDATE webhooks.endpoints SET position = LEAST(COALESCE(%s, position), (SELECT position FROM ledger.head)),"
-            " failures = 0, refusals = 0, fault = NULL, paused_at = NULL, next_attempt_at = clock_timestamp() WHERE endpoint_id = %s",
-            after,
-            endpoint_id,
-        )
+        _changed(connection, _REPLAY, after, endpoint_id)
         if after is not None:
             connection.execute(
                 "DELETE FROM webhooks.dead_letters WHERE endpoint_id = %s AND (position IS NULL OR position > %s)",
                 [endpoint_id, after],
             )
+
+
+async def paused(connection: AsyncConnection[Any]) -> int:
+    """This will say how many endpoints are told nothing any more until somebody looks. The readers' role may know that, and no more."""
+    cursor = await connection.execute("SELECT count(*) FROM webhooks.endpoints WHERE paused_at IS NOT NULL")
+    row = await cursor.fetchone()
+    return row[0] if row else 0
 
 
 def dead_letters(connection: Connection[Any], endpoint_id: UUID | None = None) -> list[DeadLetter]:

@@ -44,11 +44,17 @@ PAUSES_S = (1, 5, 30, 120, 600, 1_800, 3_600)
 REFUSED_MAX = 3
 AWAY_MAX = len(PAUSES_S) + 72
 
-_DUE = f"SELECT {COLUMNS} FROM webhooks.endpoints WHERE paused_at IS NULL AND next_attempt_at <= clock_timestamp()"  # noqa: S608
+#: Besides: whether another fact stands now where the endpoint was told up to.
+_DUE = f"""
+SELECT {COLUMNS}, COALESCE(leaf <> (SELECT e.leaf FROM ledger.events AS e WHERE e.position = endpoints.position), false)
+  FROM webhooks.endpoints WHERE paused_at IS NULL AND next_attempt_at <= clock_timestamp()
+"""  # noqa: S608
 _NEXT = f"SELECT {COLUMNS} FROM webhooks.endpoints WHERE endpoint_id = %s"  # noqa: S608
 #: Only from where this process believes it to be: an endpoint that somebody has set back stays there.
 _ADVANCE = """
-UPDATE webhooks.endpoints SET position = %s, failures = 0, refusals = 0, fault = NULL WHERE endpoint_id = %s AND position = %s
+UPDATE webhooks.endpoints AS w SET failures = 0, refusals = 0, fault = NULL,
+       position = n.position, leaf = (SELECT e.leaf FROM ledger.events AS e WHERE e.position = n.position)
+  FROM (SELECT %s::bigint AS position) AS n WHERE w.endpoint_id = %s AND w.position = %s
 """
 _FAILED = """
 UPDATE webhooks.endpoints SET failures = failures + 1, refusals = refusals + %s, fault = %s,
@@ -138,25 +144,27 @@ class Telling:
 
     async def _begin(self, telling: dict[UUID, "asyncio.Task[None]"]) -> None:
         """This will begin to tell whoever is due and is not being told."""
-        due = [endpoints.endpoint(row) for row in await self._rows(self._writes, _DUE)]
-        waiting = [one for one in due if one.endpoint_id not in telling]
+        rows = await self._rows(self._writes, _DUE)
+        due = [(endpoints.endpoint(row), is_elsewhere) for *row, is_elsewhere in rows]
+        waiting = [found for found in due if found[0].endpoint_id not in telling]
         if not waiting:
             return
         head, reached = await self._head(), await self._reached()
         now = instant()
-        for one in waiting:
-            if one.position > head:
-                await self._stop_ahead(one, head)
+        for one, is_elsewhere in waiting:
+            if one.position > head or is_elsewhere:
+                await self._stop_elsewhere(one, head)
                 continue
             is_time = now - self._clock_at.get(one.endpoint_id, LONG_AGO) >= timedelta(seconds=CLOCK_S)
             if is_time:
                 self._clock_at[one.endpoint_id] = now
             telling[one.endpoint_id] = asyncio.create_task(self._tell(one, reached, now if is_time else None))
 
-    async def _stop_ahead(self, to: Endpoint, head: int) -> None:
-        """This will pause an endpoint that was told more than there is: what the ledger grows by until then would never be told."""
+    async def _stop_elsewhere(self, to: Endpoint, head: int) -> None:
+        """This will pause an endpoint that was told what the ledger does not have: what has come in its place would never be told."""
+        why = f"the ledger ends at {head}: an older" if to.position > head else "another fact stands there: another"
         fault = (
-            f"It was told up to {to.position}, and the ledger ends at {head}: an older state was restored."
+            f"It was told up to {to.position}, and {why} state was restored."
             f" Say from where it is told again: decision-ledger webhook replay {to.endpoint_id} --after POSITION"
         )
         log.critical("webhook %s is paused: %s", to.endpoint_id, fault)

@@ -128,7 +128,7 @@ def test_the_use_of_a_token_is_noted_once_a_minute(api: Api) -> None:
 
 def test_health_is_open_and_everything_else_is_closed(api: Api) -> None:
     assert httpx.get(f"{api.base_url}/health/live").json() == {"live": True}
-    assert api.until_ready() == {"ready": True, "database": "ok", "views": "ok", "ledger": "ok"}
+    assert api.until_ready() == {"ready": True, "database": "ok", "views": "ok", "ledger": "ok", "webhooks": "ok"}
     refused(httpx.get(f"{api.base_url}/schema"), 404, "NOT_FOUND")
     refused(httpx.put(f"{api.base_url}/graphql"), 405, "BAD_USER_INPUT")
 

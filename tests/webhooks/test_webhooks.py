@@ -1,6 +1,7 @@
 """Webhooks: a receiver on a real socket gets every message signed, in order and at least once, and a bad one holds nobody up."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -19,6 +20,8 @@ from cryptography.exceptions import InvalidTag
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from ledger.cli.webhook import webhook
+from ledger.directory import tokens
+from ledger.directory.scopes import Scope
 from ledger.events.proposal import DecisionTaken, ProposalSubmitted
 from ledger.values import Actor, DecisionId, Disposition, MemberId, Role, TeamId, Verdict
 from ledger.webhooks import endpoints, sender, sending
@@ -187,6 +190,35 @@ def test_one_that_is_gone_is_paused_and_goes_on_when_asked_to(team: Team, told: 
     assert receiver.taken() == []
     told.replay(None)
     assert receiver.wait_for(1)[0]["data"]["proposalId"] == proposal_id
+
+
+def test_a_paused_one_is_said_by_readiness_and_the_metrics_and_keeps_nobody_out(
+    team: Team, told: Told, receiver: Receiver
+) -> None:
+    def said() -> tuple[int, bool, str]:
+        found = team.town.http.get("/health/ready")
+        return found.status_code, found.json()["ready"], found.json()["webhooks"]
+
+    token, _ = tokens.create(
+        team.town.directory, PEPPER, MemberId(UUID(team.engineer.id)), "scraper", granted=[Scope.METRICS]
+    )
+
+    def counted() -> str:
+        headers = {"Authorization": f"Bearer {token}"}
+        (line,) = re.findall(
+            r"^ledger_webhooks_paused .*$", team.town.http.get("/metrics", headers=headers).text, re.MULTILINE
+        )
+        return str(line)
+
+    assert (said(), counted()) == ((200, True, "ok"), "ledger_webhooks_paused 0.0")
+    receiver.answer = lambda _: 410
+    team.declined()
+    until(lambda: told.now().paused_at is not None)
+    until(lambda: said() == (200, True, "1 paused"))
+    assert counted() == "ledger_webhooks_paused 1.0"
+    receiver.answer = lambda _: 204
+    told.replay(None)
+    assert (said(), counted()) == ((200, True, "ok"), "ledger_webhooks_paused 0.0")
 
 
 def test_a_slow_endpoint_does_not_hold_up_another(team: Team, told: Told, receiver: Receiver) -> None:
