@@ -5,19 +5,29 @@ from decimal import ROUND_CEILING, Decimal
 
 from ledger.domain.rejected import Code, Rejected
 
-#: The finest step of an estimate, in engineer-days.
+#: The finest step of engineer-days.
 STEP = Decimal("0.25")
-MOST_DAYS = Decimal(10_000)
+EFFORT_DAYS_MAX = Decimal(10_000)
+CAPACITY_DAYS_MAX = 100_000
 #: The largest figure of any other kind: hours, percent, or what a benefit is counted in.
-MOST = Decimal(10) ** 12
+FIGURE_MAX = Decimal(10) ** 12
 
 
 def effort(days: Decimal, *path: str, code: Code = Code.BAD_USER_INPUT) -> Decimal:
     """This will accept engineer-days above 0 and at most 10,000, in steps of 0.25; anything else is rejected with `code`."""
-    if not days.is_finite() or not 0 < days <= MOST_DAYS:
-        raise Rejected(code, f"{days} engineer-days cannot be; give more than 0 and at most {MOST_DAYS}.", *path)
+    if not days.is_finite() or not 0 < days <= EFFORT_DAYS_MAX:
+        raise Rejected(code, f"{days} engineer-days cannot be; give more than 0 and at most {EFFORT_DAYS_MAX}.", *path)
     if days % STEP:
         raise Rejected(code, f"{days} engineer-days is too fine; use steps of {STEP}, such as {stepped(days)}.", *path)
+    return days
+
+
+def capacity(days: Decimal, path: str) -> Decimal:
+    """This will accept engineer-days from 0 to 100,000, in steps of 0.25."""
+    if not days.is_finite() or not 0 <= days <= CAPACITY_DAYS_MAX or days % STEP:
+        raise Rejected(
+            Code.BAD_USER_INPUT, f"{days} engineer-days: give 0 to {CAPACITY_DAYS_MAX:,} in steps of {STEP}.", path
+        )
     return days
 
 
@@ -51,7 +61,7 @@ def plain(days: Decimal) -> str:
 
 def figure(value: Decimal, what: str, path: Sequence[str], *, least: Decimal = Decimal(0)) -> Decimal:
     """This will accept a finite figure from `least` to 10^12; `what` names it, with its unit, in the rejection."""
-    if not value.is_finite() or not least <= value <= MOST:
+    if not value.is_finite() or not least <= value <= FIGURE_MAX:
         raise Rejected(Code.BAD_USER_INPUT, f"{value} {what} cannot be; give {least} or more.", *path)
     return value
 

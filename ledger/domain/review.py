@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from ledger.commands.issued import Issued
 from ledger.commands.review import CarryOverItem, CloseReview, FreezeAgenda, OpenReview, ScheduleReview, SkipReview
+from ledger.domain.effort import capacity
 from ledger.domain.rejected import Code, Rejected
-from ledger.domain.team import TeamState, quarter_days
+from ledger.domain.team import TeamState
 from ledger.domain.team import known as known_team
 from ledger.events.envelope import Event
 from ledger.events.review import (
@@ -182,9 +183,9 @@ def decide_open_review(
             else "Only a review that has yet to begin can be opened"
         )
         raise Rejected(Code.WRONG_STATE, f"The review is {review.phase}. {todo}.", "review_id")
-    capacity = _capacity(review, command.capacity, team)
+    days = _capacity(review, command.capacity, team)
     attendees = tuple(dict.fromkeys(command.attendees))
-    return [ReviewOpened(knowledge_position, capacity, attendees, review.policy_id, review.policy_version)]
+    return [ReviewOpened(knowledge_position, days, attendees, review.policy_id, review.policy_version)]
 
 
 def answerable(state: ReviewState | None, proposal_id: ProposalId) -> AgendaItem:
@@ -222,22 +223,6 @@ def decide_item(
 ) -> list[Struct]:
     """This will note on the review what the decision on the proposal's own stream says; see `answerable`."""
     return [ItemDecided(proposal_id, decision_id, verdict, days_reserved or Decimal(0))]
-
-
-def cut_score(review: ReviewState) -> float | None:
-    """This will give the lowest score that still fits: the last item in rank order before the expected days exceed the capacity.
-
-    Items without an estimate take up nothing and cut nothing. None: nothing fits, or nothing is ranked.
-    """
-    left, cut = float(review.capacity), None
-    for item in review.items:
-        if item.expected_days is None:
-            continue
-        left -= item.expected_days
-        if left < 0:
-            break
-        cut = item.score
-    return cut
 
 
 def decide_carry_over_item(state: ReviewState | None, issued: Issued[CarryOverItem]) -> list[Struct]:
@@ -295,8 +280,7 @@ def known(state: ReviewState | None) -> ReviewState:
 
 def _capacity(review: ReviewState, given: Decimal | None, team: TeamState) -> Decimal:
     if given is not None:
-        quarter_days(given, "capacity")
-        return given
+        return capacity(given, "capacity")
     if team.days_per_cycle is not None:
         return team.days_per_cycle
     if review.kind is ReviewKind.ENGINEERING:

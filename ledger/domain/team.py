@@ -17,6 +17,7 @@ from ledger.commands.team import (
     SetCapacity,
     SetServiceLevel,
 )
+from ledger.domain.effort import capacity
 from ledger.domain.rejected import Code, Rejected
 from ledger.events.envelope import Event
 from ledger.events.team import (
@@ -35,11 +36,9 @@ TeamFact = (
     TeamFormed | MemberJoined | MemberLeft | RoleGranted | RoleRevoked | CapacitySet | CadenceSet | ServiceLevelSet
 )
 
-#: Engineer-hours in an engineer-day, and engineer-hours and engineer-days that a team may say it has, at most.
+#: Engineer-hours in an engineer-day, and in a week of a team, at most.
 HOURS_PER_DAY_MAX = 24
 WEEKLY_HOURS_MAX = 1_000_000
-DAYS_PER_CYCLE_MAX = 100_000
-QUARTER = Decimal("0.25")
 NO_ROLES: frozenset[Role] = frozenset()
 
 
@@ -162,8 +161,7 @@ def decide_revoke_role(state: TeamState | None, issued: Issued[RevokeRole]) -> l
 def decide_set_capacity(state: TeamState | None, issued: Issued[SetCapacity]) -> list[Struct]:
     """This will say how many engineer-days a cycle go to paying debt: 0 or more, in steps of 0.25."""
     _deciding(known(state))
-    quarter_days(issued.command.days_per_cycle, "days_per_cycle")
-    return [CapacitySet(issued.command.days_per_cycle)]
+    return [CapacitySet(capacity(issued.command.days_per_cycle, "days_per_cycle"))]
 
 
 def decide_set_cadence(state: TeamState | None, issued: Issued[SetCadence]) -> list[Struct]:
@@ -183,14 +181,6 @@ def known(state: TeamState | None) -> TeamState:
     if state is None:
         raise Rejected(Code.NOT_FOUND, "There is no such team. Look its id up, or form it first.", "team_id")
     return state
-
-
-def quarter_days(days: Decimal, path: str, *, days_max: int = DAYS_PER_CYCLE_MAX) -> None:
-    """This will refuse engineer-days that are not 0 to `days_max` in steps of 0.25."""
-    if not days.is_finite() or not 0 <= days <= days_max or days % QUARTER:
-        raise Rejected(
-            Code.BAD_USER_INPUT, f"{days} engineer-days: give 0 to {days_max:,} in steps of {QUARTER}.", path
-        )
 
 
 def _hours(hours: Decimal, hours_max: int, path: str) -> None:

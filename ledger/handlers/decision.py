@@ -7,10 +7,9 @@ from ledger.commands.issued import Issued
 from ledger.commands.proposal import ExplainDecision, TakeDecision
 from ledger.domain import review as reviews
 from ledger.domain.proposal.deciding import decide_explain_decision, decide_take_decision
-from ledger.domain.proposal.grounds import ReviewContext
 from ledger.domain.proposal.standing import submitted
 from ledger.domain.proposal.state import ProposalState
-from ledger.domain.review import ReviewPhase, ReviewState
+from ledger.domain.review import ReviewState
 from ledger.events.proposal import DecisionTaken
 from ledger.handlers.authorising import hide, role, sees
 from ledger.handlers.seen import Change, Seen
@@ -30,7 +29,7 @@ def take_decision(seen: Seen, issued: Issued[TakeDecision]) -> Change:
         hide(reviews.known)
     waited_for = (c.proposal_id for c in command.revisit if c.proposal_id is not None)
     others = existing(seen, issued, [*command.chosen_instead, *waited_for])
-    facts = decide_take_decision(proposal, issued, _context(seen, review), active_codes(seen), others)
+    facts = decide_take_decision(proposal, issued, review, _formula(seen, review), active_codes(seen), others)
     reviews.answerable(review, command.proposal_id)
     days = next((fact.days_reserved for fact in facts if isinstance(fact, DecisionTaken)), None)
     on_review = reviews.decide_item(command.proposal_id, command.decision_id, command.verdict, days)
@@ -59,22 +58,6 @@ def active_codes(seen: Seen) -> dict[str, str | None]:
     """This will give the reason codes that a NO may give, each with the companion that it asks for."""
     catalogue = seen.catalogue()
     return {} if catalogue is None else catalogue.active()
-
-
-def _context(seen: Seen, review: ReviewState) -> ReviewContext:
-    return ReviewContext(
-        review.review_id,
-        review.team_id,
-        review.kind,
-        review.phase is ReviewPhase.OPEN,
-        review.items,
-        review.capacity,
-        review.reserved,
-        policy_id=review.policy_id,
-        policy_version=review.policy_version,
-        formula=_formula(seen, review),
-        cut_score=reviews.cut_score(review),
-    )
 
 
 def _formula(seen: Seen, review: ReviewState) -> Formula:

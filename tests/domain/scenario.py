@@ -13,10 +13,12 @@ from ledger.commands import Issued
 from ledger.commands import proposal as ask
 from ledger.domain import proposal
 from ledger.domain.codes import REASON_CODES
-from ledger.domain.proposal import ProposalState, ReviewContext, evolve
+from ledger.domain.proposal import ProposalState, evolve
 from ledger.domain.rejected import Code, Rejected
+from ledger.domain.review import ReviewPhase, ReviewState
 from ledger.events import Event, event_id
 from ledger.events import proposal as facts
+from ledger.ranking import DEFAULT_FORMULA
 from ledger.values import (
     NAMESPACE,
     Actor,
@@ -136,16 +138,22 @@ def item(
     return AgendaItem(proposal_id, AgendaCause.NEW, version, 1, 1, score, rank)
 
 
-def review(**changes: Any) -> ReviewContext:
+def review(**changes: Any) -> ReviewState:
     """An open product review of the team with 20 days, with the debt alone on its agenda."""
-    as_usual: dict[str, Any] = {"kind": ReviewKind.PRODUCT, "open": True, "agenda": (item(),), "capacity": Decimal(20)}
-    return ReviewContext(REVIEW, changes.pop("team_id", TEAM), **(as_usual | changes))
+    as_usual: dict[str, Any] = {
+        "team_id": TEAM,
+        "kind": ReviewKind.PRODUCT,
+        "phase": ReviewPhase.OPEN,
+        "items": (item(),),
+        "capacity": Decimal(20),
+    }
+    return ReviewState(REVIEW, starts_at=START, **(as_usual | changes))
 
 
 CODES = {reason.code: reason.companion for reason in REASON_CODES}
 #: What a decide function is told besides state and command, unless a test says otherwise.
 CONTEXT: dict[str, dict[str, Any]] = {
-    "decide_take_decision": {"review": review(), "codes": CODES, "others": (OTHER, THIRD)},
+    "decide_take_decision": {"review": review(), "formula": DEFAULT_FORMULA, "codes": CODES, "others": (OTHER, THIRD)},
     "decide_explain_decision": {"codes": CODES},
     "decide_assess_impact": {"weekly_hours": Decimal(200)},
     **{

@@ -10,7 +10,9 @@ from msgspec.structs import replace
 from ledger.commands import proposal as ask
 from ledger.commands.review import CarryOverItem
 from ledger.domain.codes import IMPORT_ONLY, REASON_CODES
+from ledger.domain.proposal.grounds import cut_score
 from ledger.domain.rejected import Code
+from ledger.domain.review import ReviewPhase
 from ledger.events import proposal as facts
 from ledger.values import (
     Basis,
@@ -74,8 +76,9 @@ def decide(command: ask.TakeDecision, *recorded: Any, **context: Any) -> Outcome
 
 
 def test_a_decline_is_recorded_with_all_that_it_rested_on() -> None:
-    context = review(cut_score=1.8, reserved=Decimal(5), policy_id=POLICY, policy_version=2)
-    after = decide(replace(DECLINE, policy_id=POLICY, policy_version=2), review=context).then(
+    fits, too_large = replace(item(OTHER, 1.8, 1), expected_days=20.0), replace(item(THIRD, 0.9, 3), expected_days=1.0)
+    seen = review(items=(fits, item(rank=2), too_large), reserved=Decimal(5), policy_id=POLICY, policy_version=2)
+    after = decide(replace(DECLINE, policy_id=POLICY, policy_version=2), review=seen).then(
         facts.DecisionTaken(
             DECISION,
             Verdict.NO,
@@ -83,7 +86,7 @@ def test_a_decline_is_recorded_with_all_that_it_rested_on() -> None:
             review_id=REVIEW,
             basis=Basis(1, 1, 1, POLICY, 2),
             score=1.5,
-            rank=1,
+            rank=2,
             cut_score=1.8,
             capacity_left=Decimal(15),
             reasons=(REASON,),
@@ -147,7 +150,7 @@ def test_rule_4_each_version_of_the_basis_counts(name: str) -> None:
 
 def test_rule_4_an_item_that_moved_on_since_the_agenda_is_ranked_anew() -> None:
     agenda = (item(OTHER, 9.0, 1), item(THIRD, 1.4, 2), item(ProposalId(named("fourth")), None, None), item(rank=4))
-    found = decide(replace(DECLINE, case_version=2), *READY, case(2), review=review(agenda=agenda)).facts[0]
+    found = decide(replace(DECLINE, case_version=2), *READY, case(2), review=review(items=agenda)).facts[0]
     assert (found.score, found.rank) == (pytest.approx(6.4 * 6 / 26.5), 2)
 
 
@@ -156,13 +159,23 @@ def test_rule_4_equal_scores_rank_by_their_place_on_the_agenda() -> None:
     score = decide(revised, *READY, case(2)).facts[0].score
     before, own, after = item(OTHER, score, 1), item(), item(THIRD, score, 3)
     for agenda, rank in (((before, own, after), 2), ((own, after), 1), ((before, after, own), 3)):
-        assert decide(revised, *READY, case(2), review=review(agenda=agenda)).facts[0].rank == rank
+        assert decide(revised, *READY, case(2), review=review(items=agenda)).facts[0].rank == rank
 
 
 def test_an_agenda_without_ranks_gets_them_when_it_is_decided() -> None:
     agenda = (item(OTHER, 9.0, None), item(rank=None))
-    assert decide(DECLINE, review=review(agenda=agenda)).facts[0].rank == 2
-    assert decide(DECLINE, review=review(agenda=(item(score=None, rank=None),))).facts[0].rank == 1
+    assert decide(DECLINE, review=review(items=agenda)).facts[0].rank == 2
+    assert decide(DECLINE, review=review(items=(item(score=None, rank=None),))).facts[0].rank == 1
+
+
+@pytest.mark.parametrize(
+    ("capacity", "cut"), [("4.75", None), ("5", 3.0), ("8.75", 3.0), ("9", 1.0), ("100", 1.0), ("0", None)]
+)
+def test_the_cut_is_the_last_score_whose_days_fit(capacity: str, cut: float | None) -> None:
+    days = ((3.0, 5.0), (2.0, None), (1.0, 4.0))
+    items = tuple(replace(item(score=score), expected_days=expected) for score, expected in days)
+
+    assert cut_score(review(items=items, capacity=Decimal(capacity))) == cut
 
 
 # Rule 5
@@ -339,13 +352,15 @@ def test_rule_6_a_condition_waits_for_a_proposal_that_exists() -> None:
 # Rule 7
 
 
-@pytest.mark.parametrize("changes", [{"open": False}, {"kind": ReviewKind.ENGINEERING}, {"team_id": OTHER_TEAM}])
+@pytest.mark.parametrize(
+    "changes", [{"phase": ReviewPhase.CLOSED}, {"kind": ReviewKind.ENGINEERING}, {"team_id": OTHER_TEAM}]
+)
 def test_rule_7_decisions_are_taken_in_an_open_product_review_of_the_team(changes: dict[str, Any]) -> None:
     decide(DECLINE, review=review(**changes)).refused(Code.REVIEW_NOT_OPEN, "review_id")
 
 
 def test_rule_7_what_is_not_on_the_agenda_is_not_decided() -> None:
-    decide(DECLINE, review=review(agenda=(item(OTHER),))).refused(Code.NOT_ON_AGENDA, "proposal_id")
+    decide(DECLINE, review=review(items=(item(OTHER),))).refused(Code.NOT_ON_AGENDA, "proposal_id")
 
 
 def test_rule_7_a_decision_on_ones_own_item_is_flagged() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from ledger.commands import proposal as ask
-from ledger.domain.effort import MOST_DAYS, STEP, effort, stepped
+from ledger.domain.effort import EFFORT_DAYS_MAX, STEP, effort, stepped
 from ledger.domain.momentum import Assessment, assess, level_of
 from ledger.domain.rejected import Code, Rejected
 from ledger.events import proposal as facts
@@ -88,7 +88,7 @@ def test_rule_3_three_equal_points_are_an_estimate() -> None:
 
 @whenever(st.decimals(allow_nan=True, allow_infinity=True))
 def test_effort_is_a_multiple_of_its_step_or_refused(days: Decimal) -> None:
-    if days.is_finite() and 0 < days <= MOST_DAYS and days % STEP == 0:
+    if days.is_finite() and 0 < days <= EFFORT_DAYS_MAX and days % STEP == 0:
         assert effort(days) == days
     else:
         with pytest.raises(Rejected):

@@ -138,15 +138,6 @@ def test_a_yes_reserves_days_and_a_no_none() -> None:
     assert review.given(*OPEN, DECIDED).state.capacity_left == Decimal(3)
 
 
-@pytest.mark.parametrize(
-    ("capacity", "cut"), [("4.75", None), ("5", 3.0), ("8.75", 3.0), ("9", 1.0), ("100", 1.0), ("0", None)]
-)
-def test_the_cut_is_the_last_score_whose_days_fit(capacity: str, cut: float | None) -> None:
-    state = review.given(SCHEDULED, FROZEN, ReviewOpened(9, Decimal(capacity), (ADA,))).state
-
-    assert domain.cut_score(state) == cut
-
-
 def test_an_item_is_carried_over() -> None:
     command = commands.CarryOverItem(REVIEW, SECOND, "No time.")
 

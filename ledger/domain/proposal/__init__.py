@@ -19,7 +19,6 @@ from ledger.domain.proposal.estimating import (
     decide_remove_dependency,
 )
 from ledger.domain.proposal.evolving import evolve
-from ledger.domain.proposal.grounds import ReviewContext
 from ledger.domain.proposal.lifecycle import (
     decide_merge_proposal,
     decide_split_proposal,
@@ -63,7 +62,6 @@ __all__ = [
     "Decision",
     "ProposalFact",
     "ProposalState",
-    "ReviewContext",
     "decide_abandon_work",
     "decide_acknowledge_decision",
     "decide_add_dependency",

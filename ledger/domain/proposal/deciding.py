@@ -9,14 +9,15 @@ from ledger.commands import Issued
 from ledger.commands.proposal import ExplainDecision, TakeDecision
 from ledger.commands.review import CarryOverItem
 from ledger.domain.effort import effort, plain, stepped
-from ledger.domain.proposal.grounds import ReviewContext, check_basis, check_concerns, check_review, place
+from ledger.domain.proposal.grounds import check_basis, check_concerns, check_review, cut_score, place
 from ledger.domain.proposal.reasons import Beside, check_reasons
 from ledger.domain.proposal.revisiting import check_revisit
 from ledger.domain.proposal.standing import another, decision_of, said, standing, submitted
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
+from ledger.domain.review import ReviewState
 from ledger.events.proposal import DecisionCarriedOver, DecisionExplained, DecisionTaken
-from ledger.ranking import expected_days
+from ledger.ranking import Formula, expected_days
 from ledger.values import (
     Basis,
     Disposition,
@@ -34,12 +35,13 @@ CARRY_OVERS_MAX = 2
 def decide_take_decision(
     state: ProposalState | None,
     issued: Issued[TakeDecision],
-    review: ReviewContext,
+    review: ReviewState,
+    formula: Formula,
     codes: Mapping[str, str | None],
     others: Collection[ProposalId],
 ) -> list[Struct]:
-    """This will answer one item (rules 4 to 8 and 13). `codes`: the active reason codes with the companion that each asks for;
-    `others`: those of the proposals named in the command that exist.
+    """This will answer one item (rules 4 to 8 and 13). `formula`: what ranks the review's agenda; `codes`: the active reason codes
+    with the companion that each asks for; `others`: those of the proposals named in the command that exist.
 
     Raises WRONG_STATE, CONFLICT, REVIEW_NOT_OPEN, NOT_ON_AGENDA, CONCERN_OPEN, STALE_BASIS, OVER_CAPACITY, and what the
     checks of the answer raise.
@@ -57,7 +59,7 @@ def decide_take_decision(
         days = over_reason = None
     else:
         days, over_reason = _reserve(known, command, review)
-    total, rank = place(known, item, review)
+    total, rank = place(known, item, review.items, formula)
     return [
         DecisionTaken(
             decision_id=command.decision_id,
@@ -73,8 +75,8 @@ def decide_take_decision(
             ),
             score=total,
             rank=rank,
-            cut_score=review.cut_score,
-            capacity_left=review.capacity - review.reserved,
+            cut_score=cut_score(review),
+            capacity_left=review.capacity_left,
             days_reserved=days,
             over_capacity_reason=over_reason,
             reasons=command.reasons,
@@ -156,7 +158,7 @@ def _check_redirect(command: TakeDecision) -> None:
         )
 
 
-def _reserve(state: ProposalState, command: TakeDecision, review: ReviewContext) -> tuple[Decimal, str | None]:
+def _reserve(state: ProposalState, command: TakeDecision, review: ReviewState) -> tuple[Decimal, str | None]:
     """This will check rule 13; it gives the days to reserve, and why the capacity is gone over (None: it is not)."""
     if command.days_reserved is not None:
         days = effort(command.days_reserved, "days_reserved")
@@ -169,7 +171,7 @@ def _reserve(state: ProposalState, command: TakeDecision, review: ReviewContext)
                 "days_reserved",
             )
         days = stepped(expected)
-    left = review.capacity - review.reserved
+    left = review.capacity_left
     if days <= left:
         return days, None
     if not (command.over_capacity_reason or "").strip():

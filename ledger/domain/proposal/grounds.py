@@ -1,40 +1,14 @@
 """What an answer rests on: an open product review, no concern in the way, the versions that were looked at, and the item's place."""
 
-from decimal import Decimal
-
-from msgspec import Struct
-
 from ledger.commands.proposal import TakeDecision
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
-from ledger.ranking import DEFAULT_FORMULA, Formula, score
-from ledger.values import AgendaItem, PolicyId, ProposalId, ReviewId, ReviewKind, TeamId
+from ledger.domain.review import ReviewPhase, ReviewState
+from ledger.ranking import Formula, score
+from ledger.values import AgendaItem, PolicyId, ProposalId, ReviewKind
 
 
-class ReviewContext(Struct, frozen=True):
-    """What a decision needs to know of its review. Capacity and what is reserved of it are in engineer-days.
-
-    `policy_…` and `formula` are those that rank the agenda; `cut_score` is the lowest score that still fits the capacity.
-    """
-
-    review_id: ReviewId
-    team_id: TeamId
-    kind: ReviewKind
-    open: bool
-    agenda: tuple[AgendaItem, ...]
-    capacity: Decimal
-    reserved: Decimal = Decimal(0)
-    cut_score: float | None = None
-    policy_id: PolicyId | None = None
-    policy_version: int = 0
-    formula: Formula = DEFAULT_FORMULA
-
-    def item(self, proposal_id: ProposalId) -> AgendaItem | None:
-        """This will give the proposal's place on the agenda; None: it has none."""
-        return next((item for item in self.agenda if item.proposal_id == proposal_id), None)
-
-
-def check_review(state: ProposalState, review: ReviewContext) -> AgendaItem:
+def check_review(state: ProposalState, review: ReviewState) -> AgendaItem:
     """This will check rule 7, and give the item's place on the agenda."""
     if review.kind is not ReviewKind.PRODUCT:
         raise Rejected(
@@ -42,7 +16,7 @@ def check_review(state: ProposalState, review: ReviewContext) -> AgendaItem:
             "An engineering review prepares the list and decides nothing. Decide in an open product review.",
             "review_id",
         )
-    if not review.open:
+    if review.phase is not ReviewPhase.OPEN:
         raise Rejected(Code.REVIEW_NOT_OPEN, "The review is not open. Open it, or decide in one that is.", "review_id")
     if review.team_id != state.team_id:
         raise Rejected(
@@ -75,7 +49,7 @@ def _short(text: str, most: int = 80) -> str:
     return f"“{text}”" if len(text) <= most else f"“{text[: most - 1]}…”"
 
 
-def check_basis(state: ProposalState, command: TakeDecision, review: ReviewContext) -> None:
+def check_basis(state: ProposalState, command: TakeDecision, review: ReviewState) -> None:
     """This will check rule 4, and name each version that has moved on."""
     pairs = (
         ("case_version", "the case", command.case_version, state.case_version),
@@ -99,19 +73,37 @@ def _policy(policy_id: PolicyId | None, version: int) -> str:
     return "default" if policy_id is None else f"{policy_id} version {version}"
 
 
-def place(state: ProposalState, item: AgendaItem, review: ReviewContext) -> tuple[float, int]:
-    """This will give score and rank: those of the agenda, or new ones where the item moved on since it was frozen."""
+def place(
+    state: ProposalState, item: AgendaItem, agenda: tuple[AgendaItem, ...], formula: Formula
+) -> tuple[float, int]:
+    """This will give score and rank: those of the agenda, or new ones by its formula where the item moved on since it was frozen."""
     shown = (item.case_version, item.estimate_version, item.impact_version)
     if shown == (state.case_version, state.estimate_version, state.impact_version) and item.score is not None:
-        return item.score, item.rank or _rank(state.proposal_id, item.score, review)
-    total = score(review.formula, state.to_item()).total
-    return total, _rank(state.proposal_id, total, review)
+        return item.score, item.rank or _rank(state.proposal_id, item.score, agenda)
+    total = score(formula, state.to_item()).total
+    return total, _rank(state.proposal_id, total, agenda)
 
 
-def _rank(proposal_id: ProposalId, total: float, review: ReviewContext) -> int:
+def _rank(proposal_id: ProposalId, total: float, agenda: tuple[AgendaItem, ...]) -> int:
     rank, seen = 1, False
-    for other in review.agenda:
+    for other in agenda:
         seen = seen or other.proposal_id == proposal_id
         ahead = (other.score or 0.0) > total or ((other.score or 0.0) == total and not seen)
         rank += ahead and other.proposal_id != proposal_id
     return rank
+
+
+def cut_score(review: ReviewState) -> float | None:
+    """This will give the lowest score that still fits: the last item in rank order before the expected days exceed the capacity.
+
+    Items without an estimate take up nothing and cut nothing. None: nothing fits, or nothing is ranked.
+    """
+    left, cut = float(review.capacity), None
+    for item in review.items:
+        if item.expected_days is None:
+            continue
+        left -= item.expected_days
+        if left < 0:
+            break
+        cut = item.score
+    return cut

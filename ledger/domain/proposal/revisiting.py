@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ledger.commands import Issued
 from ledger.commands.proposal import ReopenProposal, WaiveRevisit
-from ledger.domain.effort import figure
+from ledger.domain.effort import STEP, figure
 from ledger.domain.proposal.standing import another, decision_of, said, standing, submitted
 from ledger.domain.proposal.state import Decision, ProposalState
 from ledger.domain.rejected import Code, Rejected
@@ -134,7 +134,7 @@ def _check(
     if c.hours is not None:
         figure(c.hours, "engineer-hours per week", (*path, "hours"))
     if c.days is not None:
-        figure(c.days, "engineer-days", (*path, "days"), least=Decimal("0.25"))
+        figure(c.days, "engineer-days", (*path, "days"), least=STEP)
 
 
 def decide_reopen_proposal(state: ProposalState | None, issued: Issued[ReopenProposal]) -> list[Struct]:

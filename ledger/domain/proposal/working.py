@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from ledger.commands import Issued
 from ledger.commands.proposal import AbandonWork, CompleteWork, MeasureBenefit, PauseWork, ReportRisk, StartWork
-from ledger.domain.effort import MOST, effort, figure
+from ledger.domain.effort import FIGURE_MAX, effort, figure
 from ledger.domain.proposal.standing import said, standing, submitted
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
@@ -64,9 +64,9 @@ def decide_measure_benefit(state: ProposalState | None, issued: Issued[MeasureBe
         raise Rejected(
             Code.BAD_USER_INPUT, f"Day {command.day} is none of 30, 90 and 180. Measure on one of these.", "day"
         )
-    figure(command.realised, command.unit, ("realised",), least=-MOST)
+    figure(command.realised, command.unit, ("realised",), least=-FIGURE_MAX)
     if command.promised is not None:
-        figure(command.promised, command.unit, ("promised",), least=-MOST)
+        figure(command.promised, command.unit, ("promised",), least=-FIGURE_MAX)
     return [
         BenefitMeasured(
             benefit=said(command.benefit, "The benefit", "benefit"),
