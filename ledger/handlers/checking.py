@@ -1,6 +1,7 @@
 """What is checked of every command before it is handled: its bounds, its times, and that its text can be stored."""
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -36,6 +37,8 @@ _BOUNDS = (
 #: The NUL character as JSON writes it, which PostgreSQL's text cannot hold.
 NUL = rb"\u0000"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+#: Half of a character that UTF-16 writes as two: UTF-8 has none.
+HALF = re.compile("[\ud800-\udfff]")
 
 
 def check(issued: Issued[C]) -> bytes:
@@ -57,12 +60,32 @@ def check(issued: Issued[C]) -> bytes:
             msgspec.to_builtins(issued.command, builtin_types=(UUID, datetime)), type(issued.command), strict=False
         )
     except UnicodeEncodeError as error:
-        raise Rejected(Code.BAD_USER_INPUT, "A text has half of a character in it. Type it again.") from error
+        raise _odd(issued.command, HALF, "has half of a character in it. Type it again") from error
     except msgspec.ValidationError as error:
         raise _refused(str(error)) from error
     if NUL in body and _NUL.search(body):  # the first is quick, and nearly always enough
-        raise Rejected(Code.BAD_USER_INPUT, "A text has the character U+0000 in it. Take it out.")
+        raise _odd(issued.command, re.compile("\0"), "has the character U+0000 in it. Take it out")
     return request_hash(issued)
+
+
+def _odd(command: Struct, character: re.Pattern[str], told: str) -> Rejected:
+    """This will refuse a command for the first of its texts that has an odd character."""
+    path = next(path for path, text in _texts(msgspec.to_builtins(command)) if character.search(text))
+    return Rejected(Code.BAD_USER_INPUT, f"`{'.'.join(path)}` {told}.", *path)
+
+
+def _texts(value: object, *path: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """This will give each text of a command with its place."""
+    match value:
+        case str():
+            yield path, value
+        case dict():
+            for name, inside in value.items():
+                yield path, name
+                yield from _texts(inside, *path, name)
+        case list() | tuple():
+            for number, inside in enumerate(value):
+                yield from _texts(inside, *path, str(number))
 
 
 def _refused(message: str) -> Rejected:

@@ -25,7 +25,7 @@ from ledger.store.application import Ledger
 from ledger.store.faults import CommandReused, OutcomeUnknown, StoryRanBackwards, VersionConflict
 from ledger.store.receipt import Receipt
 from ledger.store.streams import StreamReader
-from ledger.values import Actor, utc
+from ledger.values import Actor, instant_text, utc
 
 #: The function of every command.
 HANDLERS: dict[type[Struct], Handler] = {
@@ -137,7 +137,7 @@ class Handlers:
         except StoryRanBackwards as fault:
             raise Rejected(
                 Code.BAD_USER_INPUT,
-                f"The story has reached {fault.recorded_at.isoformat()} and cannot go back to {fault.at.isoformat()}. "
+                f"The story has reached {instant_text(fault.recorded_at)} and cannot go back to {instant_text(fault.at)}. "
                 "Give a later time.",
                 "at",
             ) from fault

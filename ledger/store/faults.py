@@ -5,6 +5,8 @@ from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError
 
+from ledger.values import instant_text
+
 
 class StoreFault(Exception):  # noqa: N818  # named for what happened
     """Something about keeping facts that a caller may want to tell apart."""
@@ -38,7 +40,7 @@ class StoryRanBackwards(AppendFault):
     """In a story ledger the command's time lies before the last recorded one."""
 
     def __init__(self, at: datetime, recorded_at: datetime) -> None:
-        super().__init__(f"the story is at {recorded_at.isoformat()} and cannot go back to {at.isoformat()}")
+        super().__init__(f"the story is at {instant_text(recorded_at)} and cannot go back to {instant_text(at)}")
         self.at = at
         self.recorded_at = recorded_at
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from ledger.commands import Issued
@@ -162,8 +163,8 @@ def test_what_has_not_happened_yet_is_not_recorded(world: World) -> None:
         ("  ", ("name",)),
         ("\u200b", ("name",)),
         ("x" * 121, ("name",)),
-        ("a\0b", ()),
-        ("half \ud800", ()),
+        ("a\0b", ("name",)),
+        ("half \ud800", ("name",)),
     ],
     ids=["empty", "blank", "unseen", "too long", "NUL", "half a character"],
 )
@@ -177,7 +178,20 @@ def test_a_text_that_is_out_of_bounds_or_cannot_be_stored_is_refused(
 
     assert (refused.value.code, refused.value.path) == (Code.BAD_USER_INPUT, path)
     assert ("is empty; fill it in" in refused.value.message) == (not name.strip("\u200b "))
+    assert refused.value.message.startswith("`name` has ") == bool(name.strip("\u200b "))
     assert world.ledger.head() == head
+
+
+@pytest.mark.parametrize("odd", ["\0", "\ud800"])
+def test_a_text_that_cannot_be_stored_is_named_by_its_place(world: World, odd: str) -> None:
+    risks = (*CASE.risks_of_fixing, f"It may{odd} break")
+    case = msgspec.structs.replace(CASE, risks_of_fixing=risks, no_risks_of_fixing=None)
+
+    with pytest.raises(Rejected) as refused:
+        world.do(ENGINEER, proposals.SubmitProposal(ProposalId(uuid4()), TEAM, "Totals", case))
+
+    assert refused.value.path == ("business_case", "risks_of_fixing", str(len(risks) - 1))
+    assert f"`business_case.risks_of_fixing.{len(risks) - 1}` has " in refused.value.message
 
 
 def test_a_text_may_speak_of_backslashes(world: World) -> None:

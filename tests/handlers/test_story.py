@@ -10,6 +10,7 @@ from ledger.commands import team as teams
 from ledger.domain.rejected import Code, Rejected
 from ledger.store.application import Ledger
 from ledger.store.migrations import migrate
+from ledger.values import instant_text
 from tests.handlers.world import STEWARD, TEAM, World
 
 
@@ -25,7 +26,10 @@ def test_a_story_records_at_the_commands_own_time_and_refuses_an_earlier_one(sto
     outcome = story.do(STEWARD, teams.SetCapacity(TEAM, Decimal(1)))
     assert outcome.recorded_at == story.now
 
+    reached = outcome.recorded_at
     with pytest.raises(Rejected, match="cannot go back") as refused:
-        story.do(STEWARD, teams.SetCapacity(TEAM, Decimal(2)), at=story.now - timedelta(days=1))
+        story.do(STEWARD, teams.SetCapacity(TEAM, Decimal(2)), at=reached - timedelta(days=1))
 
     assert (refused.value.code, refused.value.path) == (Code.BAD_USER_INPUT, ("at",))
+    told = f"has reached {instant_text(reached)} and cannot go back to {instant_text(reached - timedelta(days=1))}."
+    assert told in refused.value.message

@@ -16,6 +16,7 @@ from msgspec.structs import astuple
 from ledger.store.codec import leaf, leaves_at
 from ledger.store.integrity.rows import Page, Row, instant
 from ledger.store.integrity.tree import Frontier
+from ledger.values import instant_text
 
 #: The topic of the fact that says why another one has no words any more.
 REDACTION_TOPIC = "FactRedacted"
@@ -209,7 +210,7 @@ def _column(row: Row, said: tuple[object, ...]) -> Fault:
 
 
 def _backwards(position: int, at: int, before: int) -> Fault:
-    times = f"it was recorded at {instant(at).isoformat()}, and the one before it at {instant(before).isoformat()}"
+    times = f"it was recorded at {instant_text(instant(at))}, and the one before it at {instant_text(instant(before))}"
     return Fault(Kind.TIME, position, times)
 
 
