@@ -5,6 +5,7 @@ Answers are `application/graphql-response+json` where that is asked for, with 4x
 """
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 import msgspec
 from litestar.types import HTTPScope, Receive, Send
@@ -95,7 +96,10 @@ class GraphQL:
                 media_type = media_type_of(request.headers.get("accept", ""))
                 has = "" if request.is_post else request.headers.get("if-none-match", "")
                 wish = Wish(media_type, await request.asked(), not request.is_post, has)
-                return await answered(self._schema, self._resources(), self._traffic, viewer, snapshot, wish)
+                reply = await answered(self._schema, self._resources(), self._traffic, viewer, snapshot, wish)
+                # Whoever has any answer at all wants no other (RFC 9110, 13.1.2).
+                is_had = has.strip() == "*" and reply.status == HTTPStatus.OK
+                return Reply(NOT_MODIFIED, b"", media_type, {}, reply.tag) if is_had else reply
         except Overloaded:
             busy = refusal(UNAVAILABLE, "Too much is asked at once. Try again.")
             refused = RequestRefused(503, busy, Retry_After="1")
