@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,12 +44,33 @@ class Lines(logging.Formatter):
         ).translate(_CONTROLS)
 
 
+class Seldom:
+    """A filter for warnings that anybody may cause as often as they like: each is told once a second, and how many were kept back since."""
+
+    def __init__(self, every_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._every_s, self._clock = every_s, clock
+        #: By the message, which is the program's: when it was last told, and how often it was not since.
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, record: logging.LogRecord) -> bool:
+        """This will say whether a record is told."""
+        if record.levelno != logging.WARNING:
+            return True
+        now, (told_at, kept_back) = self._clock(), self._told.get(str(record.msg), (float("-inf"), 0))
+        is_due = now - told_at >= self._every_s
+        self._told[str(record.msg)] = (now, 0) if is_due else (told_at, kept_back + 1)
+        if is_due and kept_back:
+            record.kept_back = kept_back
+        return is_due
+
+
 def begin(level: int, *, json: bool) -> None:
     """This will send the log to stderr from here on; what was set up before by somebody else stays."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if json else Lines(TEXT))
     logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("uvicorn.error").addFilter(is_told)
+    logging.getLogger("uvicorn.error").addFilter(Seldom())
     logging.getLogger("httpx").setLevel(max(level, logging.WARNING))  # it names whole addresses at INFO
 
 

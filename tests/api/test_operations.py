@@ -144,6 +144,23 @@ def test_the_address_of_a_socket_is_not_told(api: Api, caplog: pytest.LogCapture
     assert "ldg_abc" not in caplog.text
 
 
+def test_what_anybody_may_cause_is_told_once_a_second_with_how_often() -> None:
+    now = [0.0]
+    seldom = logs.Seldom(clock=lambda: now[0])
+
+    def told(message: str, level: int = logging.WARNING) -> int | None:
+        record = logging.makeLogRecord({"msg": message, "levelno": level})
+        return getattr(record, "kept_back", 0) if seldom(record) else None
+
+    assert [told("no HTTP") for _ in range(5)] == [0, None, None, None, None]
+    assert told("no WebSocket") == 0
+    assert [told("it broke", logging.ERROR) for _ in range(2)] == [0, 0]
+    now[0] = 1.0
+    assert [told("no HTTP") for _ in range(2)] == [4, None]
+    now[0] = 2.0
+    assert [told("no WebSocket"), told("no HTTP")] == [0, 1]
+
+
 class Collector:
     """Where traces go: remembers what it was sent."""
 
