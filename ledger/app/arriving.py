@@ -5,6 +5,7 @@ hold every connection, without a token. Here a head is bounded, a request has to
 """
 
 import logging
+import re
 from asyncio import TimerHandle
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any
@@ -27,6 +28,9 @@ FILES_SHARE = 0.75
 #: Headers that a request has once or not at all: of two, whoever stands in between may have looked at the other one.
 SINGLE = (b"host", b"authorization", b"content-type", b"content-encoding", b"origin")
 
+#: An offer to go on in HTTP/2, as Java's client makes it with each request. It is not taken up (RFC 9110, 7.8).
+_OFFER = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
+_BODY = frozenset({b"content-length", b"transfer-encoding"})
 _STATUS = {400: b"400 Bad Request", 408: b"408 Request Timeout", 431: b"431 Request Header Fields Too Large"}
 _FIXED = b"".join(b"%s: %s\r\n" % (name.lower().encode(), value.encode()) for name, value in HEADERS.items())
 
@@ -64,6 +68,8 @@ class ArrivingProtocol(GatheringProtocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
+            if b"h2c" in data:
+                data = _without_offer(data)
         self._is_whole = False
         super().data_received(data)
         if self._is_whole:
@@ -82,6 +88,8 @@ class ArrivingProtocol(GatheringProtocol):
                 raise HeadRefused
         if b"host" not in names and self.parser.get_http_version() == "1.1":
             raise HeadRefused
+        if self.parser.should_upgrade() and not self._should_upgrade() and not _BODY.isdisjoint(names):
+            raise HeadRefused  # the parser would lose the body, and take what comes of it later for a request
         self._in_head = False
         super().on_headers_complete()
 
@@ -128,6 +136,12 @@ class ArrivingProtocol(GatheringProtocol):
             return
         self.transport.write(head % (status, _FIXED, JSON.encode(), len(body)) + body)
         self.transport.close()
+
+
+def _without_offer(data: bytes) -> bytes:
+    """This will leave an offer of HTTP/2 out of a head: the parser would take what follows it for that, and lose the body."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _OFFER.sub(b"", head + end) + rest
 
 
 def connections_max() -> int:

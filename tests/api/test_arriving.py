@@ -145,6 +145,33 @@ def test_what_can_be_read_in_two_ways_is_refused_and_the_connection_closed(serve
     assert (status, error["extensions"]["code"]) == (400, "BAD_USER_INPUT")
 
 
+@pytest.mark.parametrize("upgrade", [b"Upgrade: h2c", b"upgrade:h2c ", b"Upgrade: websocket-2"])
+@pytest.mark.parametrize("pause_s", [0, 0.2], ids=["in one piece", "body apart"])
+def test_an_offer_of_another_protocol_costs_nobody_the_body(served_api: Api, upgrade: bytes, pause_s: float) -> None:
+    body = b'{"query": "{ viewer { client } }", "variables": {"a": "\\r\\nUpgrade: h2c\\r\\n"}}'
+    head = b"\r\n".join(
+        [
+            b"POST /graphql HTTP/1.1",
+            b"Host: x",
+            b"Connection: Upgrade, HTTP2-Settings",
+            upgrade,
+            b"HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA",
+            b"Content-Type: application/json",
+            b"Authorization: Bearer " + served_api.clients[0].token.encode(),
+            b"Content-Length: %d" % len(body),
+            b"\r\n",
+        ]
+    )
+    with connected(served_api) as sock:
+        send(sock, [head, body] if pause_s else [head + body], pause_s)
+        if b"h2c" not in upgrade:  # nobody knows it, and what is its and what is ours
+            assert answer(sock)[0] == 400
+            return
+        said = sock.recv(65_536)
+    assert said.startswith(b"HTTP/1.1 200 OK")
+    assert b'{"viewer":{"client":"tests"}}' in said
+
+
 def test_connections_beyond_the_most_are_told_to_come_again(served_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arriving, "connections_max", lambda: 3)
     held = [connected(served_api) for _ in range(8)]
