@@ -182,7 +182,8 @@ class Context:
             found = await position_known(connection, known.at, known.source)
             if found is None and known.source is not None and not await is_known(connection, known.source):
                 raise bad_input(
-                    "asOf.knownAt.source: of no such source is it said when it knew anything. Check its name."
+                    "asOf.knownAt.source: of no such source is it said when it knew anything. Check its name: the `source` of a team of "
+                    "`teams` is one."
                 )
         position = head if found is None else found
         self.known_by[position] = known.at

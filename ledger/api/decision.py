@@ -25,7 +25,7 @@ from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, sele
 from ledger.api.context import Context, Info
 from ledger.api.decision_types import DECISION, DECISION_STORY, FACETS, NOTICE, REVISIT, WHY_NOT
 from ledger.api.errors import bad_input, not_found
-from ledger.api.sources import ProposalArgument, SourceArgument, proposal_meant
+from ledger.api.sources import ProposalArgument, SourceArgument, proposal_meant, refuse_unknown
 from ledger.api.standing import Connection
 from ledger.values import Disposition, MemberId
 from projections.audit import decisions, returning, story
@@ -157,10 +157,18 @@ async def declined(
     given = wanted(filter)
     facets = tuple(name for name in FACET_NAMES if selects(info, "facets", name))
     counts = selects(info, "totalCount") or selects(info, "facets")
+    if given.systems:
+        await context.position("teams", at_least=at_least)
     at = await context.position("audit", as_of, at_least)
     teams = context.visible_teams()
     async with context.read() as connection:
+        if given.systems:
+            await refuse_unknown(context, connection, "filter.sources", given.systems)
         rows = await decisions.declined(connection, teams, given, limit=asked.limit, after=asked.key, as_of=at)
+        if given.search is not None and not rows and not await decisions.is_sought(connection, given.search):
+            raise bad_input(
+                "filter.search has no word that tells one text from another: `the`, `of` and `only` are in all of them. Add one that does."
+            )
         found = await decisions.facets(connection, teams, given, names=facets, as_of=at) if counts else None
         shown = await page(info, DECISION, asked, rows, lambda row: (row.decided_at, row.decision_id), connection)
         found = found and await _named(found, context, connection)

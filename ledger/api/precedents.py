@@ -100,9 +100,10 @@ class PrecedentsQuery:
     """The root field that finds earlier declines."""
 
     precedents: Any = field(
-        listed(PRECEDENT),
+        listed(PRECEDENT) | None,
         "Earlier declines on the same ground, by the words of their titles, reasons and cases, their reason codes and their areas; "
         "the most relevant first. Weighed are all that have the rarest of the words, as many words as 1,000 declines have between "
-        "them, and the latest 500 of the same area and code.",
+        "them, and the latest 500 of the same area and code. Null, with the error NOT_FOUND, where that proposal is not there or not for "
+        "you to see.",
         precedents,
     )

@@ -5,8 +5,14 @@ from uuid import UUID
 
 import strawberry
 
+from ledger.api.context import Context
 from ledger.api.errors import bad_input
+from ledger.api.standing import Connection
 from ledger.importing.naming import Names
+from projections.teams.queries import sources
+
+#: Most sources that an error names.
+NAMED_MAX = 20
 
 ProposalArgument = Annotated[
     UUID | None, strawberry.argument(description="The proposal; left out where `source` says which.")
@@ -33,3 +39,18 @@ def proposal_meant(proposal_id: UUID | None, source: SourceItem | None) -> UUID:
     if proposal_id is not None and source is None:
         return proposal_id
     raise bad_input("Give either proposalId or source.")
+
+
+async def refuse_unknown(context: Context, connection: Connection, argument: str, wanted: tuple[str, ...]) -> None:
+    """This will raise the error BAD_USER_INPUT for a source from which nothing came that the viewer may see, and name those that are."""
+    known = await sources(connection, context.visible_teams())
+    for source in wanted:
+        if source not in known:
+            there_are = (
+                f"There are: {', '.join(known[:NAMED_MAX])}{', …' if known[NAMED_MAX:] else ''}."
+                if known
+                else "There are none."
+            )
+            raise bad_input(
+                f"{argument}: nothing that you may see came from this source. {there_are} Check its name, or leave it out."
+            )

@@ -18,6 +18,7 @@ from ledger.api.asking import (
 from ledger.api.asof import AsOfArgument, AtLeastArgument
 from ledger.api.connection import selects
 from ledger.api.context import Info
+from ledger.api.sources import refuse_unknown
 from ledger.api.transparency_types import TRANSPARENCY
 from projections.transparency.queries import Part, Period
 from projections.transparency.queries import transparency as counted
@@ -57,9 +58,13 @@ async def transparency(
     forwards(since, until)
     context = info.context
     parts = [part for part, names in _NEEDS.items() if any(selects(info, name) for name in names)]
+    if source is not None:
+        await context.position("teams", at_least=at_least)
     at = await context.position("transparency", as_of, at_least)
     period = Period(since, until, tuple_of(team_ids), area, source)
     async with context.read() as connection:
+        if source is not None:
+            await refuse_unknown(context, connection, "source", (source,))
         now = await instant(context, connection, at)
         found = await counted(connection, context.visible_teams(), period, now, parts=parts, as_of=at)
         return await one(info, TRANSPARENCY, found, connection)

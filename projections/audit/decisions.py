@@ -110,6 +110,12 @@ def _noes(teams: Teams, wanted: NoFilter, as_of: int | None) -> Conditions:
     return where.given("(d.system IS NOT NULL) = %(imported)s", imported=wanted.imported)
 
 
+async def is_sought(connection: Connection, search: str) -> bool:
+    """This will say whether a search has any word that is looked for; one of "the" and "of" alone, sought or shut out, finds nothing."""
+    ((nodes,),) = await rows(connection, f"SELECT numnode({QUESTION})", {"search": search.replace("\0", " ")})
+    return bool(nodes)
+
+
 def _from(wanted: NoFilter) -> str:
     """This will give the tables; the words have the order of the list too, so that a search for a frequent one can stop early."""
     decisions = "views.audit_decisions AS d"

@@ -88,8 +88,21 @@ async def policy_in_force(connection: Connection, team_id: UUID, *, as_of: int |
     return PolicyInForce(policy.policy_id, policy.latest.version, policy.latest.formula, policy.name)
 
 
-#: Where a team's row, an array, has its policy.
+async def sources(connection: Connection, visible: Teams) -> list[str]:
+    """This will name the sources whose history a team holds, in alphabetical order."""
+    where = Conditions().among("t.team_id", "visible", visible)
+    found = await rows(
+        connection,
+        f"SELECT DISTINCT source FROM (SELECT convert_from(t.doc, 'UTF8')::json ->> {_SOURCE} AS source"
+        f" FROM views.teams AS t WHERE {where.add(where.stands('t'))}) AS held WHERE source IS NOT NULL ORDER BY source",
+        where.values,
+    )
+    return [source for (source,) in found]
+
+
+#: Where a team's row, an array, has its policy, and the source whose history it holds.
 _POLICY_ID = Team.__struct_fields__.index("policy_id")
+_SOURCE = Team.__struct_fields__.index("source")
 
 
 async def _docs(

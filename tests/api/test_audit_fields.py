@@ -244,6 +244,7 @@ LOOKUPS = {
     "compareVersions": f'proposalId: "{told.DECLINED}", kind: CASE, from: 1, to: 99',
     "decision": f'decisionId: "{NOBODY}"',
     "policyInForce": f'teamId: "{NOBODY}"',
+    "precedents": f'of: {{proposalId: "{NOBODY}"}}',
     "proposal": f'proposalId: "{NOBODY}"',
     "review": f'reviewId: "{NOBODY}"',
     "simulation": f'simulationId: "{NOBODY}"',

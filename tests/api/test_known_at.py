@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ledger.events import proposal
+from ledger.events import proposal, team
 from ledger.importing.naming import Names
 from ledger.values import (
     DecisionId,
@@ -98,6 +98,31 @@ def test_every_source_together_shows_no_more_than_all_of_them_knew(auditor: Clie
     error = auditor.error(PROPOSED, asOf=as_of(year(2030), "nobody"))
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "of no such source" in error["message"]
+
+
+BY_SOURCES = (
+    "query ($source: String!, $at: Position) { transparency(source: $source, atLeast: $at) { proposed } }",
+    'query ($source: String!, $at: Position) { declined(filter: {sources: ["abacus", $source]}, atLeast: $at) { totalCount } }',
+)
+
+
+@pytest.mark.parametrize("text", BY_SOURCES)
+def test_a_source_that_nobody_imported_is_refused_with_those_that_are_there(
+    api: Api, auditor: Client, text: str
+) -> None:
+    Recorder(api.ledger).record(
+        (ABACUS, team.TeamFormed("Abacus", source="abacus")),
+        (ORCHARD, team.TeamFormed("Orchard", source="orchard")),
+        source=source("abacus", 2001),
+    )
+    asked = {"at": str(api.ledger.head())}
+    assert auditor.ask(text, source="orchard", **asked)
+    error = auditor.error(text, source="nobody", **asked)
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "nothing that you may see came from this source. There are: abacus, orchard. " in error["message"]
+    # A member hears of their own teams' sources alone.
+    member = known(api, api.client(Role.ENGINEER, api.team("Payments")))
+    assert "There are none." in member.error(text, source="orchard", **asked)["message"]
 
 
 def test_exactly_one_past_state_is_asked_for(auditor: Client) -> None:

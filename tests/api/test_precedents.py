@@ -79,6 +79,18 @@ def test_a_search_of_nothing_or_of_too_much_is_refused(auditor: Client) -> None:
         assert "filter.search" in error["message"]
 
 
+@pytest.mark.parametrize("search", ["the of", "-only", '"the of"', "!"])
+def test_a_search_without_a_word_that_tells_texts_apart_is_refused(auditor: Client, head: int, search: str) -> None:
+    error = auditor.error(DECLINED, filter={"search": search}, atLeast=str(head))
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "has no word that tells one text from another" in error["message"]
+
+
+def test_a_search_that_only_shuts_a_word_out_finds_the_others(auditor: Client, head: int) -> None:
+    every = declined(auditor, head)["totalCount"]
+    assert declined(auditor, head, search="-unheardof")["totalCount"] == every > 0
+
+
 def test_facets_carry_names_beside_ids(api: Api, auditor: Client, head: int) -> None:
     api.sql("INSERT INTO directory.members (member_id, name) VALUES (%s, 'Ben')", told.BEN)
     facets = declined(auditor, head, imported=False, dispositions=["DECLINE", "POSTPONE"])["facets"]

@@ -103,7 +103,9 @@ def test_every_mutation_takes_one_input_and_answers_alike() -> None:
     assert mutation is not None
     for name, field in mutation.fields.items():
         assert list(field.args) == ["input"], name
-        assert not str(field.type).endswith("!"), f"an error of {name} would empty the payloads of the others in its document"
+        assert not str(field.type).endswith("!"), (
+            f"an error of {name} would empty the payloads of the others in its document"
+        )
         kind = build()._schema.type_map[f"{name[0].upper()}{name[1:]}Payload"]
         assert isinstance(kind, GraphQLObjectType)
         assert [interface.name for interface in kind.interfaces] == ["Payload"]
