@@ -1,6 +1,6 @@
 """The conditions of a query over a view's tables: each a piece of SQL with the values that it names."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -33,6 +33,19 @@ class Conditions:
             return f"{alias}.valid_to IS NULL"
         return f"({alias}.valid_from <= %(as_of)s AND {UNTIL.replace('valid_to', f'{alias}.valid_to')} > %(as_of)s)"
 
+    def readable(self, alias: str, teams: Teams, asked: Iterable[UUID] | None = None) -> "Conditions":
+        """This will ask for a table's rows of the state that is read, and of teams that may be read; `asked`: of these teams alone."""
+        self.add(self.stands(alias)).among(f"{alias}.team_id", "visible", teams)
+        return self.among(f"{alias}.team_id", "teams", asked)
+
+    def beyond(self, columns: str, last: Sequence[Any] | None, *, descending: bool = False) -> "Conditions":
+        """This will ask for what comes in the order of the columns after the row with these values in them; None: from the first on."""
+        if last is None:
+            return self
+        values = {f"last_{number}": value for number, value in enumerate(last)}
+        names = ", ".join(f"%({name})s" for name in values)
+        return self.add(f"({columns}) {'<' if descending else '>'} ({names})", **values)
+
     def add(self, part: str, **values: Any) -> "Conditions":
         """This will add a condition."""
         self._parts.append(part)
@@ -50,12 +63,6 @@ class Conditions:
     def within(self, column: str, since: datetime | None, until: datetime | None) -> "Conditions":
         """This will ask for an instant from `since` up to before `until`."""
         return self.given(f"{column} >= %(since)s", since=since).given(f"{column} < %(until)s", until=until)
-
-    def copy(self) -> "Conditions":
-        """This will give the same conditions, to which others can be added."""
-        twin = Conditions(self.values["as_of"])
-        twin._parts, twin.values = list(self._parts), dict(self.values)
-        return twin
 
     def __str__(self) -> str:
         return " AND ".join(self._parts) or "true"

@@ -93,9 +93,8 @@ _facet_counts = msgspec.json.Decoder(tuple[FacetCount, ...]).decode
 
 
 def _noes(teams: Teams, wanted: NoFilter, as_of: int | None) -> Conditions:
-    where = Conditions(as_of)
-    where.add(where.stands("d")).add("d.disposition <> 'SCHEDULE' AND NOT d.scoped")
-    where.among("d.team_id", "visible", teams).among("d.team_id", "teams", wanted.teams)
+    where = Conditions(as_of).readable("d", teams, wanted.teams)
+    where.add("d.disposition <> 'SCHEDULE' AND NOT d.scoped")
     where.among("d.disposition", "dispositions", [d.value for d in wanted.dispositions])
     where.among("d.area", "areas", wanted.areas).among("d.decider", "deciders", wanted.deciders)
     where.among("d.system", "systems", wanted.systems).within("d.decided_at", wanted.since, wanted.until)
@@ -132,11 +131,8 @@ async def declined(
     as_of: int | None = None,
 ) -> list[AuditedDecision]:
     """This will give the NOs that a filter leaves, the latest first."""
-    where = _noes(teams, wanted, as_of)
     key = "d" if wanted.search is None else "x"
-    if after is not None:
-        at = f"({key}.decided_at, {key}.decision_id)"
-        where.add(f"{at} < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    where = _noes(teams, wanted, as_of).beyond(f"{key}.decided_at, {key}.decision_id", after, descending=True)
     found = await rows(
         connection,
         f"SELECT d.doc FROM {_from(wanted)} WHERE {where} "
@@ -198,8 +194,7 @@ async def unanswered_notices(
     Imported ones were told where they were taken, as far as anybody knows, and come only when asked for.
     """
     where = _unanswered(teams, team_ids=team_ids, told=told, imported=imported, as_of=as_of)
-    if after is not None:
-        where.add("(d.decided_at, d.decision_id) > (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    where.beyond("d.decided_at, d.decision_id", after)
     found = await rows(
         connection,
         f"SELECT d.doc FROM views.audit_decisions AS d WHERE {where} "
@@ -222,9 +217,7 @@ def _unanswered(
     imported: bool = False,
     as_of: int | None = None,
 ) -> Conditions:
-    where = Conditions(as_of)
-    where.add(where.stands("d")).add("d.standing AND d.disposition <> 'SCHEDULE' AND d.acknowledged_at IS NULL")
-    where.among("d.team_id", "visible", teams).among("d.team_id", "teams", team_ids).given(
-        "d.told = %(told)s", told=told
-    )
+    where = Conditions(as_of).readable("d", teams, team_ids)
+    where.add("d.standing AND d.disposition <> 'SCHEDULE' AND d.acknowledged_at IS NULL")
+    where.given("d.told = %(told)s", told=told)
     return where if imported else where.add("d.system IS NULL")

@@ -78,9 +78,7 @@ def earlier(
     as_of: int | None,
 ) -> Conditions:
     """This will give the conditions of the NOs that may be precedents."""
-    where = Conditions(as_of)
-    where.add(where.stands(alias)).among(f"{alias}.team_id", "visible", teams)
-    where.among(f"{alias}.team_id", "teams", team_ids)
+    where = Conditions(as_of).readable(alias, teams, team_ids)
     where.among(f"{alias}.disposition", "dispositions", [disposition.value for disposition in dispositions])
     where.given(f"{alias}.proposal_id <> %(proposal)s", proposal=question.proposal_id)
     return where.given(f"{alias}.decided_at < %(before)s", before=question.before)

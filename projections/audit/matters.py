@@ -24,8 +24,7 @@ async def concerns(
 ) -> list[ConcernRecord]:
     """This will give concerns, the latest first."""
     where = _concerns(teams, team_ids=team_ids, proposal_id=proposal_id, states=states, blocking=blocking, as_of=as_of)
-    if after is not None:
-        where.add("(c.raised_at, c.concern_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    where.beyond("c.raised_at, c.concern_id", after, descending=True)
     found = await rows(
         connection,
         f"SELECT c.doc FROM views.audit_concerns AS c WHERE {where} "
@@ -49,11 +48,8 @@ def _concerns(
     blocking: bool | None,
     as_of: int | None,
 ) -> Conditions:
-    where = Conditions(as_of)
-    where.add(where.stands("c")).among("c.team_id", "visible", teams).among("c.team_id", "teams", team_ids)
-    where.given("c.proposal_id = %(proposal)s", proposal=proposal_id).given(
-        "c.blocking = %(blocking)s", blocking=blocking
-    )
+    where = Conditions(as_of).readable("c", teams, team_ids).given("c.proposal_id = %(proposal)s", proposal=proposal_id)
+    where.given("c.blocking = %(blocking)s", blocking=blocking)
     return where.among("c.state", "states", None if states is None else [state.value for state in states])
 
 
@@ -70,8 +66,7 @@ async def appeals(
 ) -> list[AppealRecord]:
     """This will give appeals, the latest first."""
     where = _appeals(teams, team_ids=team_ids, proposal_id=proposal_id, states=states, as_of=as_of)
-    if after is not None:
-        where.add("(a.lodged_at, a.appeal_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    where.beyond("a.lodged_at, a.appeal_id", after, descending=True)
     found = await rows(
         connection,
         f"SELECT a.doc FROM views.audit_appeals AS a WHERE {where} "
@@ -94,7 +89,5 @@ def _appeals(
     states: Sequence[AppealState] | None,
     as_of: int | None,
 ) -> Conditions:
-    where = Conditions(as_of)
-    where.add(where.stands("a")).among("a.team_id", "visible", teams).among("a.team_id", "teams", team_ids)
-    where.given("a.proposal_id = %(proposal)s", proposal=proposal_id)
+    where = Conditions(as_of).readable("a", teams, team_ids).given("a.proposal_id = %(proposal)s", proposal=proposal_id)
     return where.among("a.state", "states", None if states is None else [state.value for state in states])

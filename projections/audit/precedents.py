@@ -55,8 +55,7 @@ async def question_of(
     connection: Connection, teams: Teams, proposal_id: UUID, *, as_of: int | None = None
 ) -> Question | None:
     """This will ask for a proposal: for its last NO's ground or, before there is one, its title and case. None: it may not be seen."""
-    where = Conditions(as_of)
-    where.add(where.stands("p")).add("p.proposal_id = %(id)s", id=proposal_id).among("p.team_id", "visible", teams)
+    where = Conditions(as_of).readable("p", teams).add("p.proposal_id = %(id)s", id=proposal_id)
     found = await rows(
         connection,
         "SELECT p.doc, c.doc, x.doc, d.doc FROM views.audit_proposals AS p"

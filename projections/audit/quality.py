@@ -104,9 +104,8 @@ async def reason_quality(
     connection: Connection, visible: Teams, asked: Asked, *, as_of: int | None = None
 ) -> ReasonQualities:
     """This will count in one statement. A decider who may not be named is in no row of their own, and counted as hidden."""
-    where = Conditions(as_of)
-    where.add(where.stands("d")).add("d.disposition <> 'SCHEDULE' AND NOT d.scoped")
-    where.among("d.team_id", "visible", visible).among("d.team_id", "teams", asked.team_ids)
+    where = Conditions(as_of).readable("d", visible, asked.team_ids)
+    where.add("d.disposition <> 'SCHEDULE' AND NOT d.scoped")
     where.within("d.decided_at", asked.since, asked.until)
     found = await rows(
         connection,

@@ -144,10 +144,8 @@ async def revisits_total(connection: Connection, teams: Teams, **chosen: Any) ->
 def _revisits(
     teams: Teams, *, team_ids: tuple[UUID, ...] | None, until: datetime | None, as_of: int | None
 ) -> Conditions:
-    where = Conditions(as_of)
-    where.add(where.stands("d")).add("d.may_return").add(where.stands("p"))
-    where.add("p.status IN ('DECLINED', 'POSTPONED')")
-    where.among("d.team_id", "visible", teams).among("d.team_id", "teams", team_ids)
+    where = Conditions(as_of).readable("d", teams, team_ids).add("d.may_return")
+    where.add(where.stands("p")).add("p.status IN ('DECLINED', 'POSTPONED')")
     return where.given("d.next_date < %(until)s", until=until)
 
 

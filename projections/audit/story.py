@@ -116,8 +116,7 @@ async def decision_story(
 async def _story(
     connection: Connection, teams: Teams, which: str, key: UUID, *, now: datetime, as_of: int | None
 ) -> ProposalStory | None:
-    where = Conditions(as_of)
-    where.add(which, id=key).add(where.stands("p")).among("p.team_id", "visible", teams)
+    where = Conditions(as_of).readable("p", teams).add(which, id=key)
 
     def docs(table: str, condition: str, order: str) -> str:
         return (

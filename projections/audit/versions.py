@@ -56,9 +56,8 @@ async def compared(
     as_of: int | None = None,
 ) -> Comparison | None:
     """This will compare two versions; None: the proposal, or one of them, is not there or may not be seen."""
-    where = Conditions(as_of)
-    where.add(where.stands("p")).add("p.proposal_id = %(proposal)s", proposal=proposal_id)
-    where.among("p.team_id", "visible", teams).given("e.position <= %(as_of)s", as_of=as_of)
+    where = Conditions(as_of).readable("p", teams).add("p.proposal_id = %(proposal)s", proposal=proposal_id)
+    where.given("e.position <= %(as_of)s", as_of=as_of)
     where.among("e.topic", "topics", [topic for topic, of in KINDS.items() if of is kind])
     found = await rows(
         connection,

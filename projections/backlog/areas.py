@@ -37,9 +37,8 @@ async def areas(
     as_of: int | None = None,
 ) -> list[AreaSummary]:
     """This will sum up each area, or the one asked for, in the order of the pending drag, the highest first."""
-    where = Conditions(as_of)
-    where.add(where.stands("b")).add("b.team_id IS NOT NULL").given("b.area = %(area)s", area=area)
-    where.among("b.team_id", "visible", teams).among("b.team_id", "teams", team_ids)
+    where = Conditions(as_of).readable("b", teams, team_ids)
+    where.add("b.team_id IS NOT NULL").given("b.area = %(area)s", area=area)
     of_status = [
         f"count(*) FILTER (WHERE b.status = '{status}')"
         for status in ("PENDING", "ACCEPTED", "DECLINED", "POSTPONED", "IN_PROGRESS", "COMPLETED")

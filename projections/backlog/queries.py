@@ -165,13 +165,7 @@ def page_statement(
     where = _which(teams, wanted, as_of)
     column, turned, _ = _COLUMNS[order]
     up = descending == turned
-    if after is not None:
-        where.add(
-            f"(b.{column}, b.submitted_position, b.id) {'>' if up else '<'} (%(k0)s, %(k1)s, %(k2)s)",
-            k0=after[0],
-            k1=after[1],
-            k2=after[2],
-        )
+    where.beyond(f"b.{column}, b.submitted_position, b.id", after, descending=not up)
     way = "ASC" if up else "DESC"
     ordered = f" ORDER BY b.{column} {way}, b.submitted_position {way}, b.id {way}"
     which = f"SELECT b.* FROM views.backlog AS b WHERE {where}{ordered} LIMIT {limit:d}"
@@ -196,9 +190,7 @@ async def proposals(
     explained: bool = False,
 ) -> list[Listed]:
     """This will give the proposals with these ids, in the order of the ids; those that are not there or not to be seen are absent."""
-    where = Conditions(as_of)
-    where.add("b.id = ANY(%(ids)s)", ids=ids).add(where.stands("b")).add("b.team_id IS NOT NULL")
-    where.among("b.team_id", "visible", teams)
+    where = Conditions(as_of).readable("b", teams).add("b.id = ANY(%(ids)s)", ids=ids).add("b.team_id IS NOT NULL")
     which = f"SELECT b.* FROM views.backlog AS b WHERE {where}"
     found = _rows(await rows(connection, _shown(which, where, ranked=ranked, explained=explained), where.values))
     by_id = {row.id: row for row in found}

@@ -106,8 +106,7 @@ _RATIOS = (
 
 
 def _where(visible: Teams, scope: Scope, at: str, as_of: int | None) -> Conditions:
-    where = Conditions(as_of)
-    where.add(where.stands("x")).among("x.team_id", "visible", visible).among("x.team_id", "teams", scope.team_ids)
+    where = Conditions(as_of).readable("x", visible, scope.team_ids)
     return where.given("x.area = %(area)s", area=scope.area).within(f"x.{at}", scope.since, scope.until)
 
 

@@ -33,8 +33,7 @@ async def review(
     connection: Connection, teams: Teams, review_id: UUID, *, agenda: bool = True, as_of: int | None = None
 ) -> Agenda | None:
     """This will give a review, with its agenda if asked for; None: it is not there or may not be seen."""
-    where = Conditions(as_of)
-    where.add("r.review_id = %(id)s", id=review_id).add(where.stands("r")).among("r.team_id", "visible", teams)
+    where = Conditions(as_of).readable("r", teams).add("r.review_id = %(id)s", id=review_id)
     return await _agenda(connection, f"SELECT r.review_id, r.doc FROM views.reviews AS r WHERE {where}", where, agenda)
 
 
@@ -42,8 +41,7 @@ async def next_agenda(
     connection: Connection, teams: Teams, team_id: UUID, kind: ReviewKind, *, as_of: int | None = None
 ) -> Agenda | None:
     """This will give the team's review that is looked at now, with its agenda: the open one, else the next whose agenda is fixed."""
-    where = Conditions(as_of)
-    where.add(where.stands("r")).among("r.team_id", "visible", teams)
+    where = Conditions(as_of).readable("r", teams)
     where.add("r.team_id = %(team)s AND r.kind = %(kind)s", team=team_id, kind=kind.value)
     where.add("r.state IN ('OPEN', 'AGENDA_FROZEN')")
     which = (
@@ -85,8 +83,7 @@ async def reviews(
 ) -> list[ReviewRecord]:
     """This will give reviews by their planned start, the latest first. For the next ones: SCHEDULED and AGENDA_FROZEN, from now on."""
     where = _reviews(teams, team_ids=team_ids, kind=kind, states=states, since=since, until=until, as_of=as_of)
-    if after is not None:
-        where.add("(r.starts_at, r.review_id) < (%(after_at)s, %(after_id)s)", after_at=after[0], after_id=after[1])
+    where.beyond("r.starts_at, r.review_id", after, descending=True)
     found = await rows(
         connection,
         f"SELECT r.doc FROM views.reviews AS r WHERE {where} ORDER BY r.starts_at DESC, r.review_id DESC LIMIT {limit:d}",
@@ -110,8 +107,7 @@ def _reviews(
     until: datetime | None,
     as_of: int | None,
 ) -> Conditions:
-    where = Conditions(as_of)
-    where.add(where.stands("r")).among("r.team_id", "visible", teams).among("r.team_id", "teams", team_ids)
+    where = Conditions(as_of).readable("r", teams, team_ids)
     where.given("r.kind = %(kind)s", kind=kind.value if kind else None).within("r.starts_at", since, until)
     return where.among("r.state", "states", None if states is None else [state.value for state in states])
 

@@ -28,8 +28,7 @@ async def teams(
 ) -> list[Team]:
     """This will list the teams by name; the organisation, which only holds roles, is none."""
     where = _teams(visible, as_of)
-    if after is not None:
-        where.add("(t.name, t.team_id) > (%(name)s, %(after)s)", name=after[0], after=after[1])
+    where.beyond("t.name, t.team_id", after)
     return await _docs(connection, TEAMS, where, "t.name, t.team_id", limit)
 
 

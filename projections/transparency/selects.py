@@ -10,25 +10,29 @@ LIST_MAX = 100
 MONTHS_MAX = 240
 
 
-def _bits(*flags: Said) -> str:
-    return " AND ".join(f"said & {int(flag)} <> 0" for flag in flags)
+def _is(flag: Said) -> str:
+    return f"said & {int(flag)} <> 0"
 
 
-_WHOLE = f"said & {int(Said.SCOPED)} = 0"
-_SILENT = f"said & {int(Said.REASONED)} = 0"
+def _not(flag: Said) -> str:
+    return f"said & {int(flag)} = 0"
+
+
+_WHOLE = _not(Said.SCOPED)
+_SILENT = _not(Said.REASONED)
 COUNTED = {
     "count": "true",
-    "proposals": _bits(Said.FIRST_OF_ITS_KIND),
-    "reasoned_when_decided": _bits(Said.REASONED),
+    "proposals": _is(Said.FIRST_OF_ITS_KIND),
+    "reasoned_when_decided": _is(Said.REASONED),
     "unexplained_when_decided": _SILENT,
-    "explained_later": f"{_SILENT} AND {_bits(Said.EXPLAINED)}",
-    "unexplained": f"{_SILENT} AND said & {int(Said.EXPLAINED)} = 0",
-    "told": _bits(Said.TOLD),
-    "told_in_time": _bits(Said.TOLD_IN_TIME),
-    "promised": _bits(Said.PROMISED),
-    "acknowledged": _bits(Said.ACKNOWLEDGED),
-    "understood": _bits(Said.UNDERSTOOD),
-    "imported": _bits(Said.IMPORTED),
+    "explained_later": f"{_SILENT} AND {_is(Said.EXPLAINED)}",
+    "unexplained": f"{_SILENT} AND {_not(Said.EXPLAINED)}",
+    "told": _is(Said.TOLD),
+    "told_in_time": _is(Said.TOLD_IN_TIME),
+    "promised": _is(Said.PROMISED),
+    "acknowledged": _is(Said.ACKNOWLEDGED),
+    "understood": _is(Said.UNDERSTOOD),
+    "imported": _is(Said.IMPORTED),
 }
 _NOES = ", ".join(
     f"COALESCE(sum(n) FILTER (WHERE {condition}), 0)::bigint AS {name}" for name, condition in COUNTED.items()
@@ -76,8 +80,8 @@ def proposals(w: Conditions) -> str:
 def decisions(w: Conditions) -> str:
     """This will count the answers, by disposition and what can be said of them, and how long the first ones took."""
     return (
-        f"WITH counted AS (SELECT disposition, said & {int(Said.SCOPED)} <> 0 AS scoped, {_NOES},"
-        f" COALESCE(sum(n) FILTER (WHERE {_bits(Said.SELF_DECIDED)}), 0)::bigint AS self_decided FROM d GROUP BY 1, 2)"
+        f"WITH counted AS (SELECT disposition, {_is(Said.SCOPED)} AS scoped, {_NOES},"
+        f" COALESCE(sum(n) FILTER (WHERE {_is(Said.SELF_DECIDED)}), 0)::bigint AS self_decided FROM d GROUP BY 1, 2)"
         " SELECT json_build_object('by_disposition', COALESCE((SELECT json_agg(json_build_object("
         "'disposition', disposition, 'scoped', scoped, 'noes', to_json(counted), 'self_decided', self_decided)) FROM counted),"
         " '[]'), 'waiting', (SELECT json_build_object('count', n, 'median_days', days[1], 'p90_days', days[2]) FROM"
