@@ -38,8 +38,7 @@ from ledger.replay import (
     sweep,
     weights,
 )
-from ledger.replay.plotting import plot
-from ledger.replay.plotting_more import plot_calibration, plot_forecast, plot_sweep
+from ledger.replay.plotting import plot, plot_calibration, plot_forecast, plot_sweep
 from ledger.store.application import Ledger
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.migrations import migrate

@@ -13,7 +13,7 @@ from ledger.cli.running import USAGE, Failed, as_json
 from ledger.cli.simulating import replaying, sentences, upto
 from ledger.replay import Calibrated, Forecast, calibration, forecast
 from ledger.replay.kinds import Kind
-from ledger.replay.plotting_more import plot_calibration, plot_forecast
+from ledger.replay.plotting import plot_calibration, plot_forecast
 
 Picture = click.Path(dir_okay=False, path_type=Path)
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ledger.cli.running import USAGE, Failed, console, database
 from ledger.replay import History, Report, ScenarioError, SchedulerError, Swept, executor, load
 from ledger.replay.keeping import CACHE
-from ledger.replay.plotting import PlotError, check
+from ledger.replay.picture import PlotError, check
 from ledger.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -12,7 +12,7 @@ from ledger.cli.simulating import give, pool, replaying, sentences, upto, worker
 from ledger.replay import History, PolicyChoice, Scenario, Swept, read, scales, sweep, weights
 from ledger.replay.history import instant
 from ledger.replay.kinds import Kind
-from ledger.replay.plotting_more import plot_sweep
+from ledger.replay.plotting import plot_sweep
 from ledger.replay.scenario import checked
 
 #: Tried besides the drawn weights.

@@ -219,6 +219,7 @@ class Stepper:
             capacity=review.capacity,
             free=max(0, quarters(review.capacity) - world.debt.get(review.team, 0)),
             weekly_hours=float(self.seen.weekly_hours[review.team]),
+            days=np.where(np.isnan(days), np.inf, days),
             cost=cost,
             can=(cost < NEVER) & ~sight.blocked[is_there],
             needs=needs,
@@ -229,7 +230,6 @@ class Stepper:
             dropped=world.dropped,
             decided=np.isin(items, review.yes) if self.is_history else None,
             planned=None if self.plan is None else np.isin(items, list(self.plan.get(review.number, ()))),
-            effort=np.where(np.isnan(days), np.inf, days),
         )
 
     def _calibration(self, world: World, review: Review) -> float:

@@ -66,6 +66,8 @@ class Candidates(Figures):
     #: Quarter days that are free.
     free: int
     weekly_hours: float
+    #: Engineer-days that a score divides by: those that a yes reserves by, infinite where not estimated.
+    days: Floats
     cost: Ints
     can: Bools
     #: Needed first: pairs of rows (who needs, what), both candidates.
@@ -83,13 +85,6 @@ class Candidates(Figures):
 
     def __len__(self) -> int:
         return len(self.item)
-
-    @property
-    def days(self) -> Floats:
-        """This will give the engineer-days that a score divides by: those that a yes reserves by, infinite where not estimated."""
-        return self.effort
-
-    effort: Floats = field(default_factory=lambda: np.empty(0))
 
 
 def reserved(days: Floats) -> Ints:

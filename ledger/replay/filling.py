@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ledger.replay.candidates import Candidates, quarters
+from ledger.replay.candidates import NEVER, Candidates, quarters
 from ledger.replay.history import Bools, Floats, Ints
 from ledger.replay.scenario import ScenarioError
 
@@ -35,7 +35,7 @@ def fill(offer: Offer) -> list[int]:
     if offer.no:
         may = may & ~np.isin(table.item, list(offer.no))
     may[forced] = False
-    left = table.free - int(table.cost[forced][table.cost[forced] < 2**40].sum())
+    left = table.free - int(table.cost[forced][table.cost[forced] < NEVER].sum())
     if not offer.limited:
         return forced + _selected(offer, may, left, bool(forced))
     order = np.argsort(-offer.answer.astype(np.float64), kind="stable")

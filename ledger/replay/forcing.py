@@ -1,7 +1,5 @@
 """Finds what a scenario's forced verdicts name."""
 
-import numpy as np
-
 from ledger.replay.scenario import Scenario, ScenarioError
 from ledger.replay.visible import Visible
 from ledger.values import Verdict
@@ -12,11 +10,10 @@ def forced_in(seen: Visible, scenario: Scenario) -> list[tuple[int, int, Verdict
     names = seen.history.names
     found = []
     for index, forced in enumerate(scenario.forced):
-        rows = np.flatnonzero((names.proposals == np.frombuffer(forced.proposal.bytes, np.uint8)).all(axis=1))
-        if not len(rows):
+        item = names.number_of(forced.proposal)
+        if item is None:
             raise ScenarioError(f"There is no proposal {forced.proposal}.", "forced", str(index), "proposal")
-        item = int(rows[0])
-        team = seen.history.figures[seen.history.of_subject(item), 0]
+        team = seen.history.figures[seen.history.submission_of(item), 0]
         reviews = [
             review.number
             for review in seen.reviews

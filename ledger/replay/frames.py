@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import asdict
 
 from ledger.replay.calibration import Calibrated
 from ledger.replay.candidates import COLUMNS, Candidates
@@ -136,9 +137,7 @@ def tried(swept: Swept) -> "pd.DataFrame":
 
 def calibrated(groups: Iterable[Calibrated]) -> "pd.DataFrame":
     """This will give a row per group of completed items, with the ratio actual ÷ expected."""
-    import msgspec  # noqa: PLC0415
-
-    return _pandas().DataFrame([msgspec.structs.asdict(group) for group in groups])
+    return _pandas().DataFrame([asdict(group) for group in groups])
 
 
 def facts(history: History, *kinds: Kind) -> "pd.DataFrame":

@@ -61,6 +61,11 @@ class Names:
         """This will give a proposal's id."""
         return UUID(bytes=self.proposals[number].tobytes())
 
+    def number_of(self, proposal: UUID) -> int | None:
+        """This will give a proposal's number; None: the log names no such proposal."""
+        rows = np.flatnonzero((self.proposals == np.frombuffer(proposal.bytes, np.uint8)).all(axis=1))
+        return int(rows[0]) if len(rows) else None
+
     def team(self, number: int) -> UUID:
         """This will give a team's id."""
         return UUID(bytes=self.teams[number].tobytes())
@@ -104,7 +109,7 @@ class History:
         """This will give the rows of some kinds, in order."""
         return np.flatnonzero(np.isin(self.kind, [int(kind) for kind in kinds]))
 
-    def of_subject(self, proposal: int) -> NDArray[np.intp]:
+    def submission_of(self, proposal: int) -> NDArray[np.intp]:
         """This will give the row of a proposal's submission: one, or none."""
         return np.flatnonzero((self.kind == Kind.SUBMITTED) & (self.subject == proposal))
 

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from enum import IntEnum
 from math import log1p, nan
-from typing import Any, Protocol
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 
 from ledger.events import policy, proposal, review, team
 from ledger.events.registry import FACT_TYPES, TOPICS, Cause
-from ledger.ranking import Formula, Item, expected_days, weekly_risk
+from ledger.ranking import Item, expected_days, weekly_risk
 from ledger.values import Disposition, EstimateBasis, ImpactMethod, ReopenCause, ReviewKind, Verdict
+
+if TYPE_CHECKING:
+    from ledger.replay.numbers import Numbers
 
 #: Figures a fact may have.
 WIDTH = 8
@@ -61,31 +63,8 @@ METHODS = tuple(ImpactMethod)
 CAUSES = tuple(ReopenCause)
 #: Units in which a measured benefit is drag that the work took away.
 HOURS_A_WEEK = frozenset({"hours/week", "hours per week", "h/week"})
-
-
-class Naming(Protocol):
-    """Gives what a fact names a number of its own, from 0, in the order in which the log names it."""
-
-    def proposal(self, stream_id: UUID) -> int:
-        """This will number a proposal."""
-
-    def team(self, stream_id: UUID) -> int:
-        """This will number a team."""
-
-    def review(self, stream_id: UUID) -> int:
-        """This will number a review."""
-
-    def policy(self, stream_id: UUID) -> int:
-        """This will number a policy."""
-
-    def formula(self, formula: Formula) -> int:
-        """This will keep a formula and give its number."""
-
-    def blocking(self, concern_id: UUID, *, raised: bool) -> bool:
-        """This will note a blocking concern, or say whether an ended one was blocking; it ends once."""
-
-
-Reader = Callable[[Any, Naming], "tuple[float, ...] | None"]
+#: Gives the figures of a fact; what it names gets a number of its own.
+Reader: TypeAlias = "Callable[[Any, Numbers], tuple[float, ...] | None]"
 
 
 class Reading(Struct, frozen=True):
@@ -100,17 +79,17 @@ def _figure(value: Any) -> float:
     return nan if value is None else float(value)
 
 
-def _submitted(fact: proposal.ProposalSubmitted, name: Naming) -> tuple[float, ...]:
+def _submitted(fact: proposal.ProposalSubmitted, name: "Numbers") -> tuple[float, ...]:
     people = {*fact.co_proposers, fact.proposer} - {None}
     return name.team(fact.team_id), len(people)
 
 
-def _case(fact: proposal.BusinessCaseRevised, name: Naming) -> tuple[float, ...]:
+def _case(fact: proposal.BusinessCaseRevised, name: "Numbers") -> tuple[float, ...]:
     count = len(fact.benefits_of_fixing)
     return fact.case_version, weekly_risk(Item(risks=fact.risks_of_ignoring)), log1p(count), count
 
 
-def _estimate(fact: proposal.EstimateGiven | proposal.EstimateChanged, name: Naming) -> tuple[float, ...]:
+def _estimate(fact: proposal.EstimateGiven | proposal.EstimateChanged, name: "Numbers") -> tuple[float, ...]:
     if isinstance(fact, proposal.EstimateChanged) and fact.removed:
         return fact.estimate_version, nan, nan, nan, nan, nan, nan
     days = expected_days(Item(fact.optimistic, fact.likely, fact.pessimistic))
@@ -119,7 +98,7 @@ def _estimate(fact: proposal.EstimateGiven | proposal.EstimateChanged, name: Nam
     return fact.estimate_version, _figure(days), *points, basis, _figure(fact.confidence)
 
 
-def _impact(fact: proposal.ImpactAssessed, name: Naming) -> tuple[float, ...]:
+def _impact(fact: proposal.ImpactAssessed, name: "Numbers") -> tuple[float, ...]:
     level = float(fact.level.value[1])
     return (
         fact.impact_version,
@@ -131,7 +110,7 @@ def _impact(fact: proposal.ImpactAssessed, name: Naming) -> tuple[float, ...]:
     )
 
 
-def _decided(fact: proposal.DecisionTaken, name: Naming) -> tuple[float, ...] | None:
+def _decided(fact: proposal.DecisionTaken, name: "Numbers") -> tuple[float, ...] | None:
     if fact.scope is not None:  # of a part only
         return None
     return (
@@ -146,32 +125,32 @@ def _decided(fact: proposal.DecisionTaken, name: Naming) -> tuple[float, ...] | 
     )
 
 
-def _concern(fact: proposal.ConcernRaised, name: Naming) -> tuple[float, ...] | None:
+def _concern(fact: proposal.ConcernRaised, name: "Numbers") -> tuple[float, ...] | None:
     if not fact.blocking:
         return None
     name.blocking(fact.concern_id, raised=True)
     return (1,)
 
 
-def _concern_over(fact: Any, name: Naming) -> tuple[float, ...] | None:
+def _concern_over(fact: Any, name: "Numbers") -> tuple[float, ...] | None:
     return (-1,) if name.blocking(fact.concern_id, raised=False) else None
 
 
-def _completed(fact: proposal.WorkCompleted, name: Naming) -> tuple[float, ...]:
+def _completed(fact: proposal.WorkCompleted, name: "Numbers") -> tuple[float, ...]:
     return (_figure(fact.actual_days),)
 
 
-def _benefit(fact: proposal.BenefitMeasured, name: Naming) -> tuple[float, ...] | None:
+def _benefit(fact: proposal.BenefitMeasured, name: "Numbers") -> tuple[float, ...] | None:
     hours = float(fact.realised) if fact.unit.strip().lower() in HOURS_A_WEEK else nan
     return hours, fact.day
 
 
-def _opened(fact: review.ReviewOpened, name: Naming) -> tuple[float, ...]:
+def _opened(fact: review.ReviewOpened, name: "Numbers") -> tuple[float, ...]:
     policy_number = -1 if fact.policy_id is None else name.policy(fact.policy_id)
     return fact.knowledge_position, float(fact.capacity), policy_number, fact.policy_version
 
 
-def _plain(fact: Any, name: Naming) -> tuple[float, ...]:
+def _plain(fact: Any, name: "Numbers") -> tuple[float, ...]:
     return ()
 
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ledger.replay.history import DAY_US, Floats, History, Ints, micros
-from ledger.replay.kinds import DISPOSITIONS, Kind
+from ledger.replay.kinds import Kind
 from ledger.replay.scenario import Scenario, ScenarioError
-from ledger.values import Disposition
 
 REVIEWS_MAX = 5_000
 
@@ -266,4 +265,3 @@ STATUS_KINDS = (
     Kind.COMPLETED,
     Kind.ABANDONED,
 )
-DECLINE = DISPOSITIONS.index(Disposition.DECLINE)

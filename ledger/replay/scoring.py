@@ -26,12 +26,8 @@ class Scored:
         self.outcomes, self.run, self.caught, self.regret = outcomes, run, caught, regret
         self.work = outcomes.deliveries(run)
         self.path = outcomes.path(self.work)
-        self._net = outcomes.net_at_end(self.work)
-
-    @property
-    def net(self) -> float:
-        """This will give the net hours at the end."""
-        return self._net
+        #: Net hours at the end.
+        self.net = outcomes.net_at_end(self.work)
 
     def result(self, actual: Path, agreement: Agreement, flips: tuple[tuple[Flip, ...], int]) -> Result:
         """This will write the result down, beside what was really done."""

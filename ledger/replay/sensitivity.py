@@ -10,10 +10,10 @@ from ledger.replay.flips import turned
 from ledger.replay.forcing import forced_in
 from ledger.replay.history import Floats, History
 from ledger.replay.kinds import Kind
+from ledger.replay.outcomes import IMPACT_SLACK
 from ledger.replay.scenario import PolicyChoice, Scenario
 from ledger.values import Verdict
 
-IMPACT_SLACK = 0.25
 #: Draws that one task takes: the same split on any number of processes, so that the answer is too.
 CHUNK = 25
 

@@ -18,12 +18,11 @@ def supposed(history: History, scenario: Scenario) -> History:
 
 
 def _with(history: History, had: Hypothetical, index: int) -> History:
-    names = history.names
-    rows = np.flatnonzero((names.proposals == np.frombuffer(had.proposal.bytes, np.uint8)).all(axis=1))
-    submitted = history.of_subject(int(rows[0])) if len(rows) else np.empty(0, dtype=np.int64)
-    if not len(submitted):
+    item = history.names.number_of(had.proposal)
+    submitted = [] if item is None else history.submission_of(item).tolist()
+    if item is None or not submitted:
         raise ScenarioError(f"There is no proposal {had.proposal}.", "hypothetical", str(index), "proposal")
-    item, at = int(rows[0]), int(submitted[0])
+    at = submitted[0]
     if had.days is not None:
         figures = {1: had.days, 2: had.days, 3: had.days, 4: had.days}
         history = _put(history, item, at, Kind.ESTIMATED, figures, {0: 0.0})

@@ -170,7 +170,7 @@ def test_a_title_that_was_redacted_is_in_no_file_of_the_replay(server: Server, t
         (path,) = tmp_path.glob("history-*.npz")
         title, number = before.names.titles[3], 3
         assert title.encode() in path.read_bytes()
-        row = int(before.of_subject(number)[0])
+        row = int(before.submission_of(number)[0])
         with Ledger(url) as ledger:
             asked = RedactionAsked(
                 int(before.positions[row]), SYSTEM, "a customer's name was in it", "GDPR Article 17(1)(d)"

@@ -103,7 +103,7 @@ def table(rows: list[Item], **more: object) -> Candidates:
         seed=1,
         past=past,
         dropped=np.zeros(count, dtype=bool),
-        effort=np.where(np.isnan(days), np.inf, days),
+        days=np.where(np.isnan(days), np.inf, days),
     )
     return replace(found, **more)  # type: ignore[arg-type]
 
