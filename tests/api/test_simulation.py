@@ -390,6 +390,30 @@ def test_what_was_interrupted_is_said_to_be_and_what_waited_runs_after_a_restart
 
 
 @pytest.mark.faults
+def test_a_server_that_leaves_what_nobody_runs_as_it_is_is_found_out(
+    apart: Story, tmp_path: Path, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the tests around it can fail."""
+    with Ledger(apart.url) as ledger:
+        killed = asked(apart, ledger, Jobs(apart.url, ledger, tmp_path), Scenario((PolicyChoice("FIFO"),)))
+        apart.sql("UPDATE simulations.jobs SET state = 'RUNNING', doing = 'Drawing' WHERE simulation_id = %s", killed)
+
+        def said() -> None:
+            jobs = Jobs(apart.url, ledger, tmp_path, Limits(running=1))
+            jobs.start()
+            try:
+                until(apart, killed, "INTERRUPTED")
+            finally:
+                jobs.stop()
+
+        with pytest.MonkeyPatch.context() as planted:
+            planted.setattr(Jobs, "_recover", lambda *_: None)
+            planted.setattr("tests.api.test_simulation.WAIT_S", 5)
+            figures.found_out("a server that leaves what nobody runs as it is", "RUNNING", said)
+        said()
+
+
+@pytest.mark.faults
 def test_a_server_killed_amid_one_leaves_it_to_the_next_to_say_so(
     apart: Story, tmp_path: Path, figures: Figures
 ) -> None:

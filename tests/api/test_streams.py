@@ -23,6 +23,9 @@ from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.values import Role
 from tests.api.conftest import Api, Client, case, served
+from tests.faults.figures import Figures, figures
+
+__all__ = ["figures"]
 
 EVENTS = """subscription S($after: Position, $types: [String!], $team: UUID) {
   ledgerEvents(after: $after, types: $types, team: $team) { position kind teamId summary actor { member { name } } }
@@ -424,6 +427,18 @@ def test_a_reader_that_takes_nothing_is_dropped_and_others_go_on(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sse, "SEND_S", 0.3)
+    takes_nothing(api, caplog)
+
+
+def test_a_server_that_waits_for_its_readers_is_found_out(
+    api: Api, caplog: pytest.LogCaptureFixture, figures: Figures
+) -> None:
+    """So that the test above can fail: `SEND_S` is what it is, and longer than the test waits."""
+    figures.found_out("a server that waits for a slow reader", "was dropped at", takes_nothing, api, caplog)
+
+
+def takes_nothing(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    """A reader asks for more than fits on the way, and takes none of it: it is dropped, and the next one gets all of it."""
     team = api.team()
     ada, auditor = api.client(Role.ENGINEER, team), api.client(Role.AUDITOR)
     again = " ".join(f"body{number}: body" for number in range(25))

@@ -44,6 +44,17 @@ class Figures:
         self._record(CAUGHT, json.dumps({"part": part, "mutation": mutation, "said": said}))
         assert said, f"the mutation {mutation!r} was not seen by {part}: {found}"
 
+    def found_out(self, mutation: str, says: str, check: Callable[..., object], *given: Any) -> None:
+        """This will have a fault's own test fail on a product that is broken, for the reason that `says` is a pattern of, and no other.
+
+        `check` is that test. It gets what is given, and figures that nobody sees.
+        """
+        quiet = Figures(lambda *_: None)
+        with pytest.raises((Exception, pytest.fail.Exception), match=says) as seen:
+            check(*[quiet if one is self else one for one in given])
+        said = " ".join(str(seen.value).split())
+        self._record(CAUGHT, json.dumps({"part": "check", "mutation": mutation, "said": f"check: {said[:160]}"}))
+
     def seen_by_model(self, mutation: str, said: str) -> None:
         """This will note what the model of the rules caught."""
         self._record(CAUGHT, json.dumps({"part": "model", "mutation": mutation, "said": f"model: {said[:160]}"}))

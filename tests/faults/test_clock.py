@@ -17,6 +17,7 @@ from ledger.store.application import Ledger
 from ledger.values import Role
 from projections.catalogue import VIEWS
 from tests.api.conftest import Api
+from tests.faults import breaking
 from tests.faults.asking import ask, caught_up, known, team
 from tests.faults.cluster import until
 from tests.faults.conftest import Clusters
@@ -142,4 +143,41 @@ def test_a_client_whose_clock_is_a_day_off(api: Api, figures: Figures) -> None:
     caught_up(api)
     figures.survived(
         "a client's clock a day off", examine(api.database_url, book, views=VIEWS), more="tomorrow is refused"
+    )
+
+
+# So that the tests above can fail.
+
+
+def test_a_ledger_whose_times_follow_the_clock_back_is_found_out(
+    database_url: str, ledger: Ledger, figures: Figures
+) -> None:
+    breaking.rewrite(database_url, breaking.LETS_TIMES_RUN_BACK)
+    book = Book()
+    remember(book, ledger)
+    with psycopg.connect(database_url, autocommit=True) as superuser:
+        ahead = "recorded_at = recorded_at + interval '1 day'"
+        do(superuser, [f"UPDATE ledger.head SET {ahead}"])
+    remember(book, ledger)
+    with psycopg.connect(database_url, autocommit=True) as superuser:  # as the first is recorded on such a clock
+        do(superuser, [f"UPDATE ledger.events SET {ahead} WHERE position <= 2"])
+    figures.caught("order", "an append() whose times follow the clock back", examine(database_url))
+    check = test_a_database_whose_clock_was_a_day_ahead_goes_on_from_there
+    figures.found_out("the same", r"recorded_at", check, database_url, ledger, figures)
+
+
+def test_a_ledger_that_takes_a_clients_clock_is_found_out(api: Api, figures: Figures) -> None:
+    breaking.rewrite(api.database_url, breaking.TAKES_THE_SENDERS_CLOCK)
+    check = test_a_client_whose_clock_is_a_day_off
+    figures.found_out("an append() that records at the client's time", r"\d+ < 60", check, api, figures)
+
+
+@pytest.mark.faults
+def test_a_ledger_that_takes_a_servers_clock_is_found_out(
+    clock: Clock, database_url: str, tmp_path: Path, figures: Figures
+) -> None:
+    breaking.rewrite(database_url, breaking.TAKES_THE_SENDERS_CLOCK)
+    check = test_a_server_whose_clock_is_a_day_off_says_so
+    figures.found_out(
+        "an append() that records at the server's time", "last_recorded", check, clock, database_url, tmp_path, figures
     )

@@ -3,15 +3,22 @@
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from ledger.store.application import Ledger
 from ledger.store.disk import Disk
-from ledger.store.faults import LedgerFull
+from ledger.store.faults import LedgerFull, LedgerUnavailable
+from ledger.store.flights import Flights
+from ledger.store.receipt import Receipt
+from ledger.store.waiting import deliver
 from projections.catalogue import VIEWS
 from tests.faults import disk_of_its_own
 from tests.faults.asking import ask, caught_up, known
@@ -21,6 +28,7 @@ from tests.faults.figures import Figures
 from tests.faults.load import writing
 from tests.faults.oracle import Book, examine
 from tests.faults.serving import serving
+from tests.faults.test_oracle import remember
 from tests.store.examples import append, command
 
 
@@ -125,3 +133,44 @@ def test_a_disk_that_is_full_to_the_last_byte_loses_nothing(small: Mounted, figu
             recovered_s=first - at,
             more=f"{filled} more were acknowledged until it was; {load.unanswered} answers asked for again",
         )
+
+
+# So that the tests above can fail.
+
+
+def test_a_server_that_does_not_look_at_its_disk_is_found_out(
+    database_url: str, tmp_path: Path, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Disk, "_looked", lambda _: None)
+    check = test_from_90_percent_on_nothing_is_appended_and_all_is_read
+    given = (database_url, tmp_path, monkeypatch)
+    figures.found_out("a server that does not look at its disk", "DID NOT RAISE .*LedgerFull", check, *given)
+
+
+READ_ONLY = "ALTER DATABASE {} SET default_transaction_read_only = {}"
+
+
+def test_a_queue_that_says_done_of_what_the_database_does_not_take_is_found_out(
+    database_url: str, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that takes nothing now answers as one whose disk is full: it is there, and refuses."""
+    name, book = sql.Identifier(conninfo_to_dict(database_url)["dbname"]), Book()
+
+    def let(value: str) -> None:
+        with psycopg.connect(database_url, autocommit=True) as superuser:
+            superuser.execute("SET default_transaction_read_only = off")
+            superuser.execute(sql.SQL(READ_ONLY).format(name, sql.SQL(value)))
+
+    let("on")
+    with Ledger(database_url) as ledger, pytest.raises(LedgerUnavailable):
+        remember(Book(), ledger)
+
+    def done(self: Flights, _: object) -> None:
+        batch = self._batches.popleft()
+        deliver(batch, [Receipt(1, 2, (b"", b""), datetime.now(UTC)) for _ in batch])
+
+    monkeypatch.setattr(Flights, "_retry", done)
+    with Ledger(database_url) as ledger:
+        remember(book, ledger)
+    let("off")
+    figures.caught("once", "a queue that says done of what was refused", examine(database_url, book))

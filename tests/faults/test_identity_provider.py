@@ -1,12 +1,14 @@
 """The identity provider is down: kept keys do for a while, and then the door is closed, though not to the ledger's own tokens."""
 
 import time
+from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
 from ledger.api import keys
+from ledger.api.authentication import Door
 from ledger.directory import identities
 from ledger.directory.identities import Identity
 from tests.api.conftest import Api
@@ -46,3 +48,40 @@ def test_kept_keys_do_and_then_the_door_is_closed(
         f"kept keys for {kept_s / 60:.0f} min, then closed; own tokens go on; open again at the next fetch",
         after_s=time.monotonic() - at,
     )
+
+
+# So that the test above can fail.
+
+
+def test_a_client_that_keeps_keys_for_ever_is_found_out(
+    api: Api, provider: IdentityProvider, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = keys.Keys.find
+
+    async def keeping(self: keys.Keys, kid: str) -> Any:
+        return self._keys.get(kid) or await find(self, kid)
+
+    check = test_kept_keys_do_and_then_the_door_is_closed
+    with pytest.MonkeyPatch.context() as planted:
+        planted.setattr(keys.Keys, "find", keeping)
+        given = (api, provider, figures, monkeypatch)
+        figures.found_out("a client that keeps keys for ever", r"200 in \(401, 503\)", check, *given)
+
+
+def test_a_door_that_asks_the_provider_of_everybody_is_found_out(
+    api: Api, provider: IdentityProvider, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Door._by_token
+
+    async def asking(self: Door, secret: str) -> Any:
+        try:
+            await self._verifiers._by_issuer[provider.issuer].keys.find("any")
+        except keys.KeysUnavailable:
+            return None
+        return await whole(self, secret)
+
+    check = test_kept_keys_do_and_then_the_door_is_closed
+    with pytest.MonkeyPatch.context() as planted:
+        planted.setattr(Door, "_by_token", asking)
+        given = (api, provider, figures, monkeypatch)
+        figures.found_out("a door that closes the ledger's own tokens too", r"401 == 200", check, *given)

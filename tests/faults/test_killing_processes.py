@@ -15,6 +15,7 @@ from projections.catalogue import VIEWS
 from projections.follower import Follower
 from projections.transparency import projector as transparency
 from tests.cli.conftest import Cli
+from tests.faults import breaking
 from tests.faults.asking import ask, known
 from tests.faults.cluster import children, until
 from tests.faults.figures import Figures
@@ -68,6 +69,16 @@ def test_a_worker_killed_in_the_middle_of_a_mutation(
             recovered_s=recovered_s,
             more="retried with the same id",
         )
+
+
+@pytest.mark.faults
+def test_a_ledger_that_does_not_know_its_commands_again_is_found_out(
+    database_url: str, tmp_path: Path, figures: Figures
+) -> None:
+    """So that the test above can fail; where the database undoes it, by an appender that acknowledges before its commit (test_oracle)."""
+    breaking.rewrite(database_url, breaking.DOES_NOT_KNOW_ITS_COMMANDS_AGAIN)
+    check, given = test_a_worker_killed_in_the_middle_of_a_mutation, (database_url, tmp_path, figures, True)
+    figures.found_out("an append() that does not know a retried command id again", "TRANSPORT", check, *given)
 
 
 #: Who leads in this database; other tests' followers lead in others of the same server.

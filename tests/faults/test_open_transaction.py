@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from ledger.store import recorder
+from ledger.store import connections, recorder
 from ledger.store.application import Ledger
 from ledger.store.connections import IDLE_IN_TRANSACTION_TIMEOUT_MS
 from ledger.store.faults import LedgerBusy
@@ -41,4 +41,16 @@ def test_it_is_ended_and_the_others_go_on(
     assert found.facts == 4
     figures.survived(
         "a write transaction left open", found, recovered_s=recovered_s, more=f"{busy} × LedgerBusy meanwhile"
+    )
+
+
+@pytest.mark.faults
+def test_a_session_that_may_do_nothing_for_longer_is_found_out(
+    database_url: str, ledger: Ledger, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the test above can fail."""
+    monkeypatch.setattr(connections, "IDLE_IN_TRANSACTION_TIMEOUT_MS", 2 * IDLE_IN_TRANSACTION_TIMEOUT_MS)
+    check, given = test_it_is_ended_and_the_others_go_on, (database_url, ledger, figures, monkeypatch)
+    figures.found_out(
+        "a session that may stand idle in its transaction for longer", "recovered_s|assert", check, *given
     )

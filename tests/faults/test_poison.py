@@ -1,6 +1,7 @@
 """A fact that one view can't make sense of, in a served ledger."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,8 @@ from ledger.store.application import Ledger
 from ledger.values import Role
 from projections.backlog import projector as backlog
 from projections.catalogue import VIEWS
-from projections.projector import View
+from projections.projector import PoisonFact, View
+from projections.storing import Storing
 from tests.api.conftest import Api, case, served
 from tests.faults.asking import caught_up
 from tests.faults.cluster import until
@@ -66,3 +68,24 @@ def test_it_stops_its_view_with_an_alarm_and_the_others_go_on(
             until(lambda: httpx.get(f"{base_url}/health/ready").status_code == 200)
             caught_up(api)
     figures.survived("a poison fact", examine(settings.database_url, views=VIEWS), more=f"alarm: {alarm}")
+
+
+def test_a_follower_that_skips_it_and_goes_on_is_found_out(
+    settings: Settings,
+    tmp_path: Path,
+    figures: Figures,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """So that the test above can fail."""
+    whole = Storing.store
+
+    def skipping(self: Storing, connection: Any, events: Any) -> None:
+        with suppress(PoisonFact):
+            whole(self, connection, events)
+
+    check = test_it_stops_its_view_with_an_alarm_and_the_others_go_on
+    with pytest.MonkeyPatch.context() as planted:
+        planted.setattr(Storing, "store", skipping)
+        given = (settings, tmp_path, figures, monkeypatch, caplog)
+        figures.found_out("a follower that skips the poison fact and goes on", "errors", check, *given)

@@ -6,9 +6,13 @@ from threading import Barrier
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
+from ledger.handlers import authorising
 from ledger.values import Role
 from projections.catalogue import VIEWS
 from tests.api.conftest import Api, Client, case
+from tests.faults import breaking
 from tests.faults.asking import ask, caught_up, known
 from tests.faults.figures import Figures
 from tests.faults.oracle import Book, examine
@@ -92,4 +96,31 @@ def test_one_command_id_sent_32_times_at_once_is_done_once(api: Api, figures: Fi
     found = examine(api.database_url, book, views=VIEWS)
     figures.survived(
         f"one command id {WRITERS} × in parallel", found, more=f"{3 * WRITERS} answers, all the first one's"
+    )
+
+
+# So that the tests above can fail.
+
+
+def test_a_server_that_asks_for_no_version_is_found_out(
+    api: Api, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authorising, "_expect", lambda *_: None)
+    figures.found_out(
+        "a server that does not look at the expected version",
+        r"'WON': \d+",
+        test_of_32_writers_on_one_proposal_one_wins_each_version,
+        api,
+        figures,
+    )
+
+
+def test_a_ledger_that_does_not_know_its_commands_again_is_found_out(api: Api, figures: Figures) -> None:
+    breaking.rewrite(api.database_url, breaking.DOES_NOT_KNOW_ITS_COMMANDS_AGAIN)
+    figures.found_out(
+        "an append() that does not know a command id again",
+        "ALREADY|CONFLICT|EXISTS|WRONG_STATE|DUPLICATE",
+        test_one_command_id_sent_32_times_at_once_is_done_once,
+        api,
+        figures,
     )

@@ -14,10 +14,12 @@ import httpx
 import psycopg
 import pytest
 
-from ledger.app import create_app
+from ledger.app import create_app, serving
 from ledger.handlers import bootstrap
 from ledger.settings import Settings
 from ledger.store.application import Ledger
+from ledger.store.faults import NotReconciled
+from ledger.store.integrity import reconciling
 from ledger.store.integrity.remembering import Memory
 from ledger.values import Role
 from projections import follower
@@ -37,6 +39,12 @@ from tests.faults.test_oracle import follow, remember
 from tests.faults.wire import Wire, wired
 from tests.integrity.conftest import do
 from tests.projections.recording import Recorder
+
+PUT_BACK = (
+    "DELETE FROM ledger.events WHERE position > {0}",
+    "DELETE FROM ledger.commands WHERE first_position > {0}",
+    "UPDATE ledger.head SET position = {0}, recorded_at = (SELECT recorded_at FROM ledger.events WHERE position = {0})",
+)
 
 
 @pytest.mark.faults
@@ -69,6 +77,34 @@ def test_it_is_refused_until_it_is_reconciled(seed: Path, tmp_path: Path, outsid
         with cli.running("serve", "--port", "0", "--json") as process:
             assert process.document()["address"].startswith("http://")
     figures.named("an older state restored", f"refused: {refused.err.strip().partition('Error: ')[2]}", after_s=took_s)
+
+
+def test_a_server_that_does_not_find_what_was_signed_is_found_out(
+    database_url: str,
+    ledger: Ledger,
+    tmp_path: Path,
+    outside: Outside,
+    figures: Figures,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So that the test above can fail."""
+    for _ in range(10):
+        remember(Book(), ledger)
+    outside.seal(database_url)
+    with psycopg.connect(database_url, autocommit=True) as superuser:
+        do(superuser, [statement.format(10) for statement in PUT_BACK])
+    settings, served_on = Settings(database_url, tmp_path, seal_folder=outside.kept.folder), list[Settings]()
+    monkeypatch.setattr(serving, "_serve", lambda on, *_: served_on.append(on))
+
+    def refused() -> None:
+        with pytest.raises(NotReconciled, match="an older state was restored"):
+            serving.serve(settings)
+
+    refused()
+    assert not served_on
+    monkeypatch.setattr(reconciling, "signed", lambda _: None)
+    figures.found_out("a server that takes what was signed for nothing", "DID NOT RAISE", refused)
+    assert served_on
 
 
 HOW_MANY = "{ teams(first: 100) { totalCount } }"
@@ -226,13 +262,6 @@ def test_a_follower_that_waits_for_the_log_to_come_up_to_its_views_is_found_out(
     figures.caught(
         "views", "a follower that waits for an older log to come up to it", examine(database_url, views=VIEWS)
     )
-
-
-PUT_BACK = (
-    "DELETE FROM ledger.events WHERE position > {0}",
-    "DELETE FROM ledger.commands WHERE first_position > {0}",
-    "UPDATE ledger.head SET position = {0}, recorded_at = (SELECT recorded_at FROM ledger.events WHERE position = {0})",
-)
 
 
 def passed_again(url: str) -> int:
