@@ -1,4 +1,7 @@
-"""The words that facts, commands and views share: ids, roles, codes, and the small structs that facts carry."""
+"""The words that facts, commands and views share: ids, roles, codes, and the small structs that facts carry.
+
+One file, long as it is: a word of the domain is looked up here and nowhere else.
+"""
 
 from datetime import UTC, datetime
 from decimal import Decimal

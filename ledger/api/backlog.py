@@ -100,7 +100,9 @@ async def backlog(
     order = order_by.field if order_by else Order.SCORE
     descending = order_by is None or order_by.direction is Direction.DESC
     asked = Page.of(first, after, f"backlog {order} {descending}", KEYS[order], int, UUID)
-    ranked, explained = _selected(info, "nodes", "edges", "node")
+    ranked, explained = (
+        selects(info, "nodes", name) or selects(info, "edges", "node", name) for name in ("rank", "why")
+    )
     at = await context.position(VIEW, as_of, at_least)
     teams = context.visible_teams()
     async with context.read() as connection:
@@ -119,11 +121,6 @@ async def backlog(
         )
         count = await queries.total(connection, teams, given, as_of=at) if selects(info, "totalCount") else None
         return await page(info, PROPOSAL, asked, rows, lambda row: queries.key_of(row, order), connection, total=count)
-
-
-def _selected(info: Info, nodes: str, edges: str, node: str) -> tuple[bool, bool]:
-    ranked, explained = (selects(info, nodes, name) or selects(info, edges, node, name) for name in ("rank", "why"))
-    return ranked, explained
 
 
 async def _read(context: Context, ids: list[UUID], as_of: AsOf | None, at_least: int | None, **more: bool) -> Any:

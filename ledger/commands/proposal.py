@@ -1,4 +1,7 @@
-"""What can be asked of a proposal, in the order of its life."""
+"""What can be asked of a proposal, in the order of its life.
+
+One file, long as it is: a file is a kind of stream, by which docs/roles.md has its chapters and the handlers find a command's stream.
+"""
 
 from decimal import Decimal
 from typing import Annotated

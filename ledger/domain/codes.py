@@ -1,4 +1,4 @@
-"""The reason codes that a NO may give, what each asks for besides its text, and the two that only imports may use."""
+"""The reason codes that a ledger begins with, what each asks for besides its text, and the two that only imports may use."""
 
 from enum import StrEnum
 
@@ -29,8 +29,8 @@ class Shape(StrEnum):
     CHOSEN_INSTEAD = "CHOSEN_INSTEAD"
 
 
-class ReasonCode(Struct, frozen=True):
-    """A code with its meaning, the companion it asks for (None: none), and the companion's shape."""
+class InitialCode(Struct, frozen=True):
+    """A code that each ledger has from the start: its meaning, the companion it asks for (None: none), and the companion's shape."""
 
     code: str
     meaning: str
@@ -39,34 +39,34 @@ class ReasonCode(Struct, frozen=True):
 
 
 REASON_CODES = (
-    ReasonCode("BETTER_ALTERNATIVE", "Something else does it better.", "link", Shape.LINK),
-    ReasonCode("INSUFFICIENT_SUPPORT", "Too few of those concerned want it.", "who was consulted", Shape.TEXT),
-    ReasonCode("NO_COMPELLING_CASE", "The case does not convince.", "the evidence that is missing", Shape.TEXT),
-    ReasonCode("ALREADY_ADDRESSED", "It has been dealt with already.", "link", Shape.LINK),
-    ReasonCode("CHANGE_TOO_RISKY", "The change endangers more than it saves.", "what would break", Shape.TEXT),
-    ReasonCode("AGAINST_DIRECTION", "It goes against where we go.", "the principle or decision record", Shape.TEXT),
-    ReasonCode("COST_EXCEEDS_BENEFIT", "It costs more than it brings.", "both figures", Shape.TWO_FIGURES),
-    ReasonCode("EVIDENCE_NEGATIVE", "It was tried or measured, and does not help.", "the measurement", Shape.FIGURE),
-    ReasonCode("NO_OWNER", "Nobody would do and keep it.", "the owner needed", Shape.TEXT),
-    ReasonCode(
+    InitialCode("BETTER_ALTERNATIVE", "Something else does it better.", "link", Shape.LINK),
+    InitialCode("INSUFFICIENT_SUPPORT", "Too few of those concerned want it.", "who was consulted", Shape.TEXT),
+    InitialCode("NO_COMPELLING_CASE", "The case does not convince.", "the evidence that is missing", Shape.TEXT),
+    InitialCode("ALREADY_ADDRESSED", "It has been dealt with already.", "link", Shape.LINK),
+    InitialCode("CHANGE_TOO_RISKY", "The change endangers more than it saves.", "what would break", Shape.TEXT),
+    InitialCode("AGAINST_DIRECTION", "It goes against where we go.", "the principle or decision record", Shape.TEXT),
+    InitialCode("COST_EXCEEDS_BENEFIT", "It costs more than it brings.", "both figures", Shape.TWO_FIGURES),
+    InitialCode("EVIDENCE_NEGATIVE", "It was tried or measured, and does not help.", "the measurement", Shape.FIGURE),
+    InitialCode("NO_OWNER", "Nobody would do and keep it.", "the owner needed", Shape.TEXT),
+    InitialCode(
         "PREREQUISITE_MISSING", "Something else must come first.", "link and revisit condition", Shape.LINK_AND_REVISIT
     ),
-    ReasonCode("WRONG_FORM", "The debt is real, the proposal is cut wrongly.", "the scope wanted instead", Shape.TEXT),
-    ReasonCode("OUT_OF_SCOPE", "It is another team's.", "owning team", Shape.TEXT),
-    ReasonCode("BAD_TIMING", "It is right, but not now.", "until when", Shape.TEXT),
-    ReasonCode("DUPLICATE", "Another proposal asks the same.", "link", Shape.LINK),
-    ReasonCode("PROBLEM_GONE", "What it would fix does not hurt any more.", "the observation", Shape.TEXT),
-    ReasonCode(
+    InitialCode("WRONG_FORM", "The debt is real, the proposal is cut wrongly.", "the scope wanted instead", Shape.TEXT),
+    InitialCode("OUT_OF_SCOPE", "It is another team's.", "owning team", Shape.TEXT),
+    InitialCode("BAD_TIMING", "It is right, but not now.", "until when", Shape.TEXT),
+    InitialCode("DUPLICATE", "Another proposal asks the same.", "link", Shape.LINK),
+    InitialCode("PROBLEM_GONE", "What it would fix does not hurt any more.", "the observation", Shape.TEXT),
+    InitialCode(
         "OPPORTUNITY_COST",
         "The same effort pays more elsewhere.",
         "at least one `chosen_instead`",
         Shape.CHOSEN_INSTEAD,
     ),
-    ReasonCode("CAPACITY_EXHAUSTED", "There is no capacity left.", "capacity and demand", Shape.TWO_FIGURES),
-    ReasonCode("AREA_SUNSET", "What it would fix will be retired.", "retirement date", Shape.DATE),
-    ReasonCode("ESTIMATE_TOO_UNCERTAIN", "Nobody can say yet what it takes.", "the spike asked for", Shape.TEXT),
-    ReasonCode("COSMETIC_ONLY", "It would look better and change nothing else.", None, Shape.NONE),
-    ReasonCode(OTHER, "None of the others says it; never alone.", None, Shape.NONE),
+    InitialCode("CAPACITY_EXHAUSTED", "There is no capacity left.", "capacity and demand", Shape.TWO_FIGURES),
+    InitialCode("AREA_SUNSET", "What it would fix will be retired.", "retirement date", Shape.DATE),
+    InitialCode("ESTIMATE_TOO_UNCERTAIN", "Nobody can say yet what it takes.", "the spike asked for", Shape.TEXT),
+    InitialCode("COSMETIC_ONLY", "It would look better and change nothing else.", None, Shape.NONE),
+    InitialCode(OTHER, "None of the others says it; never alone.", None, Shape.NONE),
 )
 
 #: The shapes of the codes that the ledger knows from the start; one that a steward added is TEXT or NONE by its companion.

@@ -1,4 +1,7 @@
-"""What can happen to a proposal, in the order of its life. The stream is the proposal's own id."""
+"""What can happen to a proposal, in the order of its life. The stream is the proposal's own id.
+
+One file, long as it is: it reads from the first fact to the last, and a file is a kind of stream, by which docs/facts.md has its chapters.
+"""
 
 from datetime import datetime
 from decimal import Decimal

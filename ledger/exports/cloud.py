@@ -3,7 +3,6 @@
 The proof does not reach them: a fact is written as it reads today, an earlier version of it included, and a redacted one as what remains.
 """
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ from ledger.store.connections import Connection
 from ledger.store.integrity import reading
 from ledger.store.integrity.export import Writer
 from ledger.store.integrity.rows import Row
+from ledger.values import instant_text
 
 #: What is put before a topic, so that a type is nobody else's.
 PREFIX = "decision-ledger."
@@ -45,11 +45,11 @@ def cloud_event(source: str, row: Row, payload: bytes | None) -> CloudEvent:
         "source": source,
         "type": PREFIX + row.topic,
         "subject": row.stream_id,
-        "time": _instant(event.occurred_at),
+        "time": instant_text(event.occurred_at),
         "datacontenttype": "application/json",
         "sequence": f"{row.position:019d}",
         "partitionkey": row.stream_id,
-        "recordedat": _instant(row.recorded_at),
+        "recordedat": instant_text(row.recorded_at),
         "streamversion": row.version,
         "actor": str(event.actor.member_id),
         "actorrole": event.actor.role.value,
@@ -60,10 +60,6 @@ def cloud_event(source: str, row: Row, payload: bytes | None) -> CloudEvent:
     }
     body = msgspec.to_builtins(event.fact)
     return CloudEvent({name: value for name, value in attributes.items() if value is not None}, body)
-
-
-def _instant(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
 
 
 def _remains(connection: Connection, position: int) -> bytes | None:
