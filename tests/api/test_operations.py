@@ -26,6 +26,9 @@ from ledger.directory.scopes import OF_PERSON, Scope
 from ledger.settings import Settings
 from ledger.values import MemberId, Role
 from tests.api.conftest import PEPPER, Api, case
+from tests.faults.figures import Figures, figures
+
+__all__ = ["figures"]
 
 
 def scraper(api: Api) -> dict[str, str]:
@@ -274,3 +277,22 @@ def test_a_signal_ends_open_streams_and_the_server_at_once(settings: Settings, w
         process.stdout.close()  # type: ignore[union-attr]
     assert "complete" not in told, told  # it was cut off, so that the client takes it up elsewhere
     assert took < 9, f"it took {took:.1f} s"
+
+
+DEAF = """
+from contextlib import nullcontext
+from ledger.app import composition
+composition._told_of_the_end = lambda feed: nullcontext()
+"""
+
+
+@pytest.mark.faults
+def test_a_server_that_does_not_end_its_streams_is_found_out(
+    settings: Settings, figures: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the test above can fail."""
+    monkeypatch.setattr("tests.api.test_operations.SERVER", DEAF + SERVER)
+    check = test_a_signal_ends_open_streams_and_the_server_at_once
+    figures.found_out(
+        "a server that does not end its streams when it stops", "closed connection without", check, settings, 1
+    )
