@@ -9,8 +9,9 @@ from typing import BinaryIO
 import rich_click as click
 
 from ledger.cli.running import USAGE, Failed, answer, as_json, console, database, progress, record_export
+from ledger.cli.who import team_known
 from ledger.exports import cloud, files, views
-from ledger.exports.choosing import Chosen, NoSuchTeam, sifting, team_called
+from ledger.exports.choosing import Chosen, sifting
 from ledger.settings import Settings
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
@@ -38,8 +39,8 @@ _CALLED = {FACTS: "facts as JSON Lines", CLOUD: "facts as CloudEvents", "parquet
     help=f"Of which view: {'; '.join(f'{name}: {view.meaning}' for name, view in views.VIEWS.items())}.",
 )
 @click.option("--team", help="Only of this team: its name or id.")
-@click.option("--since", type=click.DateTime(), help="Only what was true from this instant on (UTC).")
-@click.option("--until", type=click.DateTime(), help="Only what was true before this instant (UTC).")
+@click.option("--since", type=click.DateTime(), metavar="DATE", help="Only what was true from this instant on (UTC).")
+@click.option("--until", type=click.DateTime(), metavar="DATE", help="Only what was true before this instant (UTC).")
 @as_json
 def export(
     file: Path,
@@ -84,10 +85,7 @@ def _agree(file: Path, format_: str, view: str | None) -> None:
 
 
 def _chosen(connection: Connection, team: str | None, since: datetime | None, until: datetime | None) -> Chosen:
-    try:
-        team_id = None if team is None else team_called(connection, team)
-    except NoSuchTeam as error:
-        raise Failed(f"{error}.") from error
+    team_id = None if team is None else team_known(connection, team)
     start, end = (None if at is None else at.replace(tzinfo=UTC) for at in (since, until))
     if start is not None and end is not None and start >= end:
         raise Failed("--since is not before --until: nothing can lie between.", USAGE)

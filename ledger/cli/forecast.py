@@ -21,7 +21,12 @@ Picture = click.Path(dir_okay=False, path_type=Path)
 @click.command("forecast")
 @click.argument("items", type=click.IntRange(1, 100_000))
 @click.option("--team", "teams", multiple=True, help="A team's name; left out: all of them.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="By what was known on this day; left out: by now.")
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="By what was known on this day; left out: by now.",
+)
 @click.option("--weeks", type=click.IntRange(1, 1_000), default=26, show_default=True, help="Throughput to draw from.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="For the draws.")
 @click.option("--plot", "picture", type=Picture, help="Draw it: .svg or .png.")
@@ -77,7 +82,12 @@ def _show_forecasts(found: list[Forecast]) -> None:
 
 
 @click.command("calibrate")
-@click.option("--known-by", type=click.DateTime(["%Y-%m-%d"]), help="By what was known on this day; left out: by now.")
+@click.option(
+    "--known-by",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="By what was known on this day; left out: by now.",
+)
 @click.option("--plot", "picture", type=Picture, help="Draw it: .svg or .png.")
 @upto
 @as_json

@@ -37,6 +37,9 @@ VERBS = {
 }
 
 click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
+# What an option takes stands behind its words: a column of its own leaves a narrow terminal no room for the option's name.
+click.rich_click.OPTIONS_TABLE_COLUMN_TYPES = ["required", "opt_long", "opt_short", "help"]
+click.rich_click.OPTIONS_TABLE_HELP_SECTIONS = ["help", "deprecated", "metavar", "default", "required"]
 click.rich_click.COMMAND_GROUPS = {
     "decision-ledger": [
         {"name": "Run it", "commands": ["demo", "serve", "project"]},

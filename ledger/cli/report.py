@@ -52,7 +52,8 @@ def report(
             else:
                 record_export(url, subject)
         except (NotTold, files.AlreadyThere) as error:
-            raise Failed(f"{str(error).removesuffix('.')}.") from error
+            called = f"{proposal} of the source {source}" if source else str(proposal_id)
+            raise Failed(f"{str(error).removesuffix('.').replace(str(proposal_id), called)}.") from error
     document = {"proposal_id": proposal_id, "position": found.position, "title": found.title}
     if out is None:
         answer({**document, "markdown": text}, text.rstrip("\n"), json=json)

@@ -26,6 +26,7 @@ WEIGHTS_SHOWN = 3
 @click.option(
     "--until",
     type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
     help="Tune on the reviews up to this day, score on those after it; left out: half of them each.",
 )
 @click.option("--team", "teams", multiple=True, help="A team's name or id; instead of the scenario's.")

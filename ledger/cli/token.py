@@ -6,13 +6,13 @@ from uuid import UUID
 import rich_click as click
 
 from ledger.cli.running import Failed, answer, as_json, connected, database
-from ledger.cli.who import member_called
+from ledger.cli.who import member_called, team_known
 from ledger.directory import members, tokens
 from ledger.directory.members import MemberKind
 from ledger.directory.scopes import Scope
 from ledger.settings import Settings
 from ledger.store.connections import patient_connection
-from ledger.values import GLOBAL_ROLES, ORGANISATION, Role, TeamId
+from ledger.values import GLOBAL_ROLES, ORGANISATION, Role
 
 LIFE_DAYS_MAX = 366
 
@@ -41,7 +41,7 @@ def token() -> None:
     "--client", default="cli", show_default=True, help="The program it is for; two live tokens each, for rotation."
 )
 @click.option("--role", type=click.Choice([role.value for role in Role]), help="Grant the member this role as well.")
-@click.option("--team", type=click.UUID, help="The team of the role; AUDITOR, STEWARD and INTEGRATOR need none.")
+@click.option("--team", help="The team of the role, its name or id; AUDITOR, STEWARD and INTEGRATOR need none.")
 @click.option("--days", type=click.IntRange(1, LIFE_DAYS_MAX), default=90, show_default=True, help="How long it lives.")
 @click.option(
     "--scope",
@@ -56,7 +56,7 @@ def create(
     name: str,
     client: str,
     role: str | None,
-    team: UUID | None,
+    team: str | None,
     days: int,
     scopes: tuple[str, ...],
     service: bool,
@@ -66,7 +66,7 @@ def create(
 
     \b
     decision-ledger token create "Robin" --role STEWARD
-    decision-ledger token create "Ada" --role ENGINEER --team 4d0c…
+    decision-ledger token create "Ada" --role ENGINEER --team Checkout
     decision-ledger token create "Portal" --service --role AUDITOR --scope graphql:free-form
     """
     settings = Settings.from_environment()
@@ -76,11 +76,12 @@ def create(
         raise click.UsageError("--scope none stands alone.")
     _check_role(role, team, service=service)
     with database(settings, migrated=True) as url, patient_connection(url) as connection:
+        team_id = ORGANISATION if team is None else team_known(connection, team)
         member_id = member_called(connection, name, MemberKind.SERVICE if service else None)
         if role is not None:
             from ledger.cli.granting import grant  # noqa: PLC0415 - the whole application, which the other verbs don't need
 
-            grant(url, member_id, Role(role), TeamId(team) if team else ORGANISATION)
+            grant(url, member_id, Role(role), team_id)
         try:
             secret, made = tokens.create(
                 connection,
@@ -168,7 +169,7 @@ def revoke(token_id: UUID, json: bool) -> None:
         raise SystemExit(1)
 
 
-def _check_role(role: str | None, team: UUID | None, *, service: bool) -> None:
+def _check_role(role: str | None, team: str | None, *, service: bool) -> None:
     if role is None and team is not None:
         raise click.UsageError("--team is for a role: name it with --role.")
     if role is not None and (Role(role) in GLOBAL_ROLES) == (team is not None):

@@ -58,7 +58,8 @@ def verify(
             with reading.reader(url) as connection:
                 down = [fault.message for fault in guard.faults(connection, event_triggers=looked)]
                 members = guard.members(connection)
-    answer(_document(found, down, members), _sentences(found, down, members), json=json)
+    no_checkpoint = "give one with --checkpoint and --key" if export is not None else "run `decision-ledger seal`"
+    answer(_document(found, down, members), _sentences(found, down, members, no_checkpoint), json=json)
     if down or not found.holds:
         raise SystemExit(CHECK_FAILED)
 
@@ -80,12 +81,12 @@ def _document(found: Verified, down: list[str], members: list[str]) -> dict[str,
     }
 
 
-def _sentences(found: Verified, down: list[str], members: list[str]) -> str:
+def _sentences(found: Verified, down: list[str], members: list[str], no_checkpoint: str) -> str:
     lines = [f"{found.facts:,} facts checked in {found.seconds:.1f} s ({found.facts_per_s:,.0f} a second)."]
     if found.fault is not None:
-        lines.append(f"NOT AS RECORDED. {found.fault}.")
+        lines = [f"NOT AS RECORDED. {found.fault}. Nothing after it was looked at."]
     elif found.checkpoint is None:
-        lines.append("Each holds. There is no checkpoint to hold them against: run `decision-ledger seal`.")
+        lines.append(f"Each holds. There is no checkpoint to hold them against: {no_checkpoint}.")
     else:
         lines.append(f"Each holds, and the first {found.checkpoint.size:,} are those of the checkpoint.")
     if found.redacted:

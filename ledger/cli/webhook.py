@@ -8,6 +8,7 @@ from uuid import UUID
 import rich_click as click
 
 from ledger.cli.running import USAGE, Failed, answer, as_json, connected
+from ledger.cli.who import team_known
 from ledger.settings import Settings
 from ledger.store.connections import Connection
 from ledger.webhooks import endpoints
@@ -31,14 +32,14 @@ def webhook() -> None:
 @webhook.command()
 @click.argument("url")
 @click.option("--type", "types", type=click.Choice(TYPES), multiple=True, help="Only these messages; left out: all.")
-@click.option("--team", type=click.UUID, help="Only of this team; left out: of every team.")
+@click.option("--team", help="Only of this team, its name or id; left out: of every team.")
 @as_json
-def add(url: str, types: tuple[str, ...], team: UUID | None, json: bool) -> None:
+def add(url: str, types: tuple[str, ...], team: str | None, json: bool) -> None:
     """Have URL told of everything from now on, and show the secret that its messages are signed with, this once.
 
     \b
     decision-ledger webhook add https://portal.example/hooks
-    decision-ledger webhook add https://portal.example/hooks --type decision.taken --team 4d0c…
+    decision-ledger webhook add https://portal.example/hooks --type decision.taken --team Checkout
     """
     settings = Settings.from_environment()
     try:
@@ -48,7 +49,8 @@ def add(url: str, types: tuple[str, ...], team: UUID | None, json: bool) -> None
     with connected(settings) as connection:
         try:
             wanted = [MessageType(kind) for kind in types or TYPES]
-            secret, made = endpoints.add(connection, settings.pepper(), url, wanted, team)
+            team_id = None if team is None else team_known(connection, team)
+            secret, made = endpoints.add(connection, settings.pepper(), url, wanted, team_id)
         except endpoints.TooManyEndpoints as error:
             raise Failed(str(error)) from error
     answer(

@@ -1,4 +1,4 @@
-"""Members by the names that an operator types."""
+"""Members and teams by the names that an operator types."""
 
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -8,7 +8,8 @@ import psycopg
 from ledger.cli.running import Failed
 from ledger.directory import members
 from ledger.directory.members import MemberKind
-from ledger.values import NAMESPACE, MemberId
+from ledger.exports.choosing import NoSuchTeam, team_called
+from ledger.values import NAMESPACE, MemberId, TeamId
 
 _FIND = "SELECT member_id, kind FROM directory.members WHERE name = %s AND erased_at IS NULL LIMIT 2"
 
@@ -41,3 +42,11 @@ def member_known(connection: psycopg.Connection[Any], who: str) -> MemberId:
     if len(found) != 1:
         raise Failed(f"{'Nobody is' if not found else 'Several members are'} called {who}; give a member's id.")
     return MemberId(found[0][0])
+
+
+def team_known(connection: psycopg.Connection[Any], who: str) -> TeamId:
+    """This will find the one team of a name or an id. Raises Failed."""
+    try:
+        return TeamId(team_called(connection, who))
+    except NoSuchTeam as error:
+        raise Failed(f"{error}.") from error

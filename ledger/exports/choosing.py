@@ -18,8 +18,11 @@ from ledger.store.connections import Connection
 from ledger.store.integrity import reading
 from ledger.store.integrity.export import Part
 from ledger.store.integrity.rows import Row
+from ledger.values import ORGANISATION
 
 _TEAMS = f"SELECT stream_id, convert_from({PAYLOAD}, 'UTF8')::json ->> 'name' FROM ledger.events WHERE topic = %s"  # noqa: S608
+#: Most teams that an error names.
+NAMED_MAX = 20
 #: The streams that say themselves whose they are.
 _STREAMS = (
     f"SELECT DISTINCT stream_id::text FROM ledger.events WHERE topic = ANY(%s)"  # noqa: S608
@@ -62,8 +65,12 @@ def team_called(connection: Connection, who: str) -> UUID:
     found: list[tuple[UUID, str]] = connection.execute(_TEAMS, [TOPICS[TeamFormed]]).fetchall()
     named = [team_id for team_id, name in found if who in (name, str(team_id))]
     named = named or [team_id for team_id, name in found if who.casefold() == name.casefold()]
-    if len(named) != 1:
-        raise NoSuchTeam(f"{'No team is' if not named else 'Several teams are'} called {who}; give a team's id")
+    if not named:
+        there_are = sorted(name for team_id, name in found if team_id != ORGANISATION)
+        told = f"There are: {', '.join(there_are[:NAMED_MAX])}{', …' if there_are[NAMED_MAX:] else ''}"
+        raise NoSuchTeam(f"No team is called {who}. {told if there_are else 'There are none yet'}")
+    if len(named) > 1:
+        raise NoSuchTeam(f"Several teams are called {who}; give a team's id")
     return named[0]
 
 

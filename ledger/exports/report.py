@@ -60,7 +60,7 @@ async def _report(url: str, proposal_id: UUID, as_of: int | None, checkpoint: st
         story = await proposal_story(connection, None, proposal_id, now, as_of=until)
         if story is None:
             raise NotTold(
-                f"There is no proposal {proposal_id} at position {until}. Look its id up: `declined`, `backlog` and `timeline` have it"
+                f"There is no proposal {proposal_id} at position {until}. Look its id up: `backlog` and `declined` have it"
             )
         facts = await timeline(connection, None, proposal_id, limit=FACTS_MAX, as_of=until)
         values = {"id": proposal_id, "until": until, "topics": list(KINDS)}

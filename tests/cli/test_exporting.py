@@ -56,6 +56,8 @@ def test_an_export_is_recorded_and_not_written_over(cli: Cli, database_url: str,
     assert exported.code == 0, exported.err
     again = cli.run("export", str(tmp_path / "facts.jsonl"))
     assert again.code == 1
+    alone = cli.run("verify", "--export", str(tmp_path / "facts.jsonl"))
+    assert "There is no checkpoint to hold them against: give one with --checkpoint and --key." in alone.out
     assert cli.run("export", "-").code == 0
     assert subjects(database_url) == ["0 facts as JSON Lines, all there are"] * 2
 
@@ -207,7 +209,7 @@ def test_a_report_is_a_page_or_markdown_and_is_recorded(cli: Cli, database_url: 
     assert printed.code == 0, printed.err
     assert printed.out.startswith("# ")
     by_source = cli.run("report", "no-such", "--source", "peps")
-    assert (by_source.code, "There is no proposal" in by_source.err) == (1, True)
+    assert (by_source.code, "There is no proposal no-such of the source peps " in by_source.err) == (1, True)
     mistyped = cli.run("report", "pep-0315")
     assert (mistyped.code, "goes with --source" in mistyped.err) == (2, True)
     unknown = cli.run("report", str(story.TEAM))

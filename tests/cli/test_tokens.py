@@ -59,13 +59,17 @@ def test_a_role_in_a_team_is_granted_once(cli: Cli, database_url: str) -> None:
     granting = ("token", "create", "Ada", "--role", "ENGINEER", "--team", str(team_id), "--json")
     unknown = cli.run(*granting)
     assert (unknown.code, unknown.out) == (1, "")
-    assert "no such team" in unknown.err
+    assert f"No team is called {team_id}. There are none yet." in unknown.err
     with Ledger(database_url) as ledger:
         form = FormTeam(team_id=team_id, name="Checkout")
         Handlers(ledger, LogLookups(ledger)).handle(Issued(form, uuid4(), SYSTEM, datetime.now(UTC)))
     assert cli.run(*granting).code == 0
     assert cli.run(*granting).code == 0
+    assert cli.run("token", "create", "Ada", "--client", "x", "--role", "ENGINEER", "--team", "checkout").code == 0
     assert roles(database_url) == [(str(team_id), Role.ENGINEER)]
+    misspelt = cli.run("webhook", "add", "https://portal.example/hooks", "--team", "Chekout")
+    assert (misspelt.code, misspelt.out) == (1, "")
+    assert "No team is called Chekout. There are: Checkout." in misspelt.err
 
 
 def test_a_token_is_rotated_and_the_old_one_ends_after_its_grace(cli: Cli) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -33,6 +34,18 @@ def test_each_verb_says_what_it_does_with_examples(path: tuple[str, ...]) -> Non
     assert found.exit_code == 0
     assert f"decision-ledger {' '.join(path)}" in found.output.replace("Usage: decision-ledger", "")
     assert "--json" in found.output
+
+
+@pytest.mark.parametrize("path", paths(), ids=" ".join)
+def test_each_option_is_named_whole_in_a_narrow_terminal(path: tuple[str, ...]) -> None:
+    verb: click.Command = cli
+    for name in path:
+        verb = verb.get_command(click.Context(verb), name)  # type: ignore[attr-defined]
+    found = CliRunner().invoke(cli, [*path, "--help"], prog_name="decision-ledger", env={"COLUMNS": "80"})
+    names = {name for option in verb.params for name in option.opts if name.startswith("--")}
+    assert {name for name in names if not re.search(rf"{name}\s", found.output)} == set()
+    assert "…" not in found.output.split("─ Options ─")[1]
+    assert "%Y" not in found.output
 
 
 def test_the_program_lists_its_verbs(tmp_path: Path) -> None:
