@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
+from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from projections.table import UNTIL
+from projections.table import UNTIL, Table
+
+R = TypeVar("R", bound=Struct)
 
 Connection: TypeAlias = AsyncConnection[TupleRow]
 #: The teams that may be read; None: all.
@@ -74,6 +77,32 @@ async def rows(
     """This will run one statement and give all of its rows. `keeps_plan` False: the values decide how they are best found."""
     cursor = await connection.execute(statement.encode(), values, binary=True, prepare=None if keeps_plan else False)
     return await cursor.fetchall()
+
+
+async def page(
+    connection: Connection,
+    table: Table[R],
+    alias: str,
+    where: Conditions,
+    order: tuple[str, str],
+    *,
+    limit: int,
+    after: Sequence[Any] | None,
+    descending: bool = False,
+) -> list[R]:
+    """This will give the rows that the conditions leave in the order of two columns, of which the second settles a tie.
+
+    `after`: what the last row before the page has in them; None: the first page.
+    """
+    columns = [f"{alias}.{name}" for name in order]
+    where.beyond(", ".join(columns), after, descending=descending)
+    ordered = ", ".join(f"{column} DESC" if descending else column for column in columns)
+    found = await rows(
+        connection,
+        f"SELECT {alias}.doc FROM views.{table.name} AS {alias} WHERE {where} ORDER BY {ordered} LIMIT {limit:d}",
+        where.values,
+    )
+    return [table.decode(doc) for (doc,) in found]
 
 
 async def total(connection: Connection, source: str, where: Conditions) -> int:

@@ -11,7 +11,7 @@ from ledger.values import Disposition
 from projections.audit.structs import AuditedDecision
 from projections.audit.tables import DECISIONS
 from projections.audit.texts import QUESTION
-from projections.conditions import Conditions, Connection, Teams, rows, total
+from projections.conditions import Conditions, Connection, Teams, page, rows, total
 
 #: Most values that one facet lists.
 FACET_MAX = 100
@@ -194,14 +194,7 @@ async def unanswered_notices(
     Imported ones were told where they were taken, as far as anybody knows, and come only when asked for.
     """
     where = _unanswered(teams, team_ids=team_ids, told=told, imported=imported, as_of=as_of)
-    where.beyond("d.decided_at, d.decision_id", after)
-    found = await rows(
-        connection,
-        f"SELECT d.doc FROM views.audit_decisions AS d WHERE {where} "
-        f"ORDER BY d.decided_at, d.decision_id LIMIT {limit:d}",
-        where.values,
-    )
-    return [DECISIONS.decode(doc) for (doc,) in found]
+    return await page(connection, DECISIONS, "d", where, ("decided_at", "decision_id"), limit=limit, after=after)
 
 
 async def unanswered_total(connection: Connection, teams: Teams, **chosen: Any) -> int:

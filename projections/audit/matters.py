@@ -7,7 +7,7 @@ from uuid import UUID
 
 from projections.audit.structs import AppealRecord, AppealState, ConcernRecord, ConcernState
 from projections.audit.tables import APPEALS, CONCERNS
-from projections.conditions import Conditions, Connection, Teams, rows, total
+from projections.conditions import Conditions, Connection, Teams, page, total
 
 
 async def concerns(
@@ -24,14 +24,8 @@ async def concerns(
 ) -> list[ConcernRecord]:
     """This will give concerns, the latest first."""
     where = _concerns(teams, team_ids=team_ids, proposal_id=proposal_id, states=states, blocking=blocking, as_of=as_of)
-    where.beyond("c.raised_at, c.concern_id", after, descending=True)
-    found = await rows(
-        connection,
-        f"SELECT c.doc FROM views.audit_concerns AS c WHERE {where} "
-        f"ORDER BY c.raised_at DESC, c.concern_id DESC LIMIT {limit:d}",
-        where.values,
-    )
-    return [CONCERNS.decode(doc) for (doc,) in found]
+    order = ("raised_at", "concern_id")
+    return await page(connection, CONCERNS, "c", where, order, limit=limit, after=after, descending=True)
 
 
 async def concerns_total(connection: Connection, teams: Teams, **chosen: Any) -> int:
@@ -66,14 +60,8 @@ async def appeals(
 ) -> list[AppealRecord]:
     """This will give appeals, the latest first."""
     where = _appeals(teams, team_ids=team_ids, proposal_id=proposal_id, states=states, as_of=as_of)
-    where.beyond("a.lodged_at, a.appeal_id", after, descending=True)
-    found = await rows(
-        connection,
-        f"SELECT a.doc FROM views.audit_appeals AS a WHERE {where} "
-        f"ORDER BY a.lodged_at DESC, a.appeal_id DESC LIMIT {limit:d}",
-        where.values,
-    )
-    return [APPEALS.decode(doc) for (doc,) in found]
+    order = ("lodged_at", "appeal_id")
+    return await page(connection, APPEALS, "a", where, order, limit=limit, after=after, descending=True)
 
 
 async def appeals_total(connection: Connection, teams: Teams, **chosen: Any) -> int:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from ledger.values import ReviewKind
 from projections.audit.structs import AuditedProposal
 from projections.audit.tables import PROPOSALS
-from projections.conditions import Conditions, Connection, Teams, rows, total
+from projections.conditions import Conditions, Connection, Teams, page, rows, total
 from projections.reviews.structs import AgendaEntry, ReviewRecord, ReviewState
 from projections.reviews.tables import ITEMS, REVIEWS
 
@@ -83,13 +83,8 @@ async def reviews(
 ) -> list[ReviewRecord]:
     """This will give reviews by their planned start, the latest first. For the next ones: SCHEDULED and AGENDA_FROZEN, from now on."""
     where = _reviews(teams, team_ids=team_ids, kind=kind, states=states, since=since, until=until, as_of=as_of)
-    where.beyond("r.starts_at, r.review_id", after, descending=True)
-    found = await rows(
-        connection,
-        f"SELECT r.doc FROM views.reviews AS r WHERE {where} ORDER BY r.starts_at DESC, r.review_id DESC LIMIT {limit:d}",
-        where.values,
-    )
-    return [REVIEWS.decode(doc) for (doc,) in found]
+    order = ("starts_at", "review_id")
+    return await page(connection, REVIEWS, "r", where, order, limit=limit, after=after, descending=True)
 
 
 async def reviews_total(connection: Connection, teams: Teams, **chosen: Any) -> int:

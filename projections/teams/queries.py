@@ -5,7 +5,7 @@ from uuid import UUID
 
 from ledger.ranking import DEFAULT_FORMULA
 from ledger.values import ORGANISATION, Role, TeamId
-from projections.conditions import Conditions, Connection, Teams, rows, total
+from projections.conditions import Conditions, Connection, Teams, page, rows, total
 from projections.table import Table
 from projections.teams.structs import Policy, PolicyInForce, ReasonCode, Team
 from projections.teams.tables import POLICIES, REASON_CODES, TEAMS
@@ -28,19 +28,17 @@ async def teams(
 ) -> list[Team]:
     """This will list the teams by name; the organisation, which only holds roles, is none."""
     where = _teams(visible, as_of)
-    where.beyond("t.name, t.team_id", after)
-    return await _docs(connection, TEAMS, where, "t.name, t.team_id", limit)
+    return await page(connection, TEAMS, "t", where, ("name", "team_id"), limit=limit, after=after)
 
 
 async def teams_total(connection: Connection, visible: Teams, *, as_of: int | None) -> int:
     """This will count the teams that `teams` gives on all pages."""
     where = _teams(visible, as_of)
-    return await total(connection, "views.teams AS t", where.add(where.stands("t")))
+    return await total(connection, "views.teams AS t", where)
 
 
 def _teams(visible: Teams, as_of: int | None) -> Conditions:
-    where = Conditions(as_of).add("t.team_id <> %(organisation)s", organisation=ORGANISATION)
-    return where.among("t.team_id", "visible", visible)
+    return Conditions(as_of).readable("t", visible).add("t.team_id <> %(organisation)s", organisation=ORGANISATION)
 
 
 def key_of_team(row: Team) -> tuple[str, UUID]:
@@ -50,7 +48,9 @@ def key_of_team(row: Team) -> tuple[str, UUID]:
 
 async def policies(connection: Connection, *, limit: int, as_of: int | None = None) -> list[Policy]:
     """This will list the policies by name, with their versions and where they are active."""
-    return await _docs(connection, POLICIES, Conditions(as_of), "t.name, t.policy_id", limit)
+    where = Conditions(as_of)
+    where.add(where.stands("t"))
+    return await page(connection, POLICIES, "t", where, ("name", "policy_id"), limit=limit, after=None)
 
 
 async def policy(connection: Connection, policy_id: UUID, *, as_of: int | None = None) -> Policy | None:
@@ -104,13 +104,10 @@ _POLICY_ID = Team.__struct_fields__.index("policy_id")
 _SOURCE = Team.__struct_fields__.index("source")
 
 
-async def _docs(
-    connection: Connection, table: Table[Any], where: Conditions, order: str | None = None, limit: int | None = None
-) -> list[Any]:
+async def _docs(connection: Connection, table: Table[Any], where: Conditions, order: str | None = None) -> list[Any]:
     where.add(where.stands("t"))
     statement = f"SELECT t.doc FROM views.{table.name} AS t WHERE {where}"
     statement += f" ORDER BY {order}" if order else ""
-    statement += f" LIMIT {limit:d}" if limit is not None else ""
     return [table.decode(doc) for (doc,) in await rows(connection, statement, where.values)]
 
 
