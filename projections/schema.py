@@ -123,7 +123,7 @@ def make_tables(connection: Connection[Any], view: View, schema: str) -> None:
 
 
 def make_indexes(connection: Connection[Any], view: View, schema: str) -> None:
-    """This will make a view's indexes: by key and version, by key and by lookup among the current rows, and the view's own."""
+    """This will make a view's indexes: by key and end, by lookup among the current rows, and the view's own."""
     for table in view.tables:
         for statement in index_statements(table, schema):
             connection.execute(statement)
@@ -136,8 +136,8 @@ def index_statements(table: Table[Any], schema: str) -> Iterable[sql.Composed]:
     if table.grows_only:
         yield sql.SQL("CREATE UNIQUE INDEX ON {} ({})").format(name, key)
     else:
-        yield sql.SQL("CREATE UNIQUE INDEX ON {} ({}, valid_from)").format(name, key)
-        yield sql.SQL("CREATE UNIQUE INDEX ON {} ({}) WHERE valid_to IS NULL").format(name, key)
+        # One for the row that stands and for its past: each version of a row ends where no other does.
+        yield sql.SQL("CREATE UNIQUE INDEX ON {} ({}, valid_to) NULLS NOT DISTINCT").format(name, key)
     for lookup in table.lookups:
         yield sql.SQL("CREATE INDEX ON {} ({}) WHERE valid_to IS NULL").format(name, sql.Identifier(lookup))
     for index in table.indexes:
