@@ -174,8 +174,10 @@ class _Copier:
 
     def _run(self) -> None:
         try:
-            with patient_connection(self._url) as connection, connection.transaction():
-                self._copy(connection)
+            with patient_connection(self._url) as connection:
+                with connection.transaction():
+                    self._copy(connection)
+                self._analyze(connection)
         except BaseException as error:
             self._error = error
             while self._bodies.get() is not None:
@@ -197,8 +199,12 @@ class _Copier:
             raise psycopg.Rollback
         for view in self._views:
             schema.make_indexes(connection, view, self._build)
-            for table in view.tables:
-                connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(self._build, table.name)))
+
+    def _analyze(self, connection: Connection[Any]) -> None:
+        """This will let the planner know the filled tables. Before their rows are counted, autovacuum would do it all again."""
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        for table in () if self._abandoned else self._waiting:
+            connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(self._build, table.name)))
 
 
 def _follow_and_switch(connection: Connection[Any], build: Build, view: View) -> int:

@@ -1,6 +1,7 @@
 """Building views again: equal to following, beside the live ones, and harmless when it is called off."""
 
 import threading
+from time import monotonic, sleep
 from uuid import uuid4
 
 import psycopg
@@ -80,6 +81,21 @@ def test_a_rebuild_that_is_called_off_leaves_the_live_view_alone(
         assert schemas(database_url) == ["views"]
         last = recorder.record((uuid4(), ProposalSubmitted(TEAM, "one more", None)))
         assert follower.wait_for("titles", last, 20)
+
+
+def test_a_built_table_is_known_to_the_planner_and_need_not_be_sampled_again(
+    database_url: str, recorder: Recorder
+) -> None:
+    fill(recorder)
+    rebuild(database_url, recorder.ledger, [titles()])
+    changed = (
+        "SELECT n_mod_since_analyze FROM pg_stat_user_tables WHERE relname = 'titles' AND last_analyze IS NOT NULL"
+    )
+    deadline = monotonic() + 10  # a connection tells its figures as it ends
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        while (found := connection.execute(changed).fetchone()) != (0,) and monotonic() < deadline:
+            sleep(0.05)
+    assert found == (0,)
 
 
 def test_a_poison_fact_ends_a_rebuild_and_names_itself(database_url: str, recorder: Recorder) -> None:
