@@ -20,31 +20,49 @@ from ledger.api import roles
 from ledger.api.context import Viewer
 from ledger.api.standing import STANDINGS, Standing, Standings
 from ledger.directory.members import Person
+from ledger.events import TOPICS
 from ledger.store.asking import Asking, Statement
 from ledger.store.connections import READER, Prepare
 from ledger.values import MemberId
+from projections.teams.projector import VIEW as TEAMS
 
 #: Columns of a moment's answer.
-_COLUMNS = 7
+_COLUMNS = 8
 #: Longest that it may take to find out who asks, and longest for one statement of it, in seconds.
 LET_IN_S = 10.0
 MOMENT_S = LET_IN_S / 2
 #: How long a viewer counts as known, if nothing moves, in seconds.
-KNOWN_S = 1.0
+KNOWN_S = 10.0
 KNOWN_MAX = 10_000
 #: Names that are remembered.
 NAMES_MAX = 20_000
 #: The revision of one who came for the first time: no snapshot was there before it was looked up.
 UNKNOWN = -1
 
+#: After so many facts at once roles are taken for changed, and the facts are not looked through.
+LOOKED_THROUGH_MAX = 1_000
+#: The facts that can change roles: those that the view of them knows, since no other can change its rows.
+ROLE_TOPICS = sorted(TOPICS[fact] for fact in TEAMS.on)
+
 _REVISION = "(SELECT revision FROM directory.revisions WHERE subject = '{}')"
-_REVISIONS = f"{_REVISION.format('access')}, {_REVISION.format('members')}"
-#: The revisions with what `standings` reads, so that a moment takes one statement; and the same where no view was ever built.
+#: The last position after $1 where roles may have changed, as far as their view has followed; NULL: nowhere.
+_ROLES_MOVED = f"""(
+SELECT CASE WHEN t.position - $1 > {LOOKED_THROUGH_MAX} THEN t.position ELSE (
+       SELECT e.position FROM ledger.events AS e
+        WHERE e.position > $1 AND e.position <= t.position AND e.topic IN ('{"', '".join(ROLE_TOPICS)}')
+        ORDER BY e.position DESC LIMIT 1) END
+  FROM views.positions AS t WHERE t.view = '{roles.VIEW}')"""  # noqa: S608 - names of our own
+_MOVED = f"{_REVISION.format('access')}, {_REVISION.format('members')}"
+#: What has moved with what `standings` reads, so that a moment takes one statement; and the same where no view was ever built.
 MOMENT, BARE = b"moment", b"bare"
 STATEMENTS = {
-    MOMENT: Statement(STANDINGS.replace("SELECT h.position", f"SELECT {_REVISIONS}, h.position", 1).encode(), ()),
-    BARE: Statement(f"SELECT {_REVISIONS}, position, NULL, NULL, NULL, NULL FROM ledger.head".encode(), ()),  # noqa: S608 - literal pieces
+    MOMENT: Statement(
+        STANDINGS.replace("SELECT h.position", f"SELECT {_MOVED}, {_ROLES_MOVED}, h.position", 1).encode(), (20,)
+    ),
+    BARE: Statement(f"SELECT {_MOVED}, NULL, position, NULL, NULL, NULL, NULL FROM ledger.head".encode(), ()),  # noqa: S608 - literal pieces
 }
+#: However few rows the planner believes to be there: the log is read by position.
+PLANNING = b"SET enable_seqscan = off; SET jit = off"
 
 
 class Names:
@@ -76,6 +94,8 @@ class Snapshot(Struct, frozen=True):
     standings: Standings
     access: int
     members: int
+    #: The last position where anybody's roles may have changed, as far as their view has followed.
+    roles_moved: int
     #: What a kept answer rests on: another text, another answer.
     fingerprint: bytes
     names: Names
@@ -83,7 +103,7 @@ class Snapshot(Struct, frozen=True):
 
 def moments(url: str, first: Prepare | None = None) -> Asking:
     """This will make the connection by which snapshots are read, and one statement at a time; `first` is done when it is fresh."""
-    return Asking(url, READER, STATEMENTS, first=first)
+    return Asking(url, READER, STATEMENTS, PLANNING, first)
 
 
 class Snapshots:
@@ -99,6 +119,8 @@ class Snapshots:
         self._names = Names(-1)
         #: What was read last, word for word, and what it means: mostly nothing has moved since.
         self._last: tuple[list[bytes | None], Snapshot] | None = None
+        #: How far it is known where roles changed last, and where that was.
+        self._roles_seen = self._roles_moved = 0
 
     async def now(self, asking: Asking) -> Snapshot:
         """This will give a snapshot that was begun after this call. Raises TimeoutError."""
@@ -123,7 +145,7 @@ class Snapshots:
         self.read += 1
         async with asyncio.timeout(MOMENT_S):
             try:
-                found = await asking.ask(MOMENT, [])
+                found = await asking.ask(MOMENT, [self._roles_seen.to_bytes(8)])
             except psycopg.errors.UndefinedTable:
                 found = await asking.ask(BARE, [])
         width = range(found.nfields)
@@ -133,10 +155,10 @@ class Snapshots:
         return self._last[1]
 
     def _meant(self, values: list[bytes | None]) -> Snapshot:
-        access, members, head = map(_number, values[:3])
+        access, members, _, head = map(_number, values[:4])
         views = {}
         for row in range(0, len(values), _COLUMNS):
-            view, at, fault, lag = values[row + 3 : row + _COLUMNS]
+            view, at, fault, lag = values[row + 4 : row + _COLUMNS]
             if view is not None:
                 name, why = view.decode(), None if fault is None else fault.decode()
                 views[name] = Standing(name, _number(at), head, _number(lag), why)
@@ -144,7 +166,17 @@ class Snapshots:
             self._names = Names(members)
         places = sorted((view.view, view.position, view.fault is None) for view in views.values())
         fingerprint = sha256(msgspec.json.encode([places, members])).digest()
-        return Snapshot(Standings(head, views), access, members, fingerprint, self._names)
+        standings = Standings(head, views)
+        self._look_at_roles(standings.of(roles.VIEW).position, values[2])
+        return Snapshot(standings, access, members, self._roles_moved, fingerprint, self._names)
+
+    def _look_at_roles(self, position: int, moved: bytes | None) -> None:
+        """This will note where roles changed last: of a view that went back, nothing is known but where it stands now."""
+        if position < self._roles_seen:
+            self._roles_moved = position
+        elif moved is not None:
+            self._roles_moved = _number(moved)
+        self._roles_seen = position
 
 
 def _number(sent: bytes | None) -> int:
@@ -162,15 +194,16 @@ def _tell(waiting: list[asyncio.Future[Snapshot]], found: Snapshot | Exception) 
 
 
 class Known(Struct, frozen=True):
-    """A viewer as a token gave it, and until when it need not be asked again."""
+    """A viewer as a token gave it, the position at which the roles were so, and until when it need not be asked again."""
 
     viewer: Viewer
     access: int
+    roles_at: int
     until: float
 
 
 class Viewers:
-    """Those who were let in a moment ago: a token is looked up again once anything about tokens or roles has moved, or a second is over."""
+    """Those who were let in a moment ago: a token is looked up again once anything of tokens or roles has moved, or 10 s are over."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Known] = OrderedDict()
@@ -187,7 +220,7 @@ class Viewers:
         if known is None:  # what is no token at all costs no statement
             async with asyncio.timeout_at(until):
                 viewer = await authenticate(secret) if secret else None
-                return None if viewer is None else (self._keep(key, Known(viewer, UNKNOWN, 0.0)), await now())
+                return None if viewer is None else (self._keep(key, Known(viewer, UNKNOWN, 0, 0.0)), await now())
         snapshot = await now()
         if self._holds(known, snapshot):
             return known.viewer, snapshot
@@ -196,11 +229,12 @@ class Viewers:
         if viewer is None:
             self._known.pop(key, None)
             return None
-        return self._keep(key, Known(viewer, snapshot.access, monotonic() + KNOWN_S)), snapshot
+        return self._keep(key, Known(viewer, snapshot.access, viewer.roles_at, monotonic() + KNOWN_S)), snapshot
 
     def _keep(self, key: bytes, known: Known) -> Viewer:
         former = self._known.get(key)
-        if former is not None and former.viewer == known.viewer:  # what was found out for this viewer holds on
+        # What was found out for this viewer holds on while the roles are the same, wherever they were read.
+        if former is not None and former.viewer == replace(known.viewer, roles_at=former.viewer.roles_at):
             known = replace(known, viewer=former.viewer)
         self._known[key] = known
         self._known.move_to_end(key)
@@ -213,6 +247,6 @@ class Viewers:
         return (
             known.access == snapshot.access
             and monotonic() < known.until
-            and viewer.roles_at == snapshot.standings.of(roles.VIEW).position
+            and snapshot.roles_moved <= known.roles_at <= snapshot.standings.of(roles.VIEW).position
             and (viewer.expires_at is None or datetime.now(UTC) < viewer.expires_at)
         )
