@@ -6,9 +6,11 @@ One file, long as it is: a word of the domain is looked up here and nowhere else
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from hashlib import sha1
 from typing import NewType
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+import msgspec
 from msgspec import Struct
 
 ProposalId = NewType("ProposalId", UUID)
@@ -29,6 +31,19 @@ ORGANISATION = TeamId(uuid5(NAMESPACE, "organisation"))
 CATALOGUE = uuid5(NAMESPACE, "reason-catalogue")
 #: Who acts when no person does: migrations, the first steward's appointment, the demo's set-up.
 SYSTEM = MemberId(uuid5(NAMESPACE, "system"))
+
+#: The bytes of a UUID that say its version and variant, by the byte that a digest has there.
+_VERSION_5 = [bytes([byte & 0x0F | 0x50]) for byte in range(256)]
+_VARIANT = [bytes([byte & 0x3F | 0x80]) for byte in range(256)]
+#: What MessagePack puts before 16 bytes.
+_SIXTEEN_BYTES = b"\xc4\x10"
+_uuid = msgspec.msgpack.Decoder(UUID).decode
+
+
+def named(space: bytes, name: str) -> UUID:
+    """This will give `uuid.uuid5(UUID(bytes=space), name)`, at a third of its time: an import needs three for each fact."""
+    digest = sha1(space + name.encode(), usedforsecurity=False).digest()
+    return _uuid(_SIXTEEN_BYTES + digest[:6] + _VERSION_5[digest[6]] + digest[7:8] + _VARIANT[digest[8]] + digest[9:16])
 
 
 class Role(StrEnum):

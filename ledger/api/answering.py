@@ -1,6 +1,5 @@
 """One GraphQL request from who asks to the answer: which document, whether it may run, and whether the answer is known."""
 
-import asyncio
 import logging
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType
 
 from ledger.api.context import Context, Resources, Viewer
 from ledger.api.cost import KEPT_POINTS, REFUSED_POINTS, Cost, cost_of, refuse_long_lists
+from ledger.api.deadline import Deadline
 from ledger.api.documents import Prepared, prepare, suggested
 from ledger.api.errors import (
     BAD_USER_INPUT,
@@ -144,7 +144,7 @@ async def executed(
     left = points_left(traffic, viewer.credential, reckoning.points)
     context = Context(viewer, resources, known=snapshot.standings, plans=run.prepared.plans, names=snapshot.names)
     try:
-        async with asyncio.timeout(REQUEST_S):
+        with Deadline(REQUEST_S):
             result = await schema.execute(run.text, asked.variables, context, None, asked.operationName)
     except TimeoutError:
         raise too_long(run.operation.operation) from None

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
@@ -52,7 +53,7 @@ class Authentication(StrEnum):
     OIDC = "OIDC"
 
 
-class Viewer(Struct, frozen=True):
+class Viewer(Struct, frozen=True, dict=True):
     """Who asks: the member of the token, and the roles by team; those across teams are under ORGANISATION."""
 
     member_id: MemberId
@@ -68,7 +69,7 @@ class Viewer(Struct, frozen=True):
     #: When the token ends; None: never by itself.
     expires_at: datetime | None = None
 
-    @property
+    @cached_property
     def credential(self) -> str:
         """This will name the token that was used, for limits per token; it shows nothing of it."""
         return str(self.token_id or f"{self.authenticated_by}/{self.member_id}/{self.client}")

@@ -1,9 +1,8 @@
 """Numbers for Prometheus, of this process and, with several workers, of all of them together."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Awaitable, Callable
+from functools import cache, lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +59,12 @@ def counted(handle: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """This will give a handler of commands that counts them by how they end, and how long they take."""
 
     def handling(issued: Any) -> Any:
-        with _counting(issued) as ended:
-            return ended(handle(issued))
+        began = perf_counter()
+        try:
+            return _recorded(issued, handle(issued), began)
+        except Exception as error:
+            _raised(issued, error)
+            raise
 
     return handling
 
@@ -70,28 +73,32 @@ def counted_at_once(handle: Callable[[Any, int], Awaitable[Any]]) -> Callable[[A
     """This will do the same for a task. What it leaves to the other handler, with None, that one counts."""
 
     async def handling(issued: Any, head: int) -> Any:
-        with _counting(issued) as ended:
-            return ended(await handle(issued, head))
+        began = perf_counter()
+        try:
+            return _recorded(issued, await handle(issued, head), began)
+        except Exception as error:
+            _raised(issued, error)
+            raise
 
     return handling
 
 
-@contextmanager
-def _counting(issued: Any) -> Iterator[Callable[[Any], Any]]:
-    """This will give what counts the outcome and gives it back, and count what the block raises."""
-    command, began = type(issued.command).__name__, perf_counter()
+def _recorded(issued: Any, outcome: Any, began: float) -> Any:
+    """This will count an outcome and give it back; None is counted by whoever is asked next."""
+    if outcome is not None:
+        _commands(type(issued.command).__name__, "repeated" if outcome.repeated else "recorded").inc()
+        COMMAND_SECONDS.observe(perf_counter() - began)
+    return outcome
 
-    def ended(outcome: Any) -> Any:
-        if outcome is not None:
-            COMMANDS.labels(command, "repeated" if outcome.repeated else "recorded").inc()
-            COMMAND_SECONDS.observe(perf_counter() - began)
-        return outcome
 
-    try:
-        yield ended
-    except Exception as error:
-        COMMANDS.labels(command, str(getattr(error, "code", type(error).__name__))).inc()
-        raise
+def _raised(issued: Any, error: Exception) -> None:
+    """This will count why nothing came of a command, or nothing that is known."""
+    _commands(type(issued.command).__name__, str(getattr(error, "code", type(error).__name__))).inc()
+
+
+@cache
+def _commands(command: str, outcome: str) -> Counter:
+    return COMMANDS.labels(command, outcome)
 
 
 def look(traffic: "Traffic", pool_stats: dict[str, int], streams: int) -> None:

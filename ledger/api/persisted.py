@@ -61,6 +61,8 @@ class TrustedDocuments:
             return self._trusted(wanted)
         if not text:
             raise bad_input("The request has no `query`: send a GraphQL document in it, or a `documentId`.")
+        if wanted is None and Scope.FREE_FORM in viewer.scopes:
+            return text
         hashed = _sha256(text)
         if wanted is not None and (found := _HASH.fullmatch(wanted)) and found[1] != hashed:
             raise bad_input("The hash is not that of the document: leave one of them out.")

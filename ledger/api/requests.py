@@ -3,7 +3,6 @@
 What is odd is refused here, before anything is done for it: other content types, compressed or endless bodies, what is no JSON object.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
@@ -16,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ledger.api.context import Viewer
+from ledger.api.deadline import Deadline
 from ledger.api.errors import BAD_USER_INPUT, UNAUTHENTICATED, UNAVAILABLE, presented, refusal
 
 BODY_MAX = 256 * 1024
@@ -80,7 +80,7 @@ class Incoming:
             return self.query
         refuse_odd(self.headers.get("content-type", ""), self.headers.get("content-encoding", "identity"))
         try:
-            async with asyncio.timeout(BODY_S):
+            with Deadline(BODY_S):
                 return await self._body()
         except TimeoutError:
             message = f"The body took longer than {BODY_S:.0f} s to come."

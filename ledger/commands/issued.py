@@ -3,12 +3,12 @@
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Generic, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
 
-from ledger.values import MemberId
+from ledger.values import MemberId, named
 
 C_co = TypeVar("C_co", bound=Struct, covariant=True)
 
@@ -38,7 +38,7 @@ def request_hash(issued: Issued[Struct]) -> bytes:
 
 def derived_id(command_id: UUID, what: str) -> UUID:
     """This will name a thing that a command brings into being: the same command always gives the same id."""
-    return uuid5(command_id, what)
+    return named(command_id.bytes, what)
 
 
 #: Characters that show nothing though they are no blanks, such as the zero-width space: for a pattern's brackets.

@@ -1,11 +1,11 @@
 """A fact with what is known about its recording."""
 
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.values import Actor, Source
+from ledger.values import Actor, Source, named
 
 
 class Event(Struct, frozen=True, omit_defaults=True):
@@ -40,4 +40,4 @@ class Event(Struct, frozen=True, omit_defaults=True):
 
 def event_id(command_id: UUID, index: int) -> UUID:
     """This will name the index-th (from 0) event of a command: the same command always gives the same ids."""
-    return uuid5(command_id, str(index))
+    return named(command_id.bytes, str(index))

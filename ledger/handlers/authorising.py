@@ -42,7 +42,8 @@ def role(
         if team_id is not None and not sees(seen, issued.member_id, team_id):
             hide(absent)
         raise
-    _expect(issued.expected_version, seen.version(subject(issued.command)))
+    if issued.expected_version is not None:
+        _expect(issued.expected_version, seen.version(subject(issued.command)))
     return acting
 
 
@@ -70,8 +71,8 @@ def _across(seen: Seen, member_id: MemberId) -> frozenset[Role]:
     return NO_ROLES if organisation is None else organisation.roles(member_id)
 
 
-def _expect(expected_version: int | None, version: int) -> None:
-    if expected_version is not None and expected_version != version:
+def _expect(expected_version: int, version: int) -> None:
+    if expected_version != version:
         raise Rejected(
             Code.CONFLICT,
             f"Somebody else changed it: you had seen version {expected_version}, and it is at version {version}. "

@@ -85,7 +85,7 @@ class Handlers:
         try:
             request_hash = check(issued)
             handler, about = HANDLERS[type(issued.command)], subject(issued.command)
-            wanted = self._memory.beside(about).union(streams(issued.command), [about])
+            wanted = self._memory.beside(about).union(streams(issued.command))
             seen = Remembering(self._ledger, self._memory, head)
             while True:
                 await seen.read(reader, wanted)
@@ -94,7 +94,7 @@ class Handlers:
                     break
                 except Unseen as unseen:
                     wanted = unseen.stream_ids
-            self._memory.looked(about, seen.streams)
+                    self._memory.looked(about, seen.streams | wanted)
             receipt = await self._ledger.append_async(
                 events, command_id=issued.command_id, request_hash=request_hash, at=utc(issued.at)
             )
@@ -170,13 +170,14 @@ def _events(issued: Issued[Any], change: Change, seen: Seen) -> list[Event]:
     versions: dict[UUID, int] = {}
     events: list[Event] = []
     for stream_id, facts in change.facts:
+        version = versions[stream_id] if stream_id in versions else seen.version(stream_id)
         for fact in facts:
-            versions[stream_id] = versions.get(stream_id, seen.version(stream_id)) + 1
+            version += 1
             events.append(
                 Event(
                     event_id=event_id(issued.command_id, len(events)),
                     stream_id=stream_id,
-                    version=versions[stream_id],
+                    version=version,
                     occurred_at=occurred_at,
                     actor=actor,
                     command_id=issued.command_id,
@@ -185,6 +186,7 @@ def _events(issued: Issued[Any], change: Change, seen: Seen) -> list[Event]:
                     causation_id=issued.causation_id,
                 )
             )
+        versions[stream_id] = version
     return events
 
 

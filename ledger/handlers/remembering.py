@@ -80,9 +80,14 @@ class Memory:
 
         Its time runs from when the stream was first read.
         """
+        former = self._known.get(stream_id)
+        if former is not None and former[0] is known:  # nothing is new but how far it is whole
+            if former[2] < head:
+                self._known[stream_id] = known, former[1], head
+            return
         if stream_id in self._redacted:
             return
-        former, now = self._known.get(stream_id), monotonic()
+        now = monotonic()
         if former is None:
             self._known[stream_id] = known, now + KEPT_S, head
         elif former[0].version <= known.version:

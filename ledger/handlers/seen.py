@@ -77,6 +77,8 @@ class Seen:
 
     def version(self, stream_id: UUID) -> int:
         """This will give the version at which a stream was seen, 0 if there is none."""
+        if (folded := self._states.get(stream_id)) is not None:
+            return folded.version
         if events := self._seen(stream_id):
             return events[-1].version
         before = self._before.get(stream_id)
@@ -125,12 +127,16 @@ class Seen:
             return None
         if before is not None and before.kind is not kind:
             return None
-        state: S | None = None if before is None else before.state  # type: ignore[assignment]
-        for event in events:
-            state = evolve(state, event)
-        self._states[stream_id] = Known(state, self.version(stream_id), kind, evolve)
-        self._folded(stream_id, self._states[stream_id])
-        return state
+        if before is not None and not events:
+            known = before
+        else:
+            state: S | None = None if before is None else before.state  # type: ignore[assignment]
+            for event in events:
+                state = evolve(state, event)
+            known = Known(state, events[-1].version, kind, evolve)
+        self._states[stream_id] = known
+        self._folded(stream_id, known)
+        return known.state  # type: ignore[return-value]
 
     def _seen(self, stream_id: UUID) -> list[Event]:
         events = self._events.get(stream_id)

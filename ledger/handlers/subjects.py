@@ -1,5 +1,7 @@
 """Which streams a command is about, read off its fields: the one that it may change first, then all that it names."""
 
+from functools import cache
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -24,23 +26,50 @@ _NAMED_SEVERAL = ("children", "chosen_instead", "team_ids")
 
 def subject(command: Struct) -> UUID:
     """This will give the stream that the command is about, whose version its issuer may have seen."""
-    module = type(command).__module__
-    found: UUID = CATALOGUE if module == catalogue.__name__ else getattr(command, _SUBJECTS[module])
+    name = _places(type(command)).subject
+    found: UUID = CATALOGUE if name is None else getattr(command, name)
     return found
 
 
 def streams(command: Struct) -> tuple[UUID, ...]:
     """This will give all streams that can be known from the command alone to be needed for deciding it, each once."""
-    found = [subject(command)]
-    if across_teams(type(command)):
-        found.append(ORGANISATION)
-    if hasattr(command, "reasons"):
-        found.append(CATALOGUE)
-    for name in _NAMED:
-        named = getattr(command, name, None)
+    places = _places(type(command))
+    if places.is_about_one:  # as most commands are
+        return (subject(command),)
+    found = [subject(command), *places.always]
+    for name in places.named:
+        named = getattr(command, name)
         if named is not None:
             found.append(named)
-    for name in _NAMED_SEVERAL:
-        found.extend(getattr(command, name, ()))
-    found.extend(c.proposal_id for c in getattr(command, "revisit", ()) if c.proposal_id is not None)
+    for name in places.named_several:
+        found.extend(getattr(command, name))
+    if places.has_conditions:
+        found.extend(c.proposal_id for c in getattr(command, "revisit", ()) if c.proposal_id is not None)
     return tuple(dict.fromkeys(found))
+
+
+class _Places(NamedTuple):
+    """Where a command names streams: the fields, and those that it needs whatever it says."""
+
+    #: None: it is about the catalogue.
+    subject: str | None
+    always: tuple[UUID, ...]
+    named: tuple[str, ...]
+    named_several: tuple[str, ...]
+    has_conditions: bool
+    #: There is nothing to look at besides its subject.
+    is_about_one: bool
+
+
+@cache
+def _places(command: type[Struct]) -> _Places:
+    fields = command.__struct_fields__
+    is_of_catalogue = command.__module__ == catalogue.__name__
+    about = None if is_of_catalogue else _SUBJECTS[command.__module__]
+    always: list[UUID] = [ORGANISATION] if across_teams(command) else []
+    always += [CATALOGUE] if "reasons" in fields else []
+    named = [name for name in _NAMED if name in fields and name != about]
+    several = [name for name in _NAMED_SEVERAL if name in fields]
+    has_conditions = "revisit" in fields
+    is_about_one = not (always or named or several or has_conditions)
+    return _Places(about, tuple(always), tuple(named), tuple(several), has_conditions, is_about_one)

@@ -12,12 +12,12 @@ from ledger.domain.source_fact import ImportingTeam
 from ledger.events import Event
 from ledger.events.proposal import SourceNoted
 from ledger.importing.form import MICROSECOND, UNIX_EPOCH
-from ledger.importing.naming import IMPORTER, named
+from ledger.importing.naming import IMPORTER
 from ledger.importing.placed import Placed
 from ledger.importing.record import Entry, Record, conflicting
 from ledger.store import codec
 from ledger.store.rendering import rendered
-from ledger.values import Actor, Role
+from ledger.values import Actor, Role, named
 
 _ACTOR = Actor(IMPORTER, Role.INTEGRATOR)
 

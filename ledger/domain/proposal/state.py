@@ -227,7 +227,8 @@ class ProposalState(Struct, frozen=True):
 
     def concern(self, concern_id: ConcernId) -> Concern | None:
         """This will find a concern."""
-        return next((c for c in self.concerns if c.raised.concern_id == concern_id), None)
+        number = concern_id.int  # many may be there, and two numbers are compared faster than two ids
+        return next((c for c in self.concerns if c.raised.concern_id.int == number), None)
 
     def decision(self, decision_id: DecisionId) -> Decision | None:
         """This will find a decision."""
