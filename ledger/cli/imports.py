@@ -5,7 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from ledger.cli.running import USAGE, Failed, answer, as_json, console, database, progress
-from ledger.importing import BadLine, ImportReport, Progress, import_histories
+from ledger.importing import BadLine, ImportReport, Interrupted, Progress, import_histories
 from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.store.disk import Disk
@@ -51,9 +51,12 @@ def import_(files: tuple[Path, ...], format_: str, strict: bool, json: bool) -> 
         Ledger(url, pool_size=2, statement_timeout_ms=60_000, stops=stops) as ledger,
         progress("Importing", json=json) as moved,
     ):
-        report = import_histories(
-            ledger, url, files, strict=strict, progress=lambda at: _move(moved, at), bad_line=_name
-        )
+        try:
+            report = import_histories(
+                ledger, url, files, strict=strict, progress=lambda at: _move(moved, at), bad_line=_name
+            )
+        except Interrupted as interrupted:
+            raise Failed(_so_far(interrupted.report)) from None
     answer(report, _sentences(report), json=json)
     if not report.ok:
         raise SystemExit(1)
@@ -88,6 +91,13 @@ def _move(moved: object, at: Progress) -> None:
 
 def _name(bad: BadLine) -> None:
     console.print(str(bad), style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _so_far(report: ImportReport) -> str:
+    return (
+        f"Interrupted in {Path(report.files[-1].path).name}. Recorded so far: {_count(report.facts_recorded, 'new source fact')},"
+        " and perhaps some that were on their way. Run the same command again: it goes on from there."
+    )
 
 
 def _sentences(report: ImportReport) -> str:

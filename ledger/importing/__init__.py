@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ledger.importing.histories import import_histories
-    from ledger.importing.report import BadLine, FileReport, ImportReport, Progress
+    from ledger.importing.report import BadLine, FileReport, ImportReport, Interrupted, Progress
 
-__all__ = ["BadLine", "FileReport", "ImportReport", "Progress", "import_histories"]
+__all__ = ["BadLine", "FileReport", "ImportReport", "Interrupted", "Progress", "import_histories"]
 
 
 def __getattr__(name: str) -> object:

@@ -51,11 +51,12 @@ class _Chosen:
 class Deciding:
     """The deciding of one file, chunk by chunk."""
 
-    def __init__(self, ledger: Ledger, staging: Staging, runs: Runs, counting: Counting) -> None:
+    def __init__(self, ledger: Ledger, staging: Staging, runs: Runs, counting: Counting, until: datetime) -> None:
         self._ledger = ledger
         self._staging = staging
         self._runs = runs
         self._counting = counting
+        self._until = until
         self._teams: dict[str, SourceTeam] = {}
 
     def new_teams(self) -> list[SourceTeam]:
@@ -115,7 +116,8 @@ class Deciding:
                     raise refused(f"It is longer than {LINE_BYTES_MAX // 1024**2} MiB. Shorten its texts.")
                 form = read(line.content)
                 external_id = form.id
-                found.append((line.number, record(form, self._team(form.source.repo).names)))
+                names = self._team(form.source.repo).names
+                found.append((line.number, record(form, names, self._until)))
             except Rejected as rejected:
                 self._counting.bad(line.number, rejected, external_id)
             except RecursionError:

@@ -44,12 +44,15 @@ Teams = Mapping[str, ImportingTeam]
 
 encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 decode_drafts = msgspec.msgpack.Decoder(list[Draft | None]).decode
-_decode_lines = msgspec.msgpack.Decoder(tuple[list[Line], dict[str, ImportingTeam]]).decode
+_decode_lines = msgspec.msgpack.Decoder(tuple[list[Line], dict[str, ImportingTeam], datetime]).decode
 _names = lru_cache(maxsize=1_024)(Names)
 
 
-def draft(line: Line, teams: Teams) -> Draft | None:
-    """This will decide a line, None if that needs the ledger at hand: it is bad, or of a source that has no team yet."""
+def draft(line: Line, teams: Teams, until: datetime) -> Draft | None:
+    """This will decide a line, None if that needs the ledger at hand: it is bad, or of a source that has no team yet.
+
+    It is bad, too, if it tells of anything after `until`.
+    """
     if line.content is None:
         return None
     try:
@@ -57,7 +60,7 @@ def draft(line: Line, teams: Teams) -> Draft | None:
         team = teams.get(form.source.repo)
         if team is None:
             return None
-        one = record(form, _names(form.source.repo))
+        one = record(form, _names(form.source.repo), until)
         rows = decided(one, line.number, team, {}, [])
     except (Rejected, RecursionError):
         return None
@@ -109,8 +112,8 @@ def run() -> None:
     with suppress(EOFError, OSError), open(mine, "rb") as lines_in, open(mine, "wb", closefd=False) as drafts_out:
         send(drafts_out, b"")
         while True:
-            lines, teams = _decode_lines(receive(lines_in))
-            send(drafts_out, encode([draft(line, teams) for line in lines]))
+            lines, teams, until = _decode_lines(receive(lines_in))
+            send(drafts_out, encode([draft(line, teams, until) for line in lines]))
     with suppress(ChildProcessError):
         while True:
             os.wait()

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from signal import SIGKILL
 from socket import socket, socketpair
 from types import TracebackType
@@ -30,14 +31,14 @@ CHUNKS_AHEAD = 2
 class Drafting:
     """The other processes, as many as there are processors, from the time when they are ready until a draft was of no use."""
 
-    def __init__(self, size_bytes: int) -> None:
+    def __init__(self, size_bytes: int, until: datetime) -> None:
         many = min(os.cpu_count() or 1, WORKERS_MAX)
         self._process: subprocess.Popen[bytes] | None = None
         self._workers: list[Worker] = []
         if many > 1 and size_bytes >= DRAFTED_BYTES_MIN:
             ours, theirs = zip(*[socketpair() for _ in range(many)], strict=True)
             self._process = _started(theirs)
-            self._workers = [Worker(end) for end in ours]
+            self._workers = [Worker(end, until) for end in ours]
 
     def __enter__(self) -> Self:
         return self
@@ -103,7 +104,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 class Worker:
     """One process, and the thread that hands it one chunk after the other."""
 
-    def __init__(self, end: socket) -> None:
+    def __init__(self, end: socket, until: datetime) -> None:
+        self._until = until
         self._lines_out = end.makefile("wb")
         self._drafts_in = end.makefile("rb")
         self._end = end
@@ -138,7 +140,7 @@ class Worker:
 
     def _drafts(self, lines: Sequence[Line], teams: Teams) -> Drafts:
         try:
-            send(self._lines_out, encode((lines, teams)))
+            send(self._lines_out, encode((lines, teams, self._until)))
             return decode_drafts(receive(self._drafts_in))
         except (EOFError, OSError):
             self._is_gone = True

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ledger.domain.rejected import Code, Rejected
+from ledger.values import instant_text
 
 FACTS_MAX = 10_000
 TEXT_CHARACTERS_MAX = 1_000_000
@@ -175,16 +176,34 @@ def _day(text: str) -> Instant:
     return Instant(datetime(day.year, day.month, day.day, tzinfo=UTC), is_day=True)
 
 
-def dated(text: str, number: int | None, key: str) -> Instant:
-    """This will read a date. Raises Rejected; the number of the fact and the key say where it stands."""
+#: A day begins so much earlier in the easternmost zone than in UTC, as whose day it is read.
+EASTERNMOST = timedelta(hours=14)
+
+
+def dated(text: str, number: int | None, key: str, until: datetime) -> Instant:
+    """This will read a date that is not after `until`, but for the zone of a day.
+
+    Raises Rejected; the number of the fact and the key say where it stands.
+    """
     try:
-        return instant(text)
+        found = instant(text)
     except ValueError as error:
-        where = key if number is None else f"fact {number}: {key}"
         reason = str(error).removeprefix("Invalid ").replace("RFC3339 encoded ", "")
         raise refused(
-            f"{where} is {text[:40]!r}: {reason}. Write 2026-01-31, or 2026-01-31T12:00:00Z with its zone.", key
+            f"{_where(number, key)} is {text[:40]!r}: {reason}. Write 2026-01-31, or 2026-01-31T12:00:00Z with its zone.",
+            key,
         ) from None
+    if found.at > until and not (found.is_day and found.at - EASTERNMOST <= until):
+        raise refused(
+            f"{_where(number, key)} is {text[:40]!r}, but the ledger's clock has not passed {instant_text(until)} yet."
+            " Correct it, or leave the fact out until it has happened.",
+            key,
+        )
+    return found
+
+
+def _where(number: int | None, key: str) -> str:
+    return key if number is None else f"fact {number}: {key}"
 
 
 def refused(message: str, *path: str) -> Rejected:

@@ -17,7 +17,7 @@ from ledger.importing.deciding import Deciding
 from ledger.importing.drafting import Drafting
 from ledger.importing.naming import IMPORTER, IMPORTER_NAME
 from ledger.importing.ordering import as_they_begin, as_they_stand
-from ledger.importing.report import BadLine, FileReport, ImportReport, Progress
+from ledger.importing.report import BadLine, FileReport, ImportReport, Interrupted, Progress
 from ledger.importing.runs import Runs
 from ledger.importing.staging import Staging
 from ledger.store.application import Ledger
@@ -37,7 +37,7 @@ def import_histories(
     What is recorded already is passed over, so that it may be run again, and after an interruption. `bad_line` hears of a bad line
     when it is found; with `strict` the first one ends the import, and nothing of its file is recorded.
     Raises OSError for a file that can't be read, psycopg.OperationalError, LedgerUnavailable, LedgerBusy or OutcomeUnknown where
-    the database is at fault: run it again then.
+    the database is at fault: run it again then. Raises Interrupted on Ctrl-C.
     """
     started = perf_counter()
     for path in paths:
@@ -48,7 +48,11 @@ def import_histories(
         staging.add_people({IMPORTER: IMPORTER_NAME})
         for path in paths:
             counting = Counting(str(path), progress, bad_line)
-            stopped = _import_file(ledger, staging, runs, Path(path), counting, strict=strict)
+            try:
+                stopped = _import_file(ledger, staging, runs, Path(path), counting, strict=strict)
+            except KeyboardInterrupt as interrupt:
+                report = ImportReport((*reports, counting.report()), perf_counter() - started, stopped=True)
+                raise Interrupted(report) from interrupt
             reports.append(counting.report())
             if stopped:
                 return ImportReport(tuple(reports), perf_counter() - started, stopped=True)
@@ -60,9 +64,10 @@ def import_histories(
 def _import_file(ledger: Ledger, staging: Staging, runs: Runs, path: Path, counting: Counting, *, strict: bool) -> bool:
     """This will import one file; True if a bad line stopped it."""
     counting.total_bytes = path.stat().st_size
-    deciding = Deciding(ledger, staging, runs, counting)
+    until = staging.until()
+    deciding = Deciding(ledger, staging, runs, counting, until)
     appending = Appending(ledger, staging, runs, counting, deciding.new_teams)
-    with path.open("rb") as file, Drafting(counting.total_bytes) as drafting, closing(appending):
+    with path.open("rb") as file, Drafting(counting.total_bytes, until) as drafting, closing(appending):
         # Where one line may undo all others, nothing is recorded before the last.
         with counting.timed("order"):
             chunks = as_they_stand(file) if strict else as_they_begin(file, staging)

@@ -18,18 +18,21 @@ class Times(Struct, frozen=True, gc=False):
     is_recorded: bool
 
 
-def times_of(fact: FactForm) -> Times:
-    """This will read a fact's times: known when it was recorded, else at its own time, else by its bound. Raises Rejected for a bad one."""
+def times_of(fact: FactForm, until: datetime) -> Times:
+    """This will read a fact's times: known when it was recorded, else at its own time, else by its bound.
+
+    Raises Rejected for a bad one, and for one after `until`, which can be known to nobody yet.
+    """
     written, recorded_at = fact.at, fact.recorded_at
-    at = None if written is None else dated(written, fact.seq, "at")
+    at = None if written is None else dated(written, fact.seq, "at", until)
     if at is not None and recorded_at == written and fact.not_after is None and fact.known_by is None:  # as most are
         return Times(at.at, _dating(fact, at), at.at, True)
-    recorded = None if recorded_at is None else dated(recorded_at, fact.seq, "recorded_at")
+    recorded = None if recorded_at is None else dated(recorded_at, fact.seq, "recorded_at", until)
     bound = None
     if fact.not_after is not None:
-        bound = dated(fact.not_after, fact.seq, "not_after")
+        bound = dated(fact.not_after, fact.seq, "not_after", until)
     elif fact.known_by is not None:
-        bound = dated(fact.known_by, fact.seq, "known_by")
+        bound = dated(fact.known_by, fact.seq, "known_by", until)
     known = recorded or at or bound
     if known is None:
         return Times(None, Dating.UNDATED, None, False)

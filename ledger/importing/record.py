@@ -67,17 +67,18 @@ class Record(Struct, frozen=True):
         return self.names.system
 
 
-def record(form: RecordForm, names: Names) -> Record:
-    """This will turn a line into entries. Raises Rejected, with a sentence that says which fact is wrong."""
-    return _Reading(form, names).record()
+def record(form: RecordForm, names: Names, until: datetime) -> Record:
+    """This will turn a line into entries, none of them from after `until`. Raises Rejected, whose sentence says which fact is wrong."""
+    return _Reading(form, names, until).record()
 
 
 class _Reading:
     """The reading of one line."""
 
-    def __init__(self, form: RecordForm, names: Names) -> None:
+    def __init__(self, form: RecordForm, names: Names, until: datetime) -> None:
         self.form = form
         self.names = names
+        self.until = until
         self.people: dict[MemberId, str] = {}
         self.facts = fact_forms(form)
         self.external_ids = [f"{form.id}#{fact.seq}" for fact in self.facts]
@@ -90,7 +91,7 @@ class _Reading:
                 f"It has {len(proposals)} facts of the type proposed; it needs exactly one. Call a later one reproposed.",
                 "facts",
             )
-        times = list(map(times_of, self.facts))
+        times = [times_of(fact, self.until) for fact in self.facts]
         known_places = places(times, proposals[0])
         last: datetime | None = next((t.occurred for t in times if t.occurred is not None), None)
         #: What says the place of an entry is never the same twice, so that entries themselves are not compared.
@@ -142,7 +143,9 @@ class _Reading:
         self, words: dict[str, Any], places: list[datetime], proposed: int, last: datetime | None
     ) -> tuple[datetime, bool, int, Entry]:
         form: CaseForm = converted(words, CaseForm, BUSINESS_CASE)
-        recorded = None if form.recorded_at is None else dated(form.recorded_at, None, "business_case.recorded_at")
+        recorded = None
+        if form.recorded_at is not None:
+            recorded = dated(form.recorded_at, None, "business_case.recorded_at", self.until)
         # Without a date it is only sure to have been there in the end: earlier would be hindsight.
         known = max(places) if recorded is None else max(recorded.at, places[proposed])
         occurred = last if recorded is None else recorded.at

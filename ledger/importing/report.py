@@ -72,3 +72,11 @@ class ImportReport(Struct, frozen=True):
     def events_recorded(self) -> int:
         """This will count the events that the log got."""
         return sum(file.events_recorded for file in self.files)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in the middle. `report` tells of what is recorded for sure; what was on its way may be recorded besides."""
+
+    def __init__(self, report: ImportReport) -> None:
+        super().__init__()
+        self.report = report

@@ -1,7 +1,7 @@
 """What an import asks the database besides appending: which lines and commands there were before, and entries in the directory."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import NamedTuple, Self
 from uuid import UUID
@@ -31,6 +31,10 @@ SELECT number, start, size, begins, id_hash, is_repeated
  ORDER BY NOT is_repeated, CASE WHEN NOT is_repeated THEN begins END, number"""
 #: Outlines that are in memory at once.
 _NOTED_PAGE = 10_000
+
+#: As far as the clock of a source may be ahead of the database's.
+CLOCKS_APART = timedelta(minutes=5)
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 #: Most people of whom it is remembered that they are in the directory.
 PEOPLE_KEPT = 50_000
@@ -104,6 +108,14 @@ class Staging:
         """This will give the ledger's last time of recording, None for an empty one."""
         row = self._connection.execute("SELECT nullif(recorded_at, '-infinity') FROM ledger.head").fetchone()
         return None if row is None else row[0]
+
+    def until(self) -> datetime:
+        """This will give the time after which nothing can be known yet: the database's, and a little more for clocks that disagree.
+
+        A story has a time of its own, which an import moves on.
+        """
+        row = self._connection.execute("SELECT clock_timestamp() FROM ledger.identity WHERE clock = 'wall'").fetchone()
+        return END_OF_TIME if row is None else row[0].astimezone(UTC) + CLOCKS_APART
 
     def add_people(self, people: dict[MemberId, str]) -> None:
         """This will enter people into the directory. Who is there already, or was erased, stays as they are."""

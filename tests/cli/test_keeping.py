@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 
+from benchmarks.synthetic_histories import write
 from ledger.cli import facts
 from ledger.store.migrations import migrations
 from tests.cli.conftest import Cli, until
@@ -42,6 +43,25 @@ def test_importing_again_adds_nothing(cli: Cli) -> None:
     assert again.code == 0
     assert (again.json()["files"][0]["facts_recorded"], again.json()["files"][0]["events_recorded"]) == (0, 0)
     assert "0 events recorded" in cli.run("import", str(SAMPLE)).out
+
+
+def test_ctrl_c_in_an_import_says_what_is_recorded_and_how_to_go_on(
+    cli: Cli, database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.jsonl"
+    write(path, 12_000, seed=5)
+    with psycopg.connect(database_url, autocommit=True) as connection, cli.running("import", str(path)) as importing:
+
+        def has_begun() -> bool:
+            return connection.execute("SELECT position > 2000 FROM ledger.head").fetchone() == (True,)
+
+        until(has_begun, importing)
+        assert importing.end(signal.SIGINT) == 1
+        importing.finish()
+    said = "".join(importing.err)
+    assert "Interrupted in long.jsonl. Recorded so far: " in said
+    assert "Run the same command again: it goes on from there." in said
+    assert "Aborted" not in said
 
 
 def test_a_bad_line_is_named_and_the_rest_goes_on(cli: Cli, database_url: str, tmp_path: Path) -> None:

@@ -2,16 +2,22 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ledger.events.proposal import ProposalSubmitted
+from ledger.domain.source_fact import ImportingTeam
+from ledger.events.proposal import ProposalSubmitted, WorkStarted
 from ledger.importing import BadLine, ImportReport, Progress, import_histories
-from ledger.importing.lines import LINE_BYTES_MAX
+from ledger.importing.draft import draft
+from ledger.importing.lines import LINE_BYTES_MAX, Line
+from ledger.importing.naming import Names
 from ledger.store.application import Ledger
-from tests.importing.told import Log, proposal
+from ledger.store.migrations import migrate
+from tests.importing.told import Log, lines_of, proposal
 
 Load = Callable[..., ImportReport]
 
@@ -54,6 +60,23 @@ BAD: dict[str, tuple[dict[str, Any] | bytes, str]] = {
     ),
     "a day that never was": (facts({**DATED, "at": "2020-02-31"}), "fact 1: at is '2020-02-31': date."),
     "a moment before all": (facts({**DATED, "at": "0001-01-01T00:00:00+14:00"}), "it is out of range"),
+    "a moment to come": (
+        facts({**DATED, "at": "2999-01-31T12:00:00Z"}),
+        "fact 1: at is '2999-01-31T12:00:00Z', but the ledger's clock has not passed 2",
+    ),
+    "a day to come": (facts({**DATED, "recorded_at": "2999-01-31"}), "fact 1: recorded_at is '2999-01-31', but"),
+    "a bound to come": (
+        facts(DATED, {"seq": 2, "type": "posted", "not_after": "2999-01-31"}),
+        "fact 2: not_after is '2999-01-31', but the ledger's clock",
+    ),
+    "known at a day to come": (
+        facts(DATED, {"seq": 2, "type": "posted", "known_by": "2999-01-31"}),
+        "fact 2: known_by is '2999-01-31', but",
+    ),
+    "a case to come": (
+        changed(business_case={"text": "The pears rot.", "recorded_at": "2999-01-31"}),
+        "business_case.recorded_at is '2999-01-31', but",
+    ),
     "no date at all": (facts({"seq": 1, "type": "proposed"}), "None of its facts has a date"),
     "never proposed": (facts({"seq": 1, "type": "posted", "at": "2020-05-01"}), "It has 0 facts of the type proposed"),
     "proposed twice": (facts(DATED, {**DATED, "seq": 2}), "It has 2 facts of the type proposed"),
@@ -96,6 +119,45 @@ def test_a_line_that_cannot_be_is_named_and_leaves_nothing(
     assert sorted(e.source.external_id for e in log().of(ProposalSubmitted) if e.source) == ["pear-1#1", "pear-2#1"]
     assert report.facts_recorded == 2
     assert len(log().events) == 3  # the team, and two proposals
+
+
+def test_clocks_may_disagree_a_little_and_a_day_begins_in_the_east(
+    load: Load, log: Callable[[], Log], written: Callable[..., Path]
+) -> None:
+    now = datetime.now(UTC)
+
+    def begun(at: datetime, form: str = "%Y-%m-%dT%H:%M:%SZ") -> dict[str, Any]:
+        return {"type": "started", "at": at.strftime(form)}
+
+    east = now + timedelta(hours=13)  # where it is this day already
+    far = now + timedelta(hours=40)  # where it is nowhere
+    report = load(
+        written(
+            proposal("pear-1", begun(now + timedelta(minutes=3))),
+            proposal("pear-2", begun(now + timedelta(minutes=30))),
+            proposal("pear-3", begun(east, "%Y-%m-%d")),
+            proposal("pear-4", begun(far, "%Y-%m-%d")),
+        )
+    )
+    assert [bad.external_id for bad in report.files[0].bad_lines] == ["pear-2", "pear-4"]
+    assert sorted(e.source.external_id for e in log().of(WorkStarted) if e.source) == ["pear-1#2", "pear-3#2"]
+
+
+def test_a_process_that_decides_beside_leaves_what_is_to_come_to_be_refused() -> None:
+    names = Names("example/orchard")
+    teams = {names.system: ImportingTeam(names.team_id, Decimal(8))}
+    content = lines_of([proposal("pear-1")])
+    line = Line(1, 0, len(content), content)
+    begun = datetime(2020, 5, 1, 8, tzinfo=UTC)
+    assert draft(line, teams, begun) is not None
+    assert draft(line, teams, begun - timedelta(microseconds=1)) is None
+
+
+def test_a_story_tells_of_times_that_are_still_to_come(empty_database_url: str, written: Callable[..., Path]) -> None:
+    migrate(empty_database_url, clock="story")
+    later = {"type": "withdrawn", "at": "2999-01-01T00:00:00Z"}
+    with Ledger(empty_database_url) as story:
+        assert import_histories(story, empty_database_url, [written(proposal("pear-1", later))]).ok
 
 
 def test_a_second_line_of_an_id_is_refused(load: Load, log: Callable[[], Log], written: Callable[..., Path]) -> None:

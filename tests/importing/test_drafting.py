@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from concurrent.futures import Future, wait
+from datetime import datetime
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -26,8 +27,8 @@ def drafted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     found: list[bool] = []
 
     class Waited(drafting.Drafting):
-        def __init__(self, size_bytes: int) -> None:
-            super().__init__(size_bytes)
+        def __init__(self, size_bytes: int, until: datetime) -> None:
+            super().__init__(size_bytes, until)
             wait([worker.started for worker in self._workers], READY_TIMEOUT_S)
 
     def noted(chunk: list[Line], drafts: Future[Drafts]) -> Drafts:

@@ -12,7 +12,7 @@ from ledger.importing.form import MICROSECOND, UNIX_EPOCH, read
 from ledger.importing.naming import Names
 from ledger.importing.ordering import as_they_begin
 from ledger.importing.record import record
-from ledger.importing.staging import Staging
+from ledger.importing.staging import END_OF_TIME, Staging
 from ledger.store.application import Ledger
 from tests.importing.told import Log, proposal
 
@@ -55,7 +55,7 @@ def test_no_line_tells_of_anything_from_before_it_begins(database_url: str, writ
     assert chunks[-1].next_begins is None
     for index, chunk in enumerate(chunks[:-1]):
         for later in chunks[index + 1 :]:
-            first = record(read(later.lines[0].content or b""), Names("example/orchard")).entries[0]
+            first = record(read(later.lines[0].content or b""), Names("example/orchard"), END_OF_TIME).entries[0]
             assert chunk.next_begins is not None
             assert (first.known - UNIX_EPOCH) // MICROSECOND >= chunk.next_begins
 

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.synthetic_histories import write
 from ledger.events.proposal import ProposalSubmitted
 from ledger.events.team import TeamFormed
-from ledger.importing import ImportReport, Progress, import_histories, runs
+from ledger.importing import ImportReport, Interrupted, Progress, import_histories, runs
 from ledger.importing.naming import Names
 from ledger.store.application import Ledger
 from ledger.store.migrations import migrate
@@ -101,6 +101,25 @@ def test_a_kill_in_the_middle_resumes_to_the_same_ledger(
     assert report.facts_recorded + report.files[0].facts_known == facts
     import_histories(*other, [path])
     assert Log(ledger).story() == Log(other[0]).story()
+
+
+def test_an_interrupted_import_says_what_is_recorded_and_the_next_goes_on(
+    ledger: Ledger, database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "history.jsonl"
+    write(path, 1_500, seed=3)
+
+    def interrupt(at: Progress) -> None:
+        if at.phase == "RECORDING" and at.done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as interrupted:
+        import_histories(ledger, database_url, [path], progress=interrupt)
+    told = interrupted.value.report.facts_recorded
+    again = import_histories(ledger, database_url, [path])
+    assert 0 < told <= again.files[0].facts_known
+    assert again.ok
+    assert again.facts_recorded > 0
 
 
 def test_two_imports_at_once_record_everything_once(
