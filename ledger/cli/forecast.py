@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ledger.cli.running import USAGE, Failed, as_json
 from ledger.cli.simulating import replaying, sentences, upto
+from ledger.cli.tables import show
 from ledger.replay import Calibrated, Forecast, calibration, forecast
 from ledger.replay.kinds import Kind
 from ledger.replay.plotting import plot_calibration, plot_forecast
@@ -78,7 +79,7 @@ def _show_forecasts(found: list[Forecast]) -> None:
     for one in found:
         days = ("never" if at is None else f"{at:%Y-%m-%d}" for at in (one.p50, one.p85, one.p95))
         table.add_row(one.team, str(one.items), f"{one.as_of:%Y-%m-%d}", *days)
-    Console().print(table)
+    show(Console(), table)
 
 
 @click.command("calibrate")
@@ -130,4 +131,4 @@ def _show_groups(found: tuple[Calibrated, ...]) -> None:
             f"{one.p10:.2f} … {one.p90:.2f}",
             "" if one.coverage is None else f"{one.coverage:.0%}",
         )
-    Console().print(table)
+    show(Console(), table)

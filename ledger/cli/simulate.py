@@ -8,6 +8,7 @@ from rich.table import Table
 
 from ledger.cli.running import as_json
 from ledger.cli.simulating import give, pool, replaying, sentences, upto, workers
+from ledger.cli.tables import show
 from ledger.replay import Check, PolicyChoice, Report, Result, Scenario, read, simulate
 from ledger.replay.plotting import plot
 from ledger.replay.scenario import checked
@@ -16,6 +17,9 @@ from ledger.replay.scenario import checked
 TRIED = ("MOMENTUM", "CD3", "WSJF", "RICE", "KNAPSACK", "FIFO", "RANDOM", "NOTHING")
 FLIPS_SHOWN = 12
 TITLE_WIDTH = 44
+#: What a narrow terminal does without, the first of them first.
+SPARE = ("low … high", "used days", "regret", "wait, median … longest", "starved")
+SPARE_OF_FLIPS = ("score (cut)", "rank", "survives", "adds, hours")
 
 
 @click.command("simulate")
@@ -120,7 +124,7 @@ def _show(report: Report) -> None:
     table.add_row(*_row(report.actual, "what was done"), end_section=True)
     for result in report.results:
         table.add_row(*_row(result, result.policy.name))
-    screen.print(table)
+    show(screen, table, spare=SPARE)
     _show_flips(screen, report)
     screen.print(f"Digest {report.digest}", highlight=False)
 
@@ -160,6 +164,6 @@ def _show_flips(screen: Console, report: Report) -> None:
             "" if flip.contribution is None else f"{flip.contribution:+,.0f}",
             "" if flip.survives is None else f"{flip.survives:.0%}",
         )
-    screen.print(table)
+    show(screen, table, spare=SPARE_OF_FLIPS, flows="item")
     if best.flips_count > FLIPS_SHOWN:
         screen.print(f"… and {best.flips_count - FLIPS_SHOWN} more: see --json or --out.")

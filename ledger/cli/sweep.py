@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ledger.cli.running import USAGE, Failed, as_json
 from ledger.cli.simulating import give, pool, replaying, sentences, upto, workers
+from ledger.cli.tables import show
 from ledger.replay import History, PolicyChoice, Scenario, Swept, read, scales, sweep, weights
 from ledger.replay.history import instant
 from ledger.replay.kinds import Kind
@@ -119,7 +120,7 @@ def _show(found: Swept) -> None:
             "" if late.longest_wait is None else f"{late.longest_wait:,.0f}",
             "●" if late.policy.name in front else "",
         )
-    screen.print(table)
+    show(screen, table, flows="policy")
 
 
 def _name(policy: PolicyChoice) -> str:
