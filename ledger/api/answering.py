@@ -48,6 +48,8 @@ class Reply(NamedTuple):
     media_type: str
     headers: dict[str, str]
     tag: str | None = None
+    #: What a kept answer was found by; None: it was not kept.
+    question: Question | None = None
 
 
 class Wish(NamedTuple):
@@ -119,13 +121,13 @@ def kept_reply(traffic: Traffic, question: Question, snapshot: Snapshot, wish: W
     if wish.is_get and tag.removeprefix("W/") in wish.has:  # compared weakly: some proxy may have taken the W/ away
         traffic.cache.unchanged += 1
         points_left(traffic, question.viewer.credential, KEPT_POINTS)
-        return Reply(NOT_MODIFIED, b"", wish.media_type, {}, tag)
+        return Reply(NOT_MODIFIED, b"", wish.media_type, {}, tag, question)
     kept = traffic.cache.get(key)
     if kept is None:
         return None
     left = points_left(traffic, question.viewer.credential, KEPT_POINTS)
     cost = _cost(Cost(KEPT_POINTS, kept.nodes), left)
-    return Reply(200, _joined(kept.data, cost, _shown_of(kept, snapshot)), wish.media_type, {}, tag)
+    return Reply(200, _joined(kept.data, cost, _shown_of(kept, snapshot)), wish.media_type, {}, tag, question)
 
 
 async def executed(

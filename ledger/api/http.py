@@ -35,8 +35,10 @@ from ledger.api.requests import (
     not_knowable,
     stranger,
 )
+from ledger.api.response_cache import Repeated
 from ledger.api.schema import LedgerSchema
-from ledger.api.snapshot import LET_IN_S, Snapshot
+from ledger.api.snapshot import LET_IN_S, Snapshot, digest_of
+from ledger.api.tracing import is_traced
 from ledger.api.traffic import Traffic
 from ledger.api.websocket import comes_from_allowed
 
@@ -81,7 +83,7 @@ class GraphQL:
             reply = await self._reply(request)
             seen.status = reply.status
         body = b"" if request.method == "HEAD" else reply.body
-        headers = _headers(reply, request, self._origins)
+        headers = headers_of(reply, is_get=not request.is_post, origin=self._origin(request))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -97,9 +99,11 @@ class GraphQL:
                 has = "" if request.is_post else request.headers.get("if-none-match", "")
                 wish = Wish(media_type, await request.asked(), not request.is_post, has)
                 reply = await answered(self._schema, self._resources(), self._traffic, viewer, snapshot, wish)
-                # Whoever has any answer at all wants no other (RFC 9110, 13.1.2).
-                is_had = has.strip() == "*" and reply.status == HTTPStatus.OK
-                return Reply(NOT_MODIFIED, b"", media_type, {}, reply.tag) if is_had else reply
+                if has.strip() == "*" and reply.status == HTTPStatus.OK:
+                    # Whoever has any answer at all wants no other (RFC 9110, 13.1.2).
+                    return Reply(NOT_MODIFIED, b"", media_type, {}, reply.tag)
+                self._remember(request, wish, reply)
+                return reply
         except Overloaded:
             busy = refusal(UNAVAILABLE, "Too much is asked at once. Try again.")
             refused = RequestRefused(503, busy, Retry_After="1")
@@ -109,8 +113,26 @@ class GraphQL:
             reference = logged(error, PATH)
             message = f"Something went wrong on our side. Its reference is {reference}."
             refused = RequestRefused(500, refusal(INTERNAL, message, reference=reference))
-        body = msgspec.json.encode({"errors": [presented(refused.error)]})
-        return Reply(refused.status, body, media_type, refused.headers)
+        return refused_reply(refused, media_type)
+
+    def _remember(self, request: Incoming, wish: Wish, reply: Reply) -> None:
+        """This will remember a request that was answered with what is kept by all of its bytes. One that is traced is never repeated."""
+        if reply.question is None or request.digest is None or request.method == "HEAD" or is_traced():
+            return
+        secret, origin = digest_of(request.secret), self._origin(request)
+        found = Repeated(secret, reply.question, wish.media_type, wish.is_get, wish.has, origin)
+        self._traffic.cache.repeat(request.digest, found)
+
+    def _origin(self, request: Incoming) -> str | None:
+        """This will give the origin of the page that asks, if it is one of those that are listed."""
+        origin = request.headers.get("origin")
+        return origin if origin in self._origins else None
+
+
+def refused_reply(refused: RequestRefused, media_type: str) -> Reply:
+    """This will make the answer to a request that is not run."""
+    body = msgspec.json.encode({"errors": [presented(refused.error)]})
+    return Reply(refused.status, body, media_type, refused.headers)
 
 
 def refuse_foreign(request: Incoming, origins: frozenset[str]) -> None:
@@ -128,10 +150,8 @@ async def let_in(
     """This will find who asks, and where everything stands now. Raises RequestRefused."""
     try:
         found = await traffic.viewers.of(secret, lambda: traffic.snapshots.now(resources.moments), authenticate)
-    except TimeoutError:
-        raise RequestRefused(503, refusal(UNAVAILABLE, TOO_LATE), Retry_After="1") from None
     except Exception as error:
-        raise not_knowable(error) from None
+        raise not_let_in(error) from None
     if found is None:
         raise stranger()
     if (fault := resources.memory.fault()) is not None:  # where everything stands may be of another ledger
@@ -139,12 +159,20 @@ async def let_in(
     return found
 
 
-def _headers(reply: Reply, request: Incoming, origins: frozenset[str]) -> list[tuple[bytes, bytes]]:
-    has_tag = reply.tag is not None and not request.is_post
+def not_let_in(error: Exception) -> RequestRefused:
+    """This will make the refusal for when it can't be found out who asks, or where everything stands."""
+    if isinstance(error, TimeoutError):
+        return RequestRefused(503, refusal(UNAVAILABLE, TOO_LATE), Retry_After="1")
+    return not_knowable(error)
+
+
+def headers_of(reply: Reply, *, is_get: bool, origin: str | None) -> list[tuple[bytes, bytes]]:
+    """This will give the headers of an answer. `origin`: whose page may see it, besides our own; None: nobody's."""
+    has_tag = reply.tag is not None and is_get
     headers = [*_FIXED, *(_KEPT_BY_CLIENT if has_tag else _NOT_KEPT)]
     if has_tag:
         headers.append((b"etag", str(reply.tag).encode()))
-    if (origin := request.headers.get("origin")) is not None and origin in origins:
+    if origin is not None:
         headers += [(b"access-control-allow-origin", origin.encode()), *_FOR_PAGES, *(() if has_tag else _BY_ORIGIN)]
     headers += ((name.lower().encode(), value.encode()) for name, value in reply.headers.items())
     if reply.status not in (NOT_MODIFIED, 204):

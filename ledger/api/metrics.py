@@ -109,7 +109,7 @@ def look(traffic: "Traffic", pool_stats: dict[str, int], streams: int) -> None:
     POOL_WAITING.set(pool_stats.get("requests_waiting", 0))
     IN_PROGRESS.set(traffic.gate.inside)
     STREAMS.set(streams)
-    CACHE_BYTES.set(traffic.cache.answers.bytes_held + traffic.cache.questions.bytes_held)
+    CACHE_BYTES.set(traffic.cache.bytes_held)
     CACHE_ANSWERS.set(len(traffic.cache.answers))
     _grown(CACHE.labels("hit"), "hit", traffic.cache.hits)
     _grown(CACHE.labels("miss"), "miss", traffic.cache.misses)

@@ -41,7 +41,10 @@ class Observation:
     def __exit__(self, *raised: Any) -> None:
         self._span.__exit__(*raised)
         _current.reset(self._former)
-        took = perf_counter() - self._began
+        self.note(perf_counter() - self._began)
+
+    def note(self, took: float) -> None:
+        """This will count the request, which took so many seconds, and tell the log of it."""
         metrics.request(self.operation, self.kind, self.status, took)
         is_told = took > SLOW_S or self.status >= 400 or self.kind == "mutation"  # noqa: PLR2004
         level = logging.INFO if is_told else logging.DEBUG

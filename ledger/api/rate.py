@@ -64,8 +64,13 @@ class Gate:
         #: Requests that were turned away.
         self.shed = 0
 
+    @property
+    def is_full(self) -> bool:
+        """This will say whether whoever comes now is turned away."""
+        return self.inside >= self.requests_max
+
     def __enter__(self) -> None:
-        if self.inside >= self.requests_max:
+        if self.is_full:
             self.shed += 1
             raise Overloaded
         self.inside += 1

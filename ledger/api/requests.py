@@ -31,6 +31,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+#: Where a request's digest is, among the extensions of its scope.
+DIGEST = "ledger.digest"
 IN_QUERY = ("query", "operationName", "documentId", "variables", "extensions")
 
 Authenticate = Callable[[str], Awaitable[Viewer | None]]
@@ -59,13 +61,15 @@ class RequestRefused(Exception):  # noqa: N818 - named for what happened
 class Incoming:
     """A request as it comes: of several headers of one name the first counts; names are in small letters."""
 
-    __slots__ = ("_receive", "headers", "is_post", "method", "query")
+    __slots__ = ("_receive", "digest", "headers", "is_post", "method", "query")
 
     def __init__(self, scope: HTTPScope, receive: Receive) -> None:
         self.method: str = scope["method"]
         self.is_post = self.method == "POST"
         self.query: bytes = scope["query_string"]
         self.headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in reversed([*scope["headers"]])}
+        #: SHA-256 of all of its bytes, where it can come again word for word (`ledger.app.repeating`); None: it can't.
+        self.digest: Any = (scope.get("extensions") or {}).get(DIGEST)
         self._receive = receive
 
     @property

@@ -2,7 +2,8 @@
 
 An answer is found by its document, its variables, what the viewer may see, and what the ledger and the names were: so it is never another
 viewer's, and never out of date. Only root fields whose answer is a function of just that are kept. What a request means, all of that but
-the moment, is remembered by its very text, so that a request that comes again is neither read nor looked up in documents.
+the moment, is remembered by its very text, so that a request that comes again is neither read nor looked up in documents; and by all of
+its bytes, head and all, so that one that comes again word for word is not even parsed (`shelf`).
 """
 
 import base64
@@ -24,6 +25,8 @@ BYTES_MAX = 64 * 1024 * 1024
 ANSWER_BYTES_MAX = 1024 * 1024
 #: Bytes of all remembered requests.
 QUESTIONS_BYTES_MAX = 8 * 1024 * 1024
+#: Bytes of all requests that are known by all of their bytes.
+REPEATED_BYTES_MAX = 8 * 1024 * 1024
 #: What an answer, or a request, takes besides its text.
 OVERHEAD_BYTES = 500
 
@@ -109,16 +112,41 @@ class Question(Struct, frozen=True):
         return sha256(fingerprint + self.text).digest()
 
 
-class ResponseCache:
-    """One process's: answers by their keys, and what requests mean by who sent which text."""
+class Repeated(Struct, frozen=True):
+    """A request that may come again word for word: its question, by which token, and what its answer besides depends on."""
 
-    def __init__(self, bytes_max: int = BYTES_MAX, questions_bytes_max: int = QUESTIONS_BYTES_MAX) -> None:
+    #: SHA-256 of the token.
+    secret: bytes
+    question: Question
+    media_type: str
+    is_get: bool
+    #: The tags of answers that the client has.
+    has: str
+    #: Whose page asks, if that is one of the origins that are let in besides our own.
+    origin: str | None
+
+
+class ResponseCache:
+    """One process's: answers by their keys, what requests mean by who sent which text, and by the SHA-256 of all of their bytes."""
+
+    def __init__(
+        self,
+        bytes_max: int = BYTES_MAX,
+        questions_bytes_max: int = QUESTIONS_BYTES_MAX,
+        repeated_bytes_max: int = REPEATED_BYTES_MAX,
+    ) -> None:
         self.answers: Bounded[bytes, Kept] = Bounded(bytes_max)
         self.questions: Bounded[tuple[int, bool, bytes], Question] = Bounded(questions_bytes_max)
+        self.repeated: Bounded[bytes, Repeated] = Bounded(repeated_bytes_max)
         self.hits = 0
         self.misses = 0
         #: Conditional requests that were answered 304.
         self.unchanged = 0
+
+    @property
+    def bytes_held(self) -> int:
+        """This will give the bytes of all that is kept and remembered."""
+        return self.answers.bytes_held + self.questions.bytes_held + self.repeated.bytes_held
 
     def question(self, viewer: Viewer, is_get: bool, text: bytes) -> Question | None:
         """This will say what a request means; None: it has not come before from this viewer, as the viewer is now."""
@@ -128,6 +156,11 @@ class ResponseCache:
         """This will remember what a request means."""
         # The question holds on to its viewer: no other one can come to have this id meanwhile.
         self.questions.put((id(question.viewer), is_get, text), question, len(text) + len(question.text))
+
+    def repeat(self, digest: bytes, request: Repeated) -> None:
+        """This will remember a request by the digest of all of its bytes."""
+        # Its question may be held by nothing else any more.
+        self.repeated.put(digest, request, len(request.question.text) + len(request.has) + len(request.origin or ""))
 
     def get(self, key: bytes) -> Kept | None:
         """This will find an answer, and count whether it was there."""

@@ -124,12 +124,16 @@ class Snapshots:
 
     async def now(self, asking: Asking) -> Snapshot:
         """This will give a snapshot that was begun after this call. Raises TimeoutError."""
+        return await self.wanted(asking)
+
+    def wanted(self, asking: Asking) -> "asyncio.Future[Snapshot]":
+        """This will promise a snapshot that is begun after this call, or TimeoutError."""
         self.served += 1
         waiter: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_for_all(asking))
-        return await waiter
+        return waiter
 
     async def _read_for_all(self, asking: Asking) -> None:
         """This will read as long as somebody waits; who comes while a statement is under way waits for the next one."""
@@ -202,6 +206,11 @@ class Known(Struct, frozen=True):
     until: float
 
 
+def digest_of(secret: str) -> bytes:
+    """This will give what a token is known by in memory, where the token itself is not."""
+    return sha256(secret.encode()).digest()
+
+
 class Viewers:
     """Those who were let in a moment ago: a token is looked up again once anything of tokens or roles has moved, or 10 s are over."""
 
@@ -215,7 +224,7 @@ class Viewers:
         authenticate: Callable[[str], Awaitable[Viewer | None]],
     ) -> tuple[Viewer, Snapshot] | None:
         """This will give the viewer of a token, and a snapshot; None: it lets nobody in. Raises TimeoutError."""
-        key = sha256(secret.encode()).digest()
+        key = digest_of(secret)
         known, until = self._known.get(key), asyncio.get_running_loop().time() + LET_IN_S
         if known is None:  # what is no token at all costs no statement
             async with asyncio.timeout_at(until):
@@ -230,6 +239,11 @@ class Viewers:
             self._known.pop(key, None)
             return None
         return self._keep(key, Known(viewer, snapshot.access, viewer.roles_at, monotonic() + KNOWN_S)), snapshot
+
+    def are(self, viewer: Viewer, secret: bytes, snapshot: Snapshot) -> bool:
+        """This will say whether a token, by its digest, lets in this very viewer at a moment, and need not be looked up again."""
+        known = self._known.get(secret)
+        return known is not None and known.viewer is viewer and self._holds(known, snapshot)
 
     def _keep(self, key: bytes, known: Known) -> Viewer:
         former = self._known.get(key)

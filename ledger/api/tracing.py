@@ -24,6 +24,11 @@ def span(observed: Observed, headers: Mapping[str, str]) -> AbstractContextManag
     return _NOWHERE if tracer is None else _traced(tracer, observed, headers)
 
 
+def is_traced() -> bool:
+    """This will say whether traces go anywhere."""
+    return _tracer() is not None
+
+
 @contextmanager
 def _traced(tracer: Any, observed: Observed, headers: Mapping[str, str]) -> Iterator[None]:
     from opentelemetry.propagate import extract  # noqa: PLC0415 - an extra

@@ -18,6 +18,7 @@ from ledger.api.http import PATH, GraphQL
 from ledger.api.metrics_route import looking, metrics_route
 from ledger.api.requests import BODY_MAX, HEADERS, JSON, Authenticate
 from ledger.api.schema import LedgerSchema
+from ledger.api.shelf import Shelf
 from ledger.api.sse import sse_route
 from ledger.api.streams import Places
 from ledger.api.tiles import tile_routes
@@ -38,6 +39,7 @@ class Web(Litestar):
     """litestar's application, with `/graphql` over HTTP before its router."""
 
     graphql: GraphQL
+    shelf: Shelf
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].rstrip("/") == PATH:
@@ -78,6 +80,7 @@ def web(
         exception_handlers={HTTPException: _refused, Exception: _unexpected},
     )
     found.graphql = GraphQL(schema, resources, authenticate, traffic, origins)
+    found.shelf = Shelf(resources, traffic)
     return found
 
 

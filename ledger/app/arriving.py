@@ -47,7 +47,7 @@ class ArrivingProtocol(GatheringProtocol):
     _head_bytes = 0
     _in_head = True
     #: Has all that came by now been whole requests?
-    _is_whole = False
+    _is_whole = True
 
     def connection_made(self, transport: Any) -> None:
         """This will take a connection, unless there are too many."""

@@ -14,8 +14,8 @@ from uvicorn.supervisors import Multiprocess
 
 from ledger import logs
 from ledger.api.requests import BODY_MAX
-from ledger.app.arriving import ArrivingProtocol
 from ledger.app.composition import GRACE_S, create_app
+from ledger.app.repeating import RepeatingProtocol
 from ledger.settings import Settings
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.integrity.keeping import Kept
@@ -121,7 +121,7 @@ def server_config(app: Litestar | Callable[[], Litestar], settings: Settings) ->
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=ArrivingProtocol,
+        http=RepeatingProtocol,
         proxy_headers=False,
         lifespan="on",
         log_config=None,
