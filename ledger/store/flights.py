@@ -22,14 +22,15 @@ RECONNECT_PAUSE_S = 0.1
 class Flights:
     """One connection's batches, the oldest first. Not for several threads at once.
 
-    `appended` is called with the new head after each batch, `landing` before a batch leaves the line to be answered.
+    `appended` is called with the new head after each batch, `landing` with the number of commands on their way before a
+    batch leaves the line to be answered.
     """
 
     def __init__(
         self,
         connect: Callable[[], psycopg.Connection],
         appended: Callable[[int], None],
-        landing: Callable[[], None],
+        landing: Callable[[int], None],
     ) -> None:
         self.appender = Appender(connect)
         self._appended = appended
@@ -110,7 +111,7 @@ class Flights:
         self.trouble = Lost(why)
 
     def _land(self, outcomes: Sequence[Outcome]) -> None:
-        self._landing()
+        self._landing(self.commands)
         deliver(self._batches.popleft(), outcomes)
 
     def _retry(self, refused: Refused) -> None:

@@ -8,7 +8,6 @@ is sent once more, and the command ids see to it that nothing is recorded twice.
 """
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from threading import Lock, Thread
 from time import monotonic
@@ -19,27 +18,17 @@ from ledger.store.batch import PackedCommand
 from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown, StoreFault
 from ledger.store.flights import Flights
 from ledger.store.listening import Bell, Listener
+from ledger.store.pacing import IDLE_S, Pace
 from ledger.store.waiting import BATCH_BYTES, Outcome, Queue, Series, Waiting, deliver
 
-#: Most commands of several senders in one transaction, and most that may wait for theirs.
-BATCH_COMMANDS = 256
+#: Most commands that may wait to be sent.
 WAITING_COMMANDS = 20_000
-#: Batches on their way at once: while one is stored, the senders of the other are answered and come again.
-IN_FLIGHT = 2
-#: So many senders are worth two batches; fewer are served better by one, which costs the server half as much.
-PIPELINED_SENDERS = 12
-#: How long a batch waits for the senders of the one just answered, in seconds.
-GATHER_S = 0.0003
 #: Most bytes that a sender may have on the wire when it sends itself: so much the network takes at once, whatever the server does.
 OWN_BYTES = 64 * 1024
-#: How often the thread looks after a connection on which it expects nothing, in seconds.
-IDLE_S = 1.0
 #: How long a loop waits for its turn before it leaves the answers to the thread, in seconds.
 TURN_S = 0.001
 #: How long a caller waits for its answer, in seconds.
 ANSWER_TIMEOUT_S = 30.0
-
-NEVER = sys.maxsize
 
 #: Says why nothing may be appended now; None: as far as it knows, it may.
 Stop = Callable[[], StoreFault | None]
@@ -52,15 +41,11 @@ class GroupCommit:
         self, connect: Callable[[], psycopg.Connection], appended: Callable[[int], None], stops: Sequence[Stop] = ()
     ) -> None:
         self._stops = stops
-        self._flights = Flights(connect, appended, self._pace)
         self._queue = Queue()
+        self._pace = Pace(self._queue)
+        self._flights = Flights(connect, appended, self._pace.landing)
         #: Whoever holds it sends and receives, and moves commands from the queue to the flights and out of them.
         self._turn = Lock()
-        #: So many waiting commands are worth a batch; the sender that brings the last of them sends it.
-        self._wanted = 1
-        self._gather_until = 0.0
-        #: How many commands were waiting or on their way when the last batch was answered.
-        self._senders = 0
         #: The loop that hears the answers, while tasks are the only senders; otherwise the thread does.
         self._listener: Listener | None = None
         self._bell = Bell()
@@ -99,7 +84,7 @@ class GroupCommit:
         listener = self._listener
         if listener is not None and listener.loop is loop:
             listener.depart_soon()
-        elif len(self._queue) >= self._wanted:
+        elif self._pace.is_enough():
             self._set_off(loop)
         return await future
 
@@ -130,7 +115,7 @@ class GroupCommit:
         self._enqueue(waiting)
         if self._listener is not None:
             self._stop_listening()
-        if len(self._queue) >= self._wanted:
+        if self._pace.is_enough():
             self._set_off()
 
     def _set_off(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -147,7 +132,7 @@ class GroupCommit:
                         self._listen(loop)
                     self._depart_all(OWN_BYTES - self._flights.size_bytes)
                     self._aim()
-                    if len(self._queue) < self._wanted and self._flights.trouble is None:
+                    if not self._pace.is_enough() and self._flights.trouble is None:
                         return
             finally:
                 self._turn.release()
@@ -193,7 +178,7 @@ class GroupCommit:
             self._rouse()
         elif self._queue:
             self._set_off(listener.loop)
-            if self._queue and len(self._flights) < IN_FLIGHT:
+            if self._queue and self._pace.has_room(self._flights):
                 listener.depart_later()
 
     def _answer(self, waiting: Waiting, deadline: float) -> Outcome:
@@ -219,7 +204,7 @@ class GroupCommit:
                 self._thread = thread
 
     def _rouse(self) -> None:
-        self._wanted = NEVER  # once is enough
+        self._pace.wait_for_thread()  # one ring is enough
         self._bell.ring()
 
     def _run(self) -> None:
@@ -237,7 +222,7 @@ class GroupCommit:
                 if not self._flights and self._closed and not self._queue:
                     break
                 timeout_s = self._aim()
-                if len(self._queue) >= self._wanted:
+                if self._pace.is_enough():
                     continue
             is_here = self._wait(timeout_s)
         self._flights.appender.close()
@@ -246,52 +231,15 @@ class GroupCommit:
         deliver(late, [LedgerUnavailable("the ledger is closed")] * len(late))
 
     def _depart_all(self, most_bytes: int) -> None:
-        while len(self._flights) < IN_FLIGHT and self._flights.trouble is None and self._due():
-            batch = self._queue.next_batch(self._share(), most_bytes)
+        flights, pace, listens = self._flights, self._pace, self._listener is not None
+        while pace.has_room(flights) and flights.trouble is None and pace.is_due(flights, listens=listens):
+            batch = self._queue.next_batch(pace.share(flights), most_bytes)
             if not batch:
                 break
-            self._flights.send(batch, new=not batch[0].builds_on_last)
-
-    def _pace(self) -> None:
-        """This will note, before a batch is answered, how many senders there are, who will come again in a moment."""
-        self._senders = len(self._queue) + self._flights.commands
-        self._gather_until = monotonic() + GATHER_S
-
-    def _due(self) -> bool:
-        """Has the next batch waited for enough others, or long enough?"""
-        first = self._queue.first()
-        if first is None:
-            return False
-        if first.builds_on_last:
-            return not self._flights
-        if not self._flights and (self._listener is not None or self._senders >= PIPELINED_SENDERS):
-            return True  # a loop's tasks have come together already; many threads bring enough meanwhile
-        return len(self._queue) >= self._share() or monotonic() >= self._gather_until
-
-    def _share(self) -> int:
-        """Half of the senders that are about, so that two batches take turns; all of them while they are too few for that."""
-        senders = max(self._senders, len(self._queue) + self._flights.commands)
-        return min(senders if senders < PIPELINED_SENDERS else -(-senders // 2), BATCH_COMMANDS)
+            flights.send(batch, new=not batch[0].builds_on_last)
 
     def _aim(self) -> float | None:
-        """This will say how many commands are now worth a batch, and give how long to wait for them or for an answer, in seconds."""
-        now = monotonic()
-        if not self._flights:
-            if self._listener is None and 1 < self._senders < PIPELINED_SENDERS and now < self._gather_until:
-                self._wanted = self._share()
-                return self._gather_until - now
-            self._wanted = 1
-            return IDLE_S if self._flights.appender.is_open() else None
-        timeout_s = max(0.0, self._flights.appender.deadline() - now)
-        first = self._queue.first()
-        if len(self._flights) == IN_FLIGHT or (first is not None and first.builds_on_last):
-            self._wanted = NEVER
-        elif now < self._gather_until:
-            self._wanted = self._share()
-            return timeout_s if first is None else min(timeout_s, self._gather_until - now)
-        else:
-            self._wanted = 1
-        return timeout_s
+        return self._pace.aim(self._flights, listens=self._listener is not None)
 
     def _wait(self, timeout_s: float | None) -> bool:
         """This will wait for something on the connection (true: or an answer is overdue), or for somebody who needs the thread.

@@ -13,7 +13,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from ledger.store import appender, connections, flights, group
+from ledger.store import appender, connections, flights, group, pacing
 from ledger.store.application import Ledger
 from ledger.store.batch import PackedCommand, packed
 from ledger.store.codec import plain
@@ -149,7 +149,7 @@ def test_a_full_queue_is_said_to_be_full_at_once(
     ledger: Ledger, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group, "WAITING_COMMANDS", 3)
-    monkeypatch.setattr(group, "IN_FLIGHT", 1)
+    monkeypatch.setattr(pacing, "IN_FLIGHT", 1)
     assert isinstance(ledger.recorder, LedgerRecorder)
     append(ledger, command(uuid4(), 1))
     with ThreadPoolExecutor(4) as threads, superuser.transaction():
