@@ -19,7 +19,8 @@ from tests.faults.oracle import Book, Found, examine
 from tests.faults.test_oracle import remember
 from tests.faults.wire import Wire, wired
 
-REPLY_S = 0.4
+#: After so long an answer is taken for lost, a second later at most; and so long it is kept, in seconds.
+REPLY_S, KEPT_S = 0.3, 2.0
 
 
 def drop(wire: Wire) -> None:
@@ -27,18 +28,18 @@ def drop(wire: Wire) -> None:
 
 
 def delay(wire: Wire) -> None:
-    wire.latency_s = REPLY_S
-    Timer(3 * REPLY_S, lambda: setattr(wire, "latency_s", 0.0)).start()
+    wire.latency_s = KEPT_S / 2
+    Timer(KEPT_S, lambda: setattr(wire, "latency_s", 0.0)).start()
 
 
 def hold_back(wire: Wire) -> None:
     wire.begin_hole()
-    Timer(2 * REPLY_S, wire.end_hole).start()
+    Timer(KEPT_S, wire.end_hole).start()
 
 
 def swallow(wire: Wire) -> None:
     wire.begin_hole(forget=True)
-    Timer(2 * REPLY_S, wire.end_hole).start()
+    Timer(KEPT_S, wire.end_hole).start()
 
 
 FAULTS: dict[str, Callable[[Wire], None]] = {
@@ -49,9 +50,8 @@ FAULTS: dict[str, Callable[[Wire], None]] = {
 }
 
 
-def found_after(database_url: str, fault: Callable[[Wire], None]) -> Found:
+def found_after(database_url: str, book: Book, fault: Callable[[Wire], None]) -> Found:
     """What the oracle finds after a fault under a writer, who is told of no conflict where there can be none."""
-    book = Book()
     with wired(database_url) as wire, Ledger(wire.url) as remote:
         remember(book, remote)
         fault(wire)
@@ -60,7 +60,7 @@ def found_after(database_url: str, fault: Callable[[Wire], None]) -> Found:
         except VersionConflict as error:
             return Found(1, 0, 0, 0, 0, (f"once: a writer was told of a conflict with itself: {error}",))
         finally:
-            time.sleep(3 * REPLY_S)  # what was held back arrives
+            time.sleep(KEPT_S / 2)  # what was held back arrives
         remember(book, remote)
     return examine(database_url, book)
 
@@ -77,12 +77,13 @@ def test_an_appender_that_sends_again_under_new_ids_is_found_out(
     database_url: str, figures: Figures, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr(appender, "REPLY_TIMEOUT_S", REPLY_S)
-    assert found_after(database_url, FAULTS[fault]).faults == ()
+    book = Book()
+    assert found_after(database_url, book, FAULTS[fault]).faults == ()
     whole = Flights._asked
 
     def again(self: Flights, commands: list[PackedCommand], *, sent: bool) -> Sequence[Outcome]:
         return whole(self, [*map(renamed, commands)] if sent else commands, sent=sent)
 
     monkeypatch.setattr(Flights, "_asked", again)
-    seen = found_after(database_url, FAULTS[fault])
+    seen = found_after(database_url, book, FAULTS[fault])
     figures.caught("once", f"an appender that sends again under a new id after {fault}", seen)
