@@ -17,7 +17,7 @@ from ledger.directory.tokens import is_well_formed, new_secret
 from ledger.settings import Settings
 from ledger.store.integrity import remembering
 from ledger.values import MemberId, Role
-from tests.api.conftest import PEPPER, Api, served
+from tests.api.conftest import PEPPER, Api, plain, served
 from tests.databases import Server
 from tests.integrity.conftest import cut_to
 
@@ -28,9 +28,8 @@ GRAPHQL_JSON = "application/graphql-response+json"
 
 def post(api: Api, body: Any = None, **headers: str) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body or {"query": VIEWER}).encode()
-    return httpx.post(
-        f"{api.base_url}/graphql", content=content, headers={"Content-Type": "application/json", **headers}
-    )
+    with plain(api.base_url) as http:
+        return http.post("/graphql", content=content, headers={"Content-Type": "application/json", **headers})
 
 
 def refused(response: httpx.Response, status: int, code: str) -> str:

@@ -25,7 +25,7 @@ from ledger.handlers import bootstrap
 from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.values import MemberId, Role
-from tests.api.conftest import PEPPER, Api, Client, served
+from tests.api.conftest import PEPPER, Api, Client, plain, served
 from tests.api.provider import ADA, RSA_KEYS, IdentityProvider
 from tests.api.test_jwt import FORGERIES, ODD
 
@@ -46,7 +46,8 @@ def directory(api: Api) -> Iterator[psycopg.Connection[Any]]:
 
 
 def asked(api: Api, token: str, query: str = VIEWER) -> httpx.Response:
-    return httpx.post(f"{api.base_url}/graphql", json={"query": query}, headers={"Authorization": f"Bearer {token}"})
+    with plain(api.base_url, headers={"Authorization": f"Bearer {token}"}) as http:
+        return http.post("/graphql", json={"query": query})
 
 
 def let_in(api: Api, token: str) -> bool:

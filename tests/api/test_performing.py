@@ -239,7 +239,7 @@ def test_the_fast_way_gives_the_bytes_and_the_errors_of_the_standard_one() -> No
             asyncio.run(both(*case))
 
     compare()
-    assert min(taken.values()) >= 5, taken
+    assert all(taken.values()), taken
 
 
 def by_the_standard_way(kind: Any, origin: type, value: Any) -> Any:
@@ -271,7 +271,7 @@ def test_an_input_is_what_the_standard_way_makes_of_the_variables_or_is_left_to_
             assert (found, vars(found)) == (standard, vars(standard))
 
     compare()
-    assert min(taken["fast"], taken["refused"]) >= 50, taken
+    assert min(taken["fast"], taken["refused"]) > 0, taken
 
 
 @pytest.mark.parametrize("number", [2**31 - 1, 2**31, -(2**31), -(2**31) - 1, True, 1.0, 1.5, "1", None])

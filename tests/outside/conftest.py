@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import served_api  # noqa: F401 - a fixture
+from tests.api.conftest import begun, served_api  # noqa: F401 - fixtures
 
 HERE = Path(__file__).parent
 INSTALL_S = 120
