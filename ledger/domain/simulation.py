@@ -21,9 +21,7 @@ from ledger.events.simulation import (
 from ledger.values import ORGANISATION, MemberId, SimulationId, TeamId
 
 End = SimulationCompleted | SimulationFailed | SimulationCancelled | SimulationInterrupted
-SimulationFact = (
-    SimulationRequested | SimulationCompleted | SimulationFailed | SimulationCancelled | SimulationInterrupted
-)
+SimulationFact = SimulationRequested | End
 
 
 class SimulationStatus(StrEnum):
