@@ -32,7 +32,8 @@ import uvicorn
 from litestar import Litestar, post
 from msgspec import Struct
 
-from benchmarks.append import REQUEST, database, server, settings
+from benchmarks.append import database, server, settings
+from benchmarks.append_paths import REQUEST
 from benchmarks.load import FRESH, loaded
 from ledger.app.lookups import ViewLookups
 from ledger.app.serving import address, bound, serve, server_config
