@@ -5,8 +5,10 @@ library     `select_notifications` and the default mapper's `to_domain_event`, p
 ours, read  `Ledger.read` of the whole log: the same without any view; placed: as the views read it
 rebuild     all views: read, decode, fold, store every version of every row, index, analyse, switch in
 
-Beside each rate stands the CPU time of this program's own processes for one event, which says more on a busy machine; what the server's
-processes take is not in it.
+Beside each rate stands the CPU time for one event, of this program's own processes and of the server's, which says more on a busy machine.
+The library and the server take turns, so that one processor is at work at a time; a rebuild keeps all of them busy, and where two share
+a core each then does less. How much less is measured as well, for a machine that has nothing else to do: without it the two sides' CPU
+times can't be set beside each other.
 
 The facts are a seeded history of 20 teams: submissions with case, estimate and impact, changes, reviews, answers, notices and work.
 """
@@ -15,11 +17,13 @@ import argparse
 import gc
 import os
 import resource
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
-from math import inf
+from math import inf, nan
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -38,6 +42,8 @@ SIZES = """
 SELECT sum(pg_total_relation_size(c.oid)), sum(c.reltuples)::bigint
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'views' AND c.relkind = 'r'
 """
+#: The CPU seconds that a Python loop takes.
+LOOP = "from time import process_time as t; a = t(); sum(n * n for n in range(5_000_000)); print(t() - a)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,13 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=2, help="of all measurements; the best of each counts")
     given = parser.parse_args(arguments)
     rates: dict[str, float] = {}
-    cpu: dict[str, float] = {}
+    cpu: dict[str, tuple[float, float]] = {}
 
     def measure(name: str, run: Callable[[], tuple[int, float]]) -> None:
-        before = _cpu_s()
+        ours, servers = _cpu_s(), _server_cpu_s(url)
         count, seconds = run()
         rates[name] = max(rates.get(name, 0.0), count / seconds)
-        cpu[name] = min(cpu.get(name, inf), (_cpu_s() - before) / count * 1e6)
+        used = ((_cpu_s() - ours) / count * 1e6, (_server_cpu_s(url) - servers) / count * 1e6)
+        cpu[name] = min(cpu.get(name, (inf, inf)), used)
 
     with server() as url, database(url) as own, database(url) as strings, database(url) as values:
         migrate(own)
@@ -81,9 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 measure("rebuild", partial(_rebuild, own, ledger, given.processes))
         with psycopg.connect(own) as connection:
             size, versions = connection.execute(SIZES).fetchone() or (0, 0)
-    print(f"\n{'':18}{'a second':>12}{'CPU µs each':>14}")
+    print(f"\n{'':18}{'a second':>12}{'CPU µs each':>14}{'the server’s':>14}")
     for name, rate in rates.items():
-        print(f"{name:18}{rate:12,.0f}{cpu[name]:14.1f}")
+        print(f"{name:18}{rate:12,.0f}{cpu[name][0]:14.1f}{cpu[name][1]:14.1f}")
+    alone, together = (min(_loop_s(count) for _ in range(5)) for count in (1, 2))
+    print(f"a processor does {alone / together:.2f} of its work while another is busy")
     print(
         f"{versions:,} versions of rows in {len(VIEWS)} views, {size / 2**20:,.0f} MiB with their indexes, "
         f"{size / total:,.0f} bytes a fact"
@@ -113,6 +122,35 @@ def _cpu_s() -> float:
     """This will give the CPU time of this process and of those it has ended, in seconds."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _server_cpu_s(url: str) -> float:
+    """This will give the CPU time of all processes of the server, in seconds; NaN where it runs elsewhere."""
+    with psycopg.connect(url) as connection:
+        (backend,) = connection.execute("SELECT pg_backend_pid()").fetchone() or (0,)
+        stats = {path.parent.name: _stat(path) for path in Path("/proc").glob("[0-9]*/stat")}
+    name, _, first, *_ = stats.get(str(backend)) or ("", "", "")
+    if name != "postgres":
+        return nan
+    # What ended children took is in the two figures after a process's own two.
+    ticks = sum(map(int, stats[first][12:16]))
+    ticks += sum(sum(map(int, told[12:14])) for told in stats.values() if told[2:3] == [first])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(path: Path) -> list[str]:
+    """This will give what the system tells of a process: name, state, parent, …; nothing if it has ended."""
+    try:
+        name, _, rest = path.read_text().partition("(")[2].rpartition(")")
+    except OSError:
+        return []
+    return [name, *rest.split()]
+
+
+def _loop_s(count: int) -> float:
+    """This will run a loop in some processes at once, and give the CPU seconds that the slowest took."""
+    running = [subprocess.Popen([sys.executable, "-c", LOOP], stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    return max(float(process.communicate()[0]) for process in running)
 
 
 def _bar(progress: Progress) -> None:
