@@ -430,6 +430,7 @@ def test_a_reader_that_takes_nothing_is_dropped_and_others_go_on(
     takes_nothing(api, caplog)
 
 
+@pytest.mark.faults
 def test_a_server_that_waits_for_its_readers_is_found_out(
     api: Api, caplog: pytest.LogCaptureFixture, figures: Figures
 ) -> None:

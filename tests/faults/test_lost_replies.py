@@ -72,7 +72,9 @@ def renamed(command: PackedCommand) -> PackedCommand:
     return replace(command, command_id=new, per_command=(packed[:-16] + new.bytes, request_hash))
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [fault if FAULTS[fault] is drop else pytest.param(fault, marks=pytest.mark.faults) for fault in FAULTS]
+)
 def test_an_appender_that_sends_again_under_new_ids_is_found_out(
     database_url: str, figures: Figures, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
