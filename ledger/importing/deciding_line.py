@@ -9,7 +9,7 @@ from ledger.domain.proposal.evolving import evolve
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Rejected
 from ledger.domain.source_fact import ImportingTeam
-from ledger.events import Event
+from ledger.events import Event, event_id
 from ledger.events.proposal import SourceNoted
 from ledger.importing.form import MICROSECOND, UNIX_EPOCH
 from ledger.importing.naming import IMPORTER
@@ -17,7 +17,7 @@ from ledger.importing.placed import Placed
 from ledger.importing.record import Entry, Record, conflicting
 from ledger.store import codec
 from ledger.store.rendering import rendered
-from ledger.values import Actor, Role, named
+from ledger.values import Actor, Role
 
 _ACTOR = Actor(IMPORTER, Role.INTEGRATOR)
 
@@ -43,24 +43,20 @@ def decided(one: Record, line: int, team: ImportingTeam, known: dict[UUID, bytes
         except Rejected as rejected:
             where = entry.source.external_id.rpartition("#")[2]
             raise Rejected(rejected.code, f"fact {where}: {rejected.message}", *rejected.path) from None
-        told, encoded = [], []
         is_first = version == 0
-        for index, fact in enumerate(facts):
-            version += 1
-            event = _event(one, entry, version, fact, index)
-            told.append(event)
-            encoded.append(codec.encode(event))
+        told = [_event(one, entry, version + number, fact, number) for number, fact in enumerate(facts, start=1)]
+        version += len(told)
         known_at = (entry.known - UNIX_EPOCH) // MICROSECOND
-        body = rendered(command_id, entry.content_hash, entry.known, encoded)
-        rows.append(Placed(known_at, line, len(rows), is_first, len(encoded), body))
+        body = rendered(command_id, entry.content_hash, entry.known, [codec.encode(event) for event in told])
+        rows.append(Placed(known_at, line, len(rows), is_first, len(told), body))
     return rows
 
 
-def _event(one: Record, entry: Entry, version: int, fact: Struct, index: int) -> Event:
-    """This will give a fact, the index-th of its command, its envelope."""
+def _event(one: Record, entry: Entry, version: int, fact: Struct, number: int) -> Event:
+    """This will give a fact, the number-th of its command, its envelope."""
     command_id = entry.command_id
     return Event(
-        named(command_id.bytes, str(index)),
+        entry.event_id if number == 1 else event_id(command_id, number - 1),
         one.proposal_id,
         version,
         entry.occurred_at,

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ledger.domain.rejected import Code, Rejected
 from ledger.domain.source_fact import BUSINESS_CASE, SourceAmount, SourceFact, SourceSubmission
+from ledger.events import event_id
 from ledger.importing.form import (
     AmountForm,
     CaseForm,
@@ -22,7 +23,7 @@ from ledger.importing.form import (
     fact_forms,
     refused,
 )
-from ledger.importing.naming import Names, Person, decision_id
+from ledger.importing.naming import Names, Person, decision_id, named_at_once
 from ledger.importing.places import Times, places, times_of
 from ledger.values import Dating, DecisionId, MemberId, ProposalId, Source
 
@@ -31,6 +32,8 @@ _ENVELOPE = frozenset(
     {"seq", "type", "at", "recorded_at", "not_after", "known_by", "at_is_upper_bound", "at_is_lower_bound", "at_source"}
     | {"commit", "recorded_by"}
 )
+#: Facts that take a decision, or give the reason for one.
+_DECIDING = frozenset({"decided", "reason_recorded"})
 _WORD_MAX = 200
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
@@ -39,6 +42,8 @@ class Entry(Struct, frozen=True, gc=False):
     """One fact of the source on its way in: one command."""
 
     command_id: UUID
+    #: The id of the first event that the command records.
+    event_id: UUID
     content_hash: bytes
     #: When it may be known to the ledger: the order of recording.
     known: datetime
@@ -82,7 +87,8 @@ class _Reading:
         self.people: dict[MemberId, str] = {}
         self.facts = fact_forms(form)
         self.external_ids = [f"{form.id}#{fact.seq}" for fact in self.facts]
-        self.commands = list(map(names.command, self.external_ids))
+        self.commands = names.commands(self.external_ids)
+        self.first_events = named_at_once([command.bytes + b"0" for command in self.commands])
 
     def record(self) -> Record:
         proposals = [fact.seq - 1 for fact in self.facts if fact.type == "proposed"]
@@ -133,11 +139,11 @@ class _Reading:
             fact.scope,
             None if amount is None else _amount(amount),
             self._submission() if fact.type == "proposed" else None,
-            self._decision(number, fact),
+            self._decision(number, fact) if fact.type in _DECIDING else None,
             None if fact.superseded_by is None else self._successor(fact.superseded_by),
             time.occurred if time.dating is Dating.NOT_AFTER and fact.at is None else None,
         )
-        return Entry(self.commands[number], digest, known, last, source, source_fact)
+        return Entry(self.commands[number], self.first_events[number], digest, known, last, source, source_fact)
 
     def _case(
         self, words: dict[str, Any], places: list[datetime], proposed: int, last: datetime | None
@@ -163,7 +169,7 @@ class _Reading:
         rest = {key: value for key, value in words.items() if key != "recorded_at" and value is not None}
         command = self.names.command(source.external_id)
         order = proposed if recorded is not None else len(places)
-        entry = Entry(command, digest, known, occurred, source, SourceFact(BUSINESS_CASE, rest))
+        entry = Entry(command, event_id(command, 0), digest, known, occurred, source, SourceFact(BUSINESS_CASE, rest))
         return (known, True, order, entry)
 
     def _source(self, fact: FactForm, external_id: str, digest: bytes, time: Times) -> tuple[Source, frozenset[str]]:
@@ -198,7 +204,7 @@ class _Reading:
         """This will name the decision that a fact takes, or the last one before it that its reason is for."""
         if fact.type == "decided":
             return decision_id(self.commands[number])
-        if fact.type != "reason_recorded" or fact.for_fact not in (None, "decided"):
+        if fact.for_fact not in (None, "decided"):
             return None
         for earlier in reversed(range(number)):
             other = self.facts[earlier]

@@ -114,6 +114,8 @@ _decode_meta = msgspec.json.Decoder(Meta).decode
 _decode_known = msgspec.json.Decoder(Known).decode
 _decode_acted = msgspec.json.Decoder(Acted).decode
 _decoders: dict[str, tuple[int, msgspec.json.Decoder[Any]]] = {}
+#: The topic and version under which a fact of a type is written.
+_kinds: dict[type[Struct], tuple[str, int]] = {}
 #: Fresh salts, each taken once; a forked process must draw its own.
 _salts: list[bytes] = []
 register_at_fork(after_in_child=_salts.clear)
@@ -125,11 +127,12 @@ def encode(event: Event) -> EncodedEvent:
     Raises UnknownTopic if the type of its fact has none, ValueError if `occurred_at` names no time zone.
     """
     fact = event.fact
-    topic = TOPICS.get(type(fact))
-    if topic is None:
-        raise UnknownTopic(type(fact).__qualname__)
+    topic, class_version = _kinds.get(type(fact)) or _kind(type(fact))
     payload = _encode(fact)
-    salt = _salt()
+    try:
+        salt = _salts.pop()
+    except IndexError:
+        salt = _fresh_salt()
     occurred_at = event.occurred_at
     if occurred_at.tzinfo is not UTC:
         occurred_at = utc(occurred_at)
@@ -139,7 +142,7 @@ def encode(event: Event) -> EncodedEvent:
         stream_id,
         version,
         topic,
-        FACT_TYPES[topic].version,
+        class_version,
         occurred_at,
         event.actor,
         event.command_id,
@@ -162,7 +165,7 @@ def plain(
     payload: bytes,
 ) -> EncodedEvent:
     """This will give a payload that is not ours an envelope: the system as its actor, and class version 1."""
-    salt = _salt()
+    salt = _fresh_salt()
     commitment = sha256(salt + payload).hexdigest()
     actor = Actor(SYSTEM, Role.INTEGRATOR)
     meta = Meta(event_id, stream_id, version, topic, 1, occurred_at, actor, command_id, command_id, commitment)
@@ -246,14 +249,19 @@ def envelope(position: int, recorded_at: datetime, meta: bytes) -> bytes:
     return _LEAF_HEAD.pack(position, (recorded_at - _EPOCH) // _MICROSECOND)[1:] + meta
 
 
-def _salt() -> bytes:
+def _fresh_salt() -> bytes:
     # Asking the system for each one lets go of the interpreter each time, which costs more than all else here.
-    try:
-        return _salts.pop()
-    except IndexError:
-        block = urandom(SALT_BYTES * 256)
-        _salts.extend(block[start : start + SALT_BYTES] for start in range(SALT_BYTES, len(block), SALT_BYTES))
-        return block[:SALT_BYTES]
+    block = urandom(SALT_BYTES * 256)
+    _salts.extend(block[start : start + SALT_BYTES] for start in range(SALT_BYTES, len(block), SALT_BYTES))
+    return block[:SALT_BYTES]
+
+
+def _kind(fact_type: type[Struct]) -> tuple[str, int]:
+    topic = TOPICS.get(fact_type)
+    if topic is None:
+        raise UnknownTopic(fact_type.__qualname__)
+    kind = _kinds[fact_type] = (topic, FACT_TYPES[topic].version)
+    return kind
 
 
 def _decoder(topic: str) -> tuple[int, msgspec.json.Decoder[Any]]:

@@ -30,6 +30,7 @@ _FIRST = Packing(">i 12s 16s 8s 32s 8s q 8s 16s 8s i 8s q 8s 16s")
 _OTHER = Packing(">i 12s 16s 8s 8s q 8s 16s 8s i 8s q 8s 16s")
 _FIELDS_AND_ID = (10).to_bytes(4) + _ID
 _SIZE = 4
+_TWO_HEADS = 2 * _BYTES.size
 _FIRST_SIZE, _OTHER_SIZE = _FIRST.size - _SIZE, _OTHER.size - _SIZE
 _first, _other, _text = _FIRST.pack, _OTHER.pack, _BYTES.pack
 _BYTEA, _TEXT = 17, 25
@@ -44,7 +45,8 @@ def rendered(command_id: UUID, request_hash: bytes, at: datetime, events: Sequen
     for event in events:
         occurred = told if event.occurred_at is at else (event.occurred_at - _EPOCH) // _MICROSECOND
         meta, payload, topic = event.meta, event.payload, _topic(event.topic)
-        rest = len(topic) + len(meta) + len(payload) + 2 * _BYTES.size
+        meta_size, payload_size = len(meta), len(payload)
+        rest = len(topic) + meta_size + payload_size + _TWO_HEADS
         stream, version, salt = event.stream_id.bytes, event.version, event.salt
         # fmt: off
         if not pieces:
@@ -58,7 +60,7 @@ def rendered(command_id: UUID, request_hash: bytes, at: datetime, events: Sequen
                 _NUMBER, version, _TIME, occurred, _SALT, salt,
             )
         # fmt: on
-        pieces += (head, topic, _text(_BYTEA, len(meta)), meta, _text(_BYTEA, len(payload)), payload)
+        pieces += (head, topic, _text(_BYTEA, meta_size), meta, _text(_BYTEA, payload_size), payload)
     return b"".join(pieces)
 
 
