@@ -115,7 +115,7 @@ def unlink(subject: str, issuer: str | None, json: bool) -> None:
     settings = Settings.from_environment()
     with connected(settings) as connection:
         gone = identities.unlink(connection, _issuer(settings, issuer), subject)
-    answer({"unlinked": gone}, "Unlinked." if gone else "Nobody here is that subject.", json=json)
+    answer({"subject": subject, "unlinked": gone}, "Unlinked." if gone else "Nobody here is that subject.", json=json)
     if not gone:
         raise SystemExit(CHECK_FAILED)
 

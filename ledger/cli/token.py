@@ -164,7 +164,8 @@ def revoke(token_id: UUID, json: bool) -> None:
     """
     with connected(Settings.from_environment()) as connection:
         ended = tokens.revoke(connection, token_id)
-    answer({"revoked": ended}, "Revoked." if ended else "There is no such live token.", json=json)
+    sentence = "Revoked." if ended else "There is no such live token. See: decision-ledger token list"
+    answer({"token_id": token_id, "revoked": ended}, sentence, json=json)
     if not ended:
         raise SystemExit(1)
 

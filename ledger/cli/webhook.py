@@ -86,7 +86,7 @@ def remove(endpoint: UUID, json: bool) -> None:
     """
     with _on_endpoints() as connection:
         endpoints.remove(connection, endpoint)
-    answer({"removed": endpoint}, f"{endpoint} is told nothing more.", json=json)
+    answer({"endpoint_id": endpoint, "removed": True}, f"{endpoint} is told nothing more.", json=json)
 
 
 @webhook.command()
@@ -102,7 +102,7 @@ def replay(endpoint: UUID, after: int | None, json: bool) -> None:
     """
     with _on_endpoints() as connection:
         endpoints.replay(connection, endpoint, after)
-    answer({"endpoint": endpoint, "after": after}, f"{endpoint} is told again.", json=json)
+    answer({"endpoint_id": endpoint, "after": after}, f"{endpoint} is told again.", json=json)
 
 
 @webhook.command()

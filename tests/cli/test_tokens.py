@@ -48,9 +48,9 @@ def test_a_client_has_two_live_tokens_and_one_can_be_revoked(cli: Cli) -> None:
     assert (third.code, third.out) == (1, "")
     assert "revoke one first" in third.err
     ended = cli.run("token", "revoke", first["token_id"], "--json")
-    assert (ended.code, ended.json()) == (0, {"revoked": True})
+    assert (ended.code, ended.json()) == (0, {"token_id": first["token_id"], "revoked": True})
     again = cli.run("token", "revoke", first["token_id"])
-    assert (again.code, again.out) == (1, "There is no such live token.\n")
+    assert (again.code, again.out) == (1, "There is no such live token. See: decision-ledger token list\n")
     assert cli.run("token", "create", "Ada", "--client", "portal").out.startswith("ldg_")
 
 
