@@ -1,6 +1,7 @@
 """When a batch goes, and with how many commands: a flush costs the same for one as for many, so that waiting a little may be quicker."""
 
 import sys
+from collections import deque
 from time import monotonic
 
 from ledger.store.flights import Flights
@@ -12,6 +13,8 @@ BATCH_COMMANDS = 256
 IN_FLIGHT = 2
 #: So many senders are worth two batches; fewer are served better by one, which costs the server half as much.
 PIPELINED_SENDERS = 12
+#: In so many batches each sender is most likely seen: of many threads some are always between their answer and their next command.
+COUNTED_BATCHES = 8
 #: How long a batch waits for the senders of the one just answered, in seconds.
 GATHER_S = 0.0003
 #: How often a connection on which nothing is expected is looked after, in seconds.
@@ -31,7 +34,8 @@ class Pace:
         #: So many waiting commands are worth a batch.
         self._wanted = 1
         self._gather_until = 0.0
-        #: How many commands were waiting or on their way when the last batch was answered.
+        #: How many commands were waiting or on their way as each of the last batches was answered, and the most of them.
+        self._counts = deque([0], maxlen=COUNTED_BATCHES)
         self._senders = 0
 
     def landing(self, commands: int) -> None:
@@ -39,7 +43,8 @@ class Pace:
 
         `commands` are on their way, those of the batch included.
         """
-        self._senders = len(self._queue) + commands
+        self._counts.append(len(self._queue) + commands)
+        self._senders = max(self._counts)
         self._gather_until = monotonic() + GATHER_S
 
     def wait_for_thread(self) -> None:
