@@ -82,6 +82,10 @@ class Dating(StrEnum):
     UNDATED = "UNDATED"
 
 
+#: With these marks `occurred_at` is the day itself, so that ages and delays may be reckoned from it.
+DATED = (None, Dating.DAY)
+
+
 class Source(Struct, frozen=True, omit_defaults=True):
     """Where an imported fact comes from. None means that the source does not say."""
 
@@ -104,7 +108,7 @@ class Source(Struct, frozen=True, omit_defaults=True):
     @property
     def is_dated(self) -> bool:
         """This will say whether ages and delays may be reckoned from `occurred_at`."""
-        return self.dating is None or self.dating is Dating.DAY
+        return self.dating in DATED
 
 
 class Verdict(StrEnum):

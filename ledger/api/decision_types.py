@@ -35,7 +35,7 @@ EXPLANATION = shown(
     "A reason given after the decision. It stands beside the first, never in its place.",
     reasons="The reasons.",
     at="When it was given.",
-    delay_days="Days after the decision.",
+    delay_days="Days after the decision; null: the source does not say when either was.",
     by="Who recorded it.",
     position=WHERE_IN_LEDGER,
     provenance="Where it was imported from; null: given here.",

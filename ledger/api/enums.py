@@ -121,6 +121,12 @@ DESCRIBED: dict[type[StrEnum], dict[str, str]] = {
         "SURVEYED": "By asking those who feel it.",
         "JUDGED": "By one person's judgement.",
     },
+    values.Dating: {
+        "DAY": "It names a day; the instant is that day's beginning in UTC.",
+        "NOT_AFTER": "It was so by then at the latest; since when, the source does not say.",
+        "NOT_BEFORE": "It cannot have been earlier.",
+        "UNDATED": "It has no date; the instant is a place in the order, and nothing more.",
+    },
     values.Channel: {
         "PLANNING_MEETING": "In a planning meeting.",
         "DOCUMENT": "In a document.",

@@ -44,6 +44,7 @@ ORIGIN = shown(
     system="The source system.",
     external_id="The source's own id.",
     url="Where it can be read there.",
+    dating="How far it vouches for the date of the submission; null: it gives the instant itself.",
 )
 CASE = shown(
     CaseShort,

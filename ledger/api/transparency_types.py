@@ -32,7 +32,8 @@ WAITING = shown(
     counts.Waiting,
     "Days from a submission to its first answer, of those answered in the period.",
     type_name="TimeToDecision",
-    count="How many were answered for the first time; those of which the order of dates makes no sense are left out.",
+    count="How many were answered for the first time; those whose source does not say when they were submitted or answered are left out."
+    " So are those of which the order of dates makes no sense.",
     median_days="The median; null: none.",
     p90_days="The 90th percentile; null: none.",
 )

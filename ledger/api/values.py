@@ -74,6 +74,8 @@ SOURCE = shown(
     url="Where it can be read there.",
     content_hash="SHA-256, hexadecimal, of the source's bytes.",
     known_at="When the source itself recorded it; null: it does not say.",
+    dating="How far it vouches for the date; null: it gives the instant itself.",
+    dated_by="What its date rests on, in its own words.",
 )
 PROVENANCE = shown(
     Provenance,
@@ -82,6 +84,7 @@ PROVENANCE = shown(
     external_id="The source's own id.",
     url="Where it can be read there.",
     known_at="When the source itself recorded it; null: it does not say.",
+    dating="How far it vouches for the date; null: it gives the instant itself.",
 )
 REASON = shown(
     Reason,

@@ -38,6 +38,11 @@ class Event(Struct, frozen=True, omit_defaults=True):
         return self.version
 
 
+def is_dated(event: Event) -> bool:
+    """This will say whether ages and delays may be reckoned from `occurred_at`: of an import, its source must vouch for the day."""
+    return event.source is None or event.source.is_dated
+
+
 def event_id(command_id: UUID, index: int) -> UUID:
     """This will name the index-th (from 0) event of a command: the same command always gives the same ids."""
     return named(command_id.bytes, str(index))

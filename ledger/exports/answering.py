@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterator
 
-from ledger.exports.material import VERDICTS, Told, begun, case_parts, ended, when, word
+from ledger.exports.material import VERDICTS, Told, begun, case_parts, dated, ended, when, word
 from ledger.exports.page import Heading, Items, Pairs, Paragraph, Part, Quote
 from ledger.values import Acknowledgement, Channel, Reason, Verdict
 from projections.audit.following_structs import Playback, PlaybackState
@@ -59,7 +59,7 @@ def answer_parts(m: Told, story: DecisionStory, told_in_full: Container[int]) ->
 
 def _taken(m: Told, story: DecisionStory) -> str:
     d, review = story.decision, story.review
-    said = [f"{m.who(d.decider)} decided it on {when(d.decided_at)} (position {d.position})"]
+    said = [f"{m.who(d.decider)} decided it {dated(d.decided_at, d.provenance)} (position {d.position})"]
     if d.verdict_raw:
         said.append(f"The source calls it “{d.verdict_raw}”")
     if review is not None:
@@ -115,7 +115,8 @@ def _reasons(m: Told, d: AuditedDecision) -> Iterator[Part]:
     for reason in d.reasons:
         yield _reason(reason)
     for later in d.explanations:
-        yield Paragraph(f"Explained {later.delay_days:.0f} days later, on {when(later.at)}, by {m.who(later.by)}:")
+        delay = "later" if later.delay_days is None else f"{later.delay_days:.0f} days later"
+        yield Paragraph(f"Explained {delay}, {dated(later.at, later.provenance)}, by {m.who(later.by)}:")
         for reason in later.reasons:
             yield _reason(reason)
     if d.redirect is not None:

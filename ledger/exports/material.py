@@ -6,7 +6,8 @@ from datetime import datetime
 from msgspec import Struct
 
 from ledger.exports.page import Pairs, Part, Quote
-from ledger.values import SYSTEM, Disposition, MemberId, Risk
+from ledger.values import SYSTEM, Dating, Disposition, MemberId, Risk
+from projections.audit.following_structs import Provenance
 from projections.audit.story import ProposalStory
 from projections.audit.timeline import TimelineEntry
 from projections.audit.version_structs import Version
@@ -49,6 +50,19 @@ class Told(Struct, frozen=True):
 def when(at: datetime) -> str:
     """This will give an instant as text, in UTC."""
     return f"{at:%Y-%m-%d}" if (at.hour, at.minute, at.second) == (0, 0, 0) else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def dated(at: datetime, provenance: Provenance | None) -> str:
+    """This will say when something was, as far as the source of an imported one knows it."""
+    match provenance.dating if provenance else None:
+        case Dating.NOT_AFTER:
+            return f"by {when(at)} at the latest"
+        case Dating.NOT_BEFORE:
+            return f"on {when(at)} at the earliest"
+        case Dating.UNDATED:
+            return "on a day that its source does not say"
+        case _:
+            return f"on {when(at)}"
 
 
 def word(value: str) -> str:

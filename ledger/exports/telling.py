@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ledger.domain.codes import NOT_CLASSIFIED
 from ledger.exports.answering import answer_parts
-from ledger.exports.material import VERDICTS, Told, begun, case_parts, ended, when, word
+from ledger.exports.material import VERDICTS, Told, begun, case_parts, dated, ended, when, word
 from ledger.exports.page import Grid, Heading, Items, Lead, Pairs, Paragraph, Part, Quote, Verbatim
 from projections.audit.structs import AuditedDecision, ConcernRecord
 from projections.audit.timeline import TimelineEntry
@@ -40,7 +40,10 @@ def _opening(m: Told) -> Iterator[Part]:
     yield Heading(1, p.title)
     pairs: list[tuple[str, str]] = [
         ("Team", team.name if team else str(p.team_id)),
-        ("Proposed", f"{when(p.submitted_at)} by {m.all(p.proposers) or m.who(None)}"),
+        (
+            "Proposed",
+            f"{dated(p.submitted_at, p.provenance).removeprefix('on ')} by {m.all(p.proposers) or m.who(None)}",
+        ),
         ("Status", word(p.status)),
         *([("Area", p.area)] if p.area else []),
         *([("Kind", p.kind)] if p.kind else []),
@@ -60,7 +63,7 @@ def _in_short(m: Told) -> Lead:
         return Lead("No answer yet.", "Nobody has said yes or no to it.")
     last = answers[-1]
     said = [
-        f"{begun(m.who(last.decider))} said so on {when(last.decided_at)}{_because(last)}.",
+        f"{begun(m.who(last.decider))} said so {dated(last.decided_at, last.provenance)}{_because(last)}.",
         f"Whoever asked was told on {when(last.told_at)}."
         if last.told_at is not None
         else "Nothing is recorded of whoever asked being told.",

@@ -3,7 +3,7 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.events.envelope import Event
+from ledger.events.envelope import Event, is_dated
 from ledger.events.proposal import (
     ConcernPlayedBack,
     DecisionAcknowledged,
@@ -39,7 +39,9 @@ def explained(rows: Rows, event: Event, fact: DecisionExplained) -> None:
         fact.reasons,
         event.occurred_at,
         event.position,
-        (event.occurred_at - decision.decided_at).total_seconds() / DAY_S,
+        (event.occurred_at - decision.decided_at).total_seconds() / DAY_S
+        if is_dated(event) and decision.is_dated
+        else None,
         event.actor.member_id,
         provenance(event),
     )

@@ -6,19 +6,25 @@ from enum import StrEnum
 from msgspec import Struct
 
 from ledger.events.envelope import Event
-from ledger.values import Acknowledgement, Channel, MemberId, Reason, ReopenCause
+from ledger.values import DATED, Acknowledgement, Channel, Dating, MemberId, Reason, ReopenCause
 
 #: What an imported NO without any reason has as its code; it is what "unexplained" means.
 NOT_RECORDED = "NOT_RECORDED"
 
 
 class Provenance(Struct, frozen=True, omit_defaults=True):
-    """Where an imported fact comes from, and when its source knew it."""
+    """Where an imported fact comes from, when its source knew it, and how far it vouches for the fact's date."""
 
     system: str
     external_id: str
     url: str | None = None
     known_at: datetime | None = None
+    dating: Dating | None = None
+
+    @property
+    def is_dated(self) -> bool:
+        """This will say whether ages and delays may be reckoned from the fact's date."""
+        return self.dating in DATED
 
 
 def provenance(event: Event) -> Provenance | None:
@@ -26,7 +32,7 @@ def provenance(event: Event) -> Provenance | None:
     source = event.source
     if source is None:
         return None
-    return Provenance(source.system, source.external_id, source.url, source.known_at)
+    return Provenance(source.system, source.external_id, source.url, source.known_at, source.dating)
 
 
 def recorded_at(event: Event) -> datetime:
@@ -81,12 +87,12 @@ class Playback(Struct, frozen=True, omit_defaults=True):
 
 
 class Explanation(Struct, frozen=True, omit_defaults=True):
-    """A reason given after the decision, with how long that took."""
+    """A reason given after the decision, with how long that took; None: a source does not say when either was."""
 
     reasons: tuple[Reason, ...]
     at: datetime
     position: int
-    delay_days: float
+    delay_days: float | None
     by: MemberId
     provenance: Provenance | None = None
 

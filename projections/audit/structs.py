@@ -211,6 +211,11 @@ class AuditedDecision(Struct, frozen=True, omit_defaults=True):
         return self.provenance.system if self.provenance else None
 
     @property
+    def is_dated(self) -> bool:
+        """This will say whether it is known when it was taken."""
+        return self.provenance is None or self.provenance.is_dated
+
+    @property
     def explained_later(self) -> bool:
         """This will say whether the first reason came after the decision."""
         return self.unexplained_when_decided and not self.unexplained

@@ -15,4 +15,4 @@ def card_of(rows: Rows, event: Event) -> Card:
 def origin_of(event: Event) -> Origin | None:
     """This will say where an imported fact comes from; None for a live one."""
     source = event.source
-    return None if source is None else Origin(source.system, source.external_id, source.url)
+    return None if source is None else Origin(source.system, source.external_id, source.url, source.dating)

@@ -12,6 +12,7 @@ from ledger.values import (
     AppealId,
     BenefitCode,
     ConcernId,
+    Dating,
     DecisionId,
     Disposition,
     EffortUnit,
@@ -34,11 +35,12 @@ PROBLEM_LENGTH = 280
 
 
 class Origin(Struct, frozen=True, array_like=True, gc=False):
-    """Where an imported proposal comes from."""
+    """Where an imported proposal comes from, and how far its source vouches for the date of its submission."""
 
     system: str
     external_id: str
     url: str | None = None
+    dating: Dating | None = None
 
 
 class CaseShort(Struct, frozen=True, array_like=True, gc=False):

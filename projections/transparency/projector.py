@@ -5,7 +5,7 @@ from datetime import timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.events.envelope import Event
+from ledger.events.envelope import Event, is_dated
 from ledger.events.proposal import (
     DecisionAcknowledged,
     DecisionCarriedOver,
@@ -55,6 +55,7 @@ def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
             fact.area,
             event.source.system if event.source else None,
             fact.proposer,
+            is_dated=is_dated(event),
         ),
     )
 
@@ -66,6 +67,7 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
     first = whole and not proposal.answers
     new = whole and fact.disposition not in proposal.answers
     waited = (event.occurred_at - proposal.submitted_at).total_seconds() / DAY_S
+    is_known = proposal.is_dated and is_dated(event) and waited >= 0
     team = rows.get(TEAMS, proposal.team_id) if refused and whole and event.source is None else None
     hours = team.hours_to_tell if team else None
     said = Said(0)
@@ -91,7 +93,7 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
             event.source.system if event.source else None,
             proposal.proposer,
             tuple(dict.fromkeys(reason.code for reason in fact.reasons)),
-            waited if first and waited >= 0 else None,
+            waited if first and is_known else None,
             None if hours is None else event.occurred_at + timedelta(hours=hours),
         ),
     )

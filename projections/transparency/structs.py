@@ -62,7 +62,10 @@ class Said(IntFlag):
 
 
 class CountedProposal(Struct, frozen=True, array_like=True, gc=False):
-    """One proposal. `looked_at`: when an agenda first had it, or it was first answered; None: nobody has looked at it."""
+    """One proposal. `looked_at`: when an agenda first had it, or it was first answered; None: nobody has looked at it.
+
+    `is_dated`: whether it is known when it was submitted.
+    """
 
     proposal_id: ProposalId
     team_id: TeamId
@@ -78,10 +81,14 @@ class CountedProposal(Struct, frozen=True, array_like=True, gc=False):
     #: Has an estimate of it ever changed, and was it ever reopened?
     estimate_changed: bool = False
     reopened: bool = False
+    is_dated: bool = True
 
 
 class CountedDecision(Struct, frozen=True, array_like=True, gc=False):
-    """One decision, with what the counts need of it. `waited_days` from its submission to its first answer; None for a later one."""
+    """One decision, with what the counts need of it.
+
+    `waited_days` from its submission to its first answer; None for a later one, and where a source does not say when either was.
+    """
 
     decision_id: DecisionId
     team_id: TeamId

@@ -68,6 +68,12 @@ def test_the_sip_tasks_are_counted_as_their_description_says(url: str) -> None:
     assert (sip.estimated, sip.estimate_changes, sip.reasons) == (10_266, 0, ())
 
 
+def test_how_long_an_answer_took_is_not_reckoned_from_dates_that_the_source_does_not_have(url: str) -> None:
+    sip, peps = counted(url, SIP).time_to_decision, counted(url, PEPS).time_to_decision
+    assert (sip.count, sip.median_days) == (0, None)  # its proposals have a latest date only, and its decisions none
+    assert peps.count > 400
+
+
 def test_the_xeps_are_counted_as_their_description_says(url: str) -> None:
     xeps = counted(url, XEPS)
     assert (xeps.proposed, xeps.accepted, xeps.postponed, xeps.declined) == (517, 186, 295, 7)

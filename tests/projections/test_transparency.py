@@ -1,9 +1,12 @@
 """The counts of a story that is known, and what a filter or a part leaves of them."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
+from ledger.events.proposal import DecisionTaken, ProposalSubmitted
+from ledger.values import Dating, Disposition, Reason, Source, Verdict
 from projections.conditions import Teams
 from projections.outcomes import queries as outcomes
 from projections.outcomes.queries import Grouping
@@ -12,8 +15,8 @@ from projections.reviews.structs import ItemState, ReviewState
 from projections.transparency.counts import AreaCount, ReviewsHeld, Transparency
 from projections.transparency.queries import Part, Period, transparency
 from tests.projections import story as told
-from tests.projections.recording import NOON
-from tests.projections.story import ask
+from tests.projections.recording import NOON, Recorder
+from tests.projections.story import ask, follow
 
 LATER = NOON + timedelta(days=60)
 LIVE = Period(since=datetime(2026, 1, 1, tzinfo=UTC))
@@ -56,6 +59,30 @@ def test_time_to_decision_is_from_submission_to_first_answer(url: str) -> None:
     waiting = counts(url).time_to_decision
     assert waiting.count == 4
     assert waiting.median_days == pytest.approx(10, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("submitted", "answered", "count"),
+    [
+        (None, None, 1),
+        (Dating.DAY, Dating.DAY, 1),
+        (Dating.NOT_AFTER, None, 0),
+        (None, Dating.UNDATED, 0),
+        (Dating.DAY, Dating.NOT_BEFORE, 0),
+    ],
+)
+def test_how_long_an_answer_took_is_reckoned_where_the_source_vouches_for_both_days(
+    recorder: Recorder, database_url: str, submitted: Dating | None, answered: Dating | None, count: int
+) -> None:
+    proposal = uuid4()
+    recorder.record(
+        (proposal, ProposalSubmitted(told.TEAM, "An old one", None)), source=Source("s", "1", dating=submitted)
+    )
+    no = DecisionTaken(uuid4(), Verdict.NO, Disposition.DECLINE, reasons=(Reason("NOT_RECORDED", ""),))
+    recorder.record((proposal, no), source=Source("s", "1", dating=answered))
+    follow(database_url, recorder)
+    found = counts(database_url, Period())
+    assert (found.declined, found.time_to_decision.count) == (1, count)
 
 
 def test_concerns_appeals_and_reviews_are_counted_by_where_they_stand(url: str) -> None:
