@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.store.integrity.tree import (
@@ -155,6 +155,7 @@ def test_the_consistency_proofs_are_the_known_ones(first: int, second: int, path
     verify_consistency(first, second, bytes.fromhex(ROOTS[first - 1]), bytes.fromhex(ROOTS[second - 1]), found)
 
 
+@settings(deadline=None)
 @given(SIZES, st.data())
 def test_every_proof_is_the_other_implementation_s(size: int, data: st.DataObject) -> None:
     entries = log(size)
@@ -167,6 +168,7 @@ def test_every_proof_is_the_other_implementation_s(size: int, data: st.DataObjec
     assert found == independent.mth(entries)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 20), max_size=8))
 def test_a_frontier_that_grows_in_any_steps_has_the_same_root(steps: list[int]) -> None:
     entries = log(sum(steps))
@@ -193,6 +195,7 @@ def refused(check: Callable[[], None]) -> bool:
     return False
 
 
+@settings(deadline=None)
 @given(SIZES, st.data())
 def test_an_inclusion_proof_holds_for_its_own_claim_and_no_other(size: int, data: st.DataObject) -> None:
     leaves = [leaf_hash(entry) for entry in log(size)]
@@ -213,6 +216,7 @@ def test_an_inclusion_proof_holds_for_its_own_claim_and_no_other(size: int, data
         assert refused(lambda: verify_inclusion(leaves[index], other, size, proof, claim))
 
 
+@settings(deadline=None)
 @given(SIZES, st.data())
 def test_a_consistency_proof_holds_for_its_own_claim_and_no_other(size: int, data: st.DataObject) -> None:
     nodes = nodes_of([leaf_hash(entry) for entry in log(size)])
