@@ -114,8 +114,6 @@ _decode_meta = msgspec.json.Decoder(Meta).decode
 _decode_known = msgspec.json.Decoder(Known).decode
 _decode_acted = msgspec.json.Decoder(Acted).decode
 _decoders: dict[str, tuple[int, msgspec.json.Decoder[Any]]] = {}
-#: The topic and version under which a fact of a type is written.
-_kinds: dict[type[Struct], tuple[str, int]] = {}
 #: Fresh salts, each taken once; a forked process must draw its own.
 _salts: list[bytes] = []
 register_at_fork(after_in_child=_salts.clear)
@@ -127,12 +125,11 @@ def encode(event: Event) -> EncodedEvent:
     Raises UnknownTopic if the type of its fact has none, ValueError if `occurred_at` names no time zone.
     """
     fact = event.fact
-    topic, class_version = _kinds.get(type(fact)) or _kind(type(fact))
+    topic = TOPICS.get(type(fact))
+    if topic is None:
+        raise UnknownTopic(type(fact).__qualname__)
     payload = _encode(fact)
-    try:
-        salt = _salts.pop()
-    except IndexError:
-        salt = _fresh_salt()
+    salt = _salt()
     occurred_at = event.occurred_at
     if occurred_at.tzinfo is not UTC:
         occurred_at = utc(occurred_at)
@@ -142,7 +139,7 @@ def encode(event: Event) -> EncodedEvent:
         stream_id,
         version,
         topic,
-        class_version,
+        FACT_TYPES[topic].version,
         occurred_at,
         event.actor,
         event.command_id,
@@ -165,7 +162,7 @@ def plain(
     payload: bytes,
 ) -> EncodedEvent:
     """This will give a payload that is not ours an envelope: the system as its actor, and class version 1."""
-    salt = _fresh_salt()
+    salt = _salt()
     commitment = sha256(salt + payload).hexdigest()
     actor = Actor(SYSTEM, Role.INTEGRATOR)
     meta = Meta(event_id, stream_id, version, topic, 1, occurred_at, actor, command_id, command_id, commitment)
@@ -249,19 +246,14 @@ def envelope(position: int, recorded_at: datetime, meta: bytes) -> bytes:
     return _LEAF_HEAD.pack(position, (recorded_at - _EPOCH) // _MICROSECOND)[1:] + meta
 
 
-def _fresh_salt() -> bytes:
+def _salt() -> bytes:
     # Asking the system for each one lets go of the interpreter each time, which costs more than all else here.
-    block = urandom(SALT_BYTES * 256)
-    _salts.extend(block[start : start + SALT_BYTES] for start in range(SALT_BYTES, len(block), SALT_BYTES))
-    return block[:SALT_BYTES]
-
-
-def _kind(fact_type: type[Struct]) -> tuple[str, int]:
-    topic = TOPICS.get(fact_type)
-    if topic is None:
-        raise UnknownTopic(fact_type.__qualname__)
-    kind = _kinds[fact_type] = (topic, FACT_TYPES[topic].version)
-    return kind
+    try:
+        return _salts.pop()
+    except IndexError:
+        block = urandom(SALT_BYTES * 256)
+        _salts.extend(block[start : start + SALT_BYTES] for start in range(SALT_BYTES, len(block), SALT_BYTES))
+        return block[:SALT_BYTES]
 
 
 def _decoder(topic: str) -> tuple[int, msgspec.json.Decoder[Any]]:
