@@ -2,7 +2,7 @@
 
 Each side is one worker of the same server (uvicorn with uvloop and httptools), in a process of its own and in turn, on one PostgreSQL that
 waits for its disk. A third process sends requests over connections that stay open, each as soon as the last is answered, and looks into
-every answer. Each request records one fact of about 400 bytes.
+every answer. Each request records one fact of about 400 bytes. Each worker is asked for 2 s before it is measured.
 
 bare        a litestar handler: JSON in, `Ledger.append_async`, the position out; no question of who asks, what may be, or what was before
 mutation    `raiseConcern` through GraphQL: a token and its roles, the document, the proposal's and the teams' streams, the domain, the
@@ -54,6 +54,8 @@ from projections.follower import Follower
 #: What performance.md asks for.
 REACH = 0.5
 CONNECTIONS = 16
+#: What each fresh worker is asked before it is measured, in seconds: documents are compiled then, and connections opened.
+WARM_UP_S = 2.0
 PROPOSALS = 1_000
 PEPPER = bytes(32)
 START_S = 30.0
@@ -125,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name, (run, where, follow, requests) in sides.items():
                 print(f"\rround {number + 1}: {name}    ", end="", file=sys.stderr, flush=True)
                 with served(run, where, folder, follow) as (port, pid):
+                    loaded(port, requests, given.connections, WARM_UP_S)
                     facts, cpu_ms = recorded(where), worked_ms(pid)
                     rates[name].append(loaded(port, requests, given.connections, given.seconds))
                     cpus[name].append((worked_ms(pid) - cpu_ms) / (recorded(where) - facts))
