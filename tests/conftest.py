@@ -1,5 +1,6 @@
 """One PostgreSQL for the run, one database per test; see `tests.databases`."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -36,6 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[BACKEND] = databases.choose(config.getoption("--db"), config.getoption("--dsn"))
     except LookupError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """This will give one worker more than processors: a test often waits, for a server that starts or a disk."""
+    return (os.cpu_count() or 1) + 1
 
 
 class _Workers:

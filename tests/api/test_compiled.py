@@ -369,7 +369,7 @@ DOCUMENTS: dict[str, Any] = {}
 LOOP = asyncio.Runner()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_any_selection_of_any_rows_gives_the_same_bytes(
     case: tuple[str, dict[str, Any], list[dict[str, bool]]],
@@ -412,7 +412,7 @@ def shown_members(sent: Any) -> set[str]:
 def test_all_members_that_any_selection_shows_are_collected_and_no_more_than_are_there() -> None:
     found = {"shown": 0, "left out": 0}
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def compare(data: st.DataObject) -> None:
         fragments: list[str] = []

@@ -257,7 +257,7 @@ def test_an_input_is_what_the_standard_way_makes_of_the_variables_or_is_left_to_
     taken = {"fast": 0, "left": 0, "refused": 0}
 
     @given(st.sampled_from(sorted(compiled)), st.booleans(), st.data())
-    @settings(max_examples=400, deadline=None, suppress_health_check=[*HealthCheck])
+    @settings(max_examples=200, deadline=None, suppress_health_check=[*HealthCheck])
     def compare(name: str, odd: bool, data: st.DataObject) -> None:
         kind = TYPES.mutation_type.fields[name].args["input"].type  # type: ignore[union-attr]
         value = data.draw(values(kind, odd))
