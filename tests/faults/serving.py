@@ -52,7 +52,9 @@ def serving(url: str, folder: Path, *, behind: str | None = None, **settings: st
             api.base_url = base_url
             steward = api.client(Role.STEWARD)
             served = Served(process, base_url, api, steward)
-            until(served.is_ready, what="getting ready")
-            yield served
-            steward.http.close()
-        api.handlers._lookups.close()  # type: ignore[attr-defined]
+            try:
+                until(served.is_ready, what="getting ready")
+                yield served
+            finally:  # a planted break ends the block with an error
+                steward.http.close()
+                api.handlers._lookups.close()  # type: ignore[attr-defined]

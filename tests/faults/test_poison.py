@@ -49,20 +49,20 @@ def test_it_stops_its_view_with_an_alarm_and_the_others_go_on(
             api = Api(settings.database_url, base_url, ledger)
             team = api.team()
             engineer, proposal = api.client(Role.ENGINEER, team), str(uuid4())
-            given = {"proposalId": proposal, "teamId": str(team), "title": "Debt", "businessCase": case()}
-            before = engineer.do("submitProposal", **given)["position"]
-            assert engineer.ask(BACKLOG, at=before)["backlog"]["nodes"] == [{"proposalId": proposal}]
-            at = engineer.do("withdrawProposal", proposalId=proposal)["position"]
-            error = engineer.error(BACKLOG, at=at)
-            assert error["extensions"]["code"] == "VIEW_LATE"
-            assert error["message"].endswith("It has stopped at a fact and needs an operator.")
-            kinds = engineer.ask(TIMELINE, of=proposal, at=at)["timeline"]["nodes"]
-            assert kinds[-1] == {"kind": "ProposalWithdrawn"}
-            ready = httpx.get(f"{base_url}/health/ready")
-            assert (ready.status_code, ready.json()["views"]) == (503, "stopped")
-            (alarm,) = [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL]
-            assert alarm == f"view backlog has stopped before position {at}; the other views go on"
-            engineer.http.close()
+            with engineer.http:  # closed in a planted break too
+                given = {"proposalId": proposal, "teamId": str(team), "title": "Debt", "businessCase": case()}
+                before = engineer.do("submitProposal", **given)["position"]
+                assert engineer.ask(BACKLOG, at=before)["backlog"]["nodes"] == [{"proposalId": proposal}]
+                at = engineer.do("withdrawProposal", proposalId=proposal)["position"]
+                error = engineer.error(BACKLOG, at=at)
+                assert error["extensions"]["code"] == "VIEW_LATE"
+                assert error["message"].endswith("It has stopped at a fact and needs an operator.")
+                kinds = engineer.ask(TIMELINE, of=proposal, at=at)["timeline"]["nodes"]
+                assert kinds[-1] == {"kind": "ProposalWithdrawn"}
+                ready = httpx.get(f"{base_url}/health/ready")
+                assert (ready.status_code, ready.json()["views"]) == (503, "stopped")
+                (alarm,) = [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL]
+                assert alarm == f"view backlog has stopped before position {at}; the other views go on"
         monkeypatch.undo()
         with served(create_app(settings), settings) as base_url:
             until(lambda: httpx.get(f"{base_url}/health/ready").status_code == 200)
