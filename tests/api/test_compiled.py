@@ -41,10 +41,11 @@ from ledger.api.node import Node
 from ledger.api.scalars import SCALARS, Position
 from ledger.api.shown import SHOWN, Shown
 from ledger.directory.members import Person
-from ledger.values import MemberId, Role
+from ledger.values import DecisionId, Disposition, MemberId, ProposalId, Role, Verdict
 from projections.audit.structs import AuditedDecision  # noqa: F401 - shown by the schema
 from projections.backlog.areas import AreaSummary
 from projections.backlog.queries import Listed
+from projections.backlog.structs import DecisionShort
 
 real.build()
 PROPOSAL, AREA = SHOWN[Listed], SHOWN[AreaSummary]
@@ -409,32 +410,51 @@ def shown_members(sent: Any) -> set[str]:
     return own | {member for one in sent.values() for member in shown_members(one)}
 
 
-def test_all_members_that_any_selection_shows_are_collected_and_no_more_than_are_there() -> None:
-    found = {"shown": 0, "left out": 0}
+FRAGMENT = "fragment F on Proposal { proposers { memberId } }"
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.data())
-    def compare(data: st.DataObject) -> None:
-        fragments: list[str] = []
-        shown, name = PROPOSAL, "proposal"
-        inner = data.draw(selections(SCHEMA.type_map["Proposal"], fragments))
-        inner += data.draw(st.sampled_from(["", " proposer { memberId }"]))  # which few of the random ones show
-        text = f"query Q($a: Boolean! = false, $b: Boolean! = false) {{ {name} {{ {inner} }} }} {' '.join(fragments)}"
-        drawn = data.draw(st.lists(rows(shown.struct, odd=False), min_size=1, max_size=2))
-        document, context = parse(text), Context({name: [shown.show(row, PEOPLE) for row in drawn]}, Plans())
-        answer = msgspec.json.decode(LOOP.run(run(document, context, {}, LedgerExecutor)))
-        operation, *spread = document.definitions
-        nodes = [node for node in operation.selection_set.selections if isinstance(node, FieldNode)]  # type: ignore[attr-defined]
-        raw = types.SimpleNamespace(field_nodes=nodes, fragments={one.name.value: one for one in spread})  # type: ignore[attr-defined]
-        names = selected(types.SimpleNamespace(_raw_info=raw, context=context))  # type: ignore[arg-type]
-        collected = {str(member) for member in shown.members(drawn, names)}
-        everybody = {str(member) for member in shown.members(drawn)}
-        assert shown_members(answer["data"]) <= collected <= everybody, text
-        found["shown"] += bool(shown_members(answer["data"]))
-        found["left out"] += collected < everybody
 
-    compare()
-    assert min(found.values()) >= 1, found  # it compared something
+def members_of(text: str, drawn: list[Any]) -> tuple[set[str], set[str], set[str]]:
+    """The members that the answer shows, those whose names are collected for it, and all that the rows name."""
+    document, context = parse(text), Context({"proposal": [PROPOSAL.show(row, PEOPLE) for row in drawn]}, Plans())
+    answer = msgspec.json.decode(LOOP.run(run(document, context, {}, LedgerExecutor)))
+    operation, *spread = document.definitions
+    nodes = [node for node in operation.selection_set.selections if isinstance(node, FieldNode)]  # type: ignore[attr-defined]
+    raw = types.SimpleNamespace(field_nodes=nodes, fragments={one.name.value: one for one in spread})  # type: ignore[attr-defined]
+    names = selected(types.SimpleNamespace(_raw_info=raw, context=context))  # type: ignore[arg-type]
+    collected, everybody = PROPOSAL.members(drawn, names), PROPOSAL.members(drawn)
+    return shown_members(answer["data"]), set(map(str, collected)), set(map(str, everybody))
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_all_members_that_any_selection_shows_are_collected_and_no_more_than_are_there(data: st.DataObject) -> None:
+    fragments: list[str] = []
+    inner = data.draw(selections(SCHEMA.type_map["Proposal"], fragments))
+    inner += data.draw(st.sampled_from(["", " proposers { memberId }"]))  # which few of the random ones show
+    text = f"query Q($a: Boolean! = false, $b: Boolean! = false) {{ proposal {{ {inner} }} }} {' '.join(fragments)}"
+    shown, collected, everybody = members_of(text, data.draw(st.lists(rows(Listed, odd=False), min_size=1, max_size=2)))
+    assert shown <= collected <= everybody, text
+
+
+@pytest.mark.parametrize(
+    ("inner", "count_shown", "count"),
+    [
+        ("title", 0, 0),
+        ("proposers { memberId }", 2, 2),
+        ("proposers { name }", 0, 2),
+        ("decision { decider { memberId } }", 1, 1),
+        ("...F decision { verdict }", 2, 2),
+        ("...F decision { decider { memberId } }", 3, 3),
+    ],
+)
+def test_the_members_of_the_selected_fields_alone_are_collected(inner: str, count_shown: int, count: int) -> None:
+    one, two, three = PEOPLE
+    now = datetime(2026, 5, 4, tzinfo=UTC)
+    no = DecisionShort(DecisionId(UUID(int=7)), Verdict.NO, Disposition.DECLINE, now, 4, None, three, ())
+    row = Listed(ProposalId(UUID(int=8)), proposer=one, co_proposers=(two,), submitted_at=now, decision=no)
+    text = f"query {{ proposal {{ {inner} }} }} {FRAGMENT if '...F' in inner else ''}"
+    shown, collected, everybody = members_of(text, [row])
+    assert (len(shown), len(collected), len(everybody)) == (count_shown, count, 3)
 
 
 def test_what_can_be_read_only_once_is_left_to_the_standard_way() -> None:

@@ -239,6 +239,9 @@ def test_the_fast_way_gives_the_bytes_and_the_errors_of_the_standard_one() -> No
             asyncio.run(both(*case))
 
     compare()
+    for _ in range(4):  # chance may leave a way out once
+        if not all(taken.values()):
+            compare()
     assert all(taken.values()), taken
 
 
@@ -271,7 +274,7 @@ def test_an_input_is_what_the_standard_way_makes_of_the_variables_or_is_left_to_
             assert (found, vars(found)) == (standard, vars(standard))
 
     compare()
-    assert min(taken["fast"], taken["refused"]) > 0, taken
+    assert min(taken["fast"], taken["refused"]) > 0, taken  # each is a third of the cases or more
 
 
 @pytest.mark.parametrize("number", [2**31 - 1, 2**31, -(2**31), -(2**31) - 1, True, 1.0, 1.5, "1", None])

@@ -259,6 +259,9 @@ def test_the_fast_way_gives_the_bytes_and_the_errors_of_the_standard_one() -> No
             asyncio.run(both(*case))
 
     compare()
+    for _ in range(4):  # chance may leave a way out once
+        if not all(taken.values()):
+            compare()
     assert all(taken.values()), taken
 
 
