@@ -1,6 +1,7 @@
 """One PostgreSQL for the run, one database per test; see `tests.databases`."""
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -29,6 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as under `nohup … &`: what is started here must hear Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     given = getattr(config, "workerinput", None)
     if given is not None:  # a worker of pytest-xdist takes what the first process chose
         config.stash[BACKEND] = Backend(**given["ledger_backend"])
