@@ -19,3 +19,7 @@ VIEWS: tuple[View, ...] = (
     sources.VIEW,
     transparency.VIEW,
 )
+
+#: Their definitions, as a list in SQL. A view that another version of the program has built counts as not built yet: its rows may look
+#: otherwise, or mean something else.
+BUILT_AS = ", ".join(f"'{view.definition}'" for view in VIEWS)

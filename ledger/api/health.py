@@ -12,6 +12,7 @@ from litestar.handlers import HTTPRouteHandler
 from ledger.api.context import Resources
 from ledger.api.standing import Standings, standings
 from ledger.webhooks import endpoints
+from projections.catalogue import VIEWS
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def _of_views(found: Standings) -> str:
         return "stopped"
     if any(view.position > found.head for view in found.views.values()):  # of an older state that was put back
         return "ahead"
-    if found.head and (not found.views or any(view.lag_ms > LAG_MS_MAX for view in found.views.values())):
+    if found.head and (len(found.views) < len(VIEWS) or any(view.lag_ms > LAG_MS_MAX for view in found.views.values())):
         return "behind"
     return "ok"
 

@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from ledger.api.errors import VIEW_LATE, bad_input, refusal
+from projections.catalogue import BUILT_AS
 
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
@@ -25,14 +26,14 @@ POLL_S = 0.01
 #: One row per view, or one with NULLs where there is none. A story ledger's times are not the clock's: its lag is reckoned from when the
 #: view last moved. The fact that a view lacks is looked up by itself: joined, it lets the planner of a new ledger read the whole log.
 #: The limits tell the planner how few rows there are, or it takes the statement for one that is worth compiling.
-STANDINGS = """
+STANDINGS = f"""
 SELECT h.position, p.view, p.position, p.fault,
        CASE WHEN p.position >= h.position THEN 0 ELSE GREATEST(0, 1000 * extract(epoch FROM clock_timestamp() -
             CASE i.clock WHEN 'wall' THEN (SELECT recorded_at FROM ledger.events WHERE position = p.position + 1)
             ELSE p.updated_at END))::bigint END
   FROM (SELECT position FROM ledger.head LIMIT 1) AS h CROSS JOIN (SELECT clock FROM ledger.identity LIMIT 1) AS i
-  LEFT JOIN views.positions AS p ON true
-"""
+  LEFT JOIN views.positions AS p ON p.definition IN ({BUILT_AS})
+"""  # noqa: S608 - hashes of our own
 POSITION_AT = "SELECT ledger.position_at(%s)"
 KNOWLEDGE_POSITION = b"""
 SELECT (convert_from(o.payload, 'UTF8')::json ->> 'knowledge_position')::bigint,

@@ -11,6 +11,7 @@ from ledger.store.connections import STATEMENT_TIMEOUT_MS, Pool, reader_pool
 from ledger.values import MemberId, PolicyId, ProposalId, TeamId
 from projections.audit import projector as audit
 from projections.backlog import projector as backlog
+from projections.catalogue import BUILT_AS
 from projections.projector import View
 from projections.reviews import projector as reviews
 
@@ -35,9 +36,10 @@ SELECT min(valid_from) FROM views.reviews WHERE team_id = %s AND kind = 'PRODUCT
 """
 _POLICY = b"SELECT policy_id FROM views.backlog_rankings WHERE team_id = %s AND valid_to IS NULL"
 _MEMBER = b"SELECT FROM directory.members WHERE member_id = %s"
-_STANDING = b"""
-SELECT h.position, p.position, p.fault FROM ledger.head AS h LEFT JOIN views.positions AS p ON p.view = %s
-"""
+_STANDING = f"""
+SELECT h.position, p.position, p.fault
+  FROM ledger.head AS h LEFT JOIN views.positions AS p ON p.view = %s AND p.definition IN ({BUILT_AS})
+""".encode()  # noqa: S608 - hashes of our own
 
 
 class ViewLookups:

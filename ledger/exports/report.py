@@ -17,6 +17,7 @@ from ledger.store.connections import patient_async_connection
 from projections.audit.story import ProposalStory, proposal_story
 from projections.audit.timeline import TimelineEntry, timeline
 from projections.audit.version_structs import KINDS, RECORDED, Version, version_of
+from projections.catalogue import BUILT_AS
 from projections.conditions import Connection, instant_of, rows
 
 #: Most facts of one proposal that are told.
@@ -27,7 +28,7 @@ _VERSIONS = (
     f"SELECT {RECORDED} FROM ledger.events AS e WHERE e.stream_id = %(id)s AND e.topic = ANY(%(topics)s)"  # noqa: S608
     " AND e.position <= %(until)s ORDER BY e.version"
 )
-_STATE = "SELECT position, fault FROM views.positions WHERE view = 'audit'"
+_STATE = f"SELECT position, fault FROM views.positions WHERE view = 'audit' AND definition IN ({BUILT_AS})"  # noqa: S608
 _HEAD = "SELECT h.position, i.ledger_id FROM ledger.head AS h, ledger.identity AS i"
 
 

@@ -21,9 +21,11 @@ from ledger.exports.choosing import Chosen
 from ledger.store.connections import Connection, patient_connection
 from projections.audit.tables import APPEALS, CONCERNS, DECISIONS
 from projections.backlog.tables import CARDS
+from projections.catalogue import BUILT_AS
 from projections.conditions import Conditions
 from projections.table import Table
 
+_STATE = f"SELECT position, fault FROM views.positions WHERE view = %s AND definition IN ({BUILT_AS})".encode()  # noqa: S608
 #: Rows that are fetched at once.
 PAGE = 1_000
 #: Most memory that DuckDB takes.
@@ -179,9 +181,7 @@ def _named(value: Any) -> Any:
 
 def _position(connection: Connection, wanted: ViewExport) -> int:
     try:
-        found = connection.execute(
-            "SELECT position, fault FROM views.positions WHERE view = %s", [wanted.view]
-        ).fetchone()
+        found = connection.execute(_STATE, [wanted.view]).fetchone()
     except psycopg.errors.UndefinedTable:
         found = None
     if found is None:

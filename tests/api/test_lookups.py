@@ -48,6 +48,9 @@ def test_a_view_that_does_not_get_there_is_said_to_be_late(database_url: str) ->
         connection.execute("UPDATE views.positions SET position = 0, fault = 'poison' WHERE view = 'audit'")
     with pytest.raises(GraphQLError, match="needs an operator"):
         lookups.postponed(team_id)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE views.positions SET definition = 'another' WHERE view = 'backlog'")
+    assert _refused(lookups, team_id)["code"] == "VIEW_LATE"
     lookups.close()
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from graphql import GraphQLError
 from strawberry import UNSET
@@ -18,6 +19,8 @@ from ledger.api.scalars import Position
 from ledger.app import running
 from ledger.settings import Settings
 from ledger.values import ORGANISATION, MemberId, Role, TeamId
+from projections.catalogue import VIEWS
+from projections.rebuild import rebuild
 from tests.api.conftest import Api
 
 VIEWER = "query V($at: Position) { viewer(atLeast: $at) { client } }"
@@ -50,6 +53,22 @@ def test_a_view_that_has_stopped_says_so_at_once_and_its_lag_shows(api: Api) -> 
     assert error["extensions"]["code"] == "VIEW_LATE"
     assert "operator" in error["message"]
     assert seconds < 5  # the longest wait that this server allows: it did not wait
+
+
+def test_what_another_version_has_built_is_not_read_until_it_is_built_again(api: Api, settings: Settings) -> None:
+    api.team()
+    ada = api.client(Role.AUDITOR)
+    api.until_ready()
+    query = "{ teams(first: 9) { nodes { name } } }"
+    api.sql("UPDATE views.positions SET definition = 'another', position = 0 WHERE view = 'teams'")
+    api.sql("UPDATE views.teams SET doc = 'written in another way'")
+    error = ada.error(query)
+    assert error["extensions"]["code"] == "VIEW_LATE"
+    assert error["message"] == "The view teams is being built. Ask again in a moment."
+    ready = httpx.get(f"{api.base_url}/health/ready")
+    assert (ready.status_code, ready.json()["views"]) == (503, "behind")
+    rebuild(str(settings.database_url), api.ledger, VIEWS)
+    assert ada.ask(query) == {"teams": {"nodes": [{"name": "Checkout"}]}}
 
 
 async def _timed(call: Callable[[], Awaitable[Any]]) -> tuple[Any, float]:
