@@ -1,4 +1,4 @@
-"""Rows of which only some attributes are read: the others stay as the text that they are, which takes a third of the time."""
+"""Rows of which only some attributes are read: the others stay as the bytes that they are, which takes a third of the time."""
 
 from collections.abc import Collection
 from inspect import getattr_static

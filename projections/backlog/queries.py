@@ -11,9 +11,11 @@ from msgspec import Struct
 
 from ledger.ranking import DEFAULT_FORMULA, Formula, Score, readable, score
 from ledger.values import MemberId, ProposalStatus
-from projections.backlog.structs import Card, Ranking
+from projections.backlog.ranking import RANKINGS
+from projections.backlog.structs import Card
 from projections.conditions import Conditions, Connection, Teams, rows
 from projections.partial import partial
+from projections.table import decoder
 
 #: Most members' items that an inbox lists.
 INBOX_MAX = 100
@@ -96,7 +98,6 @@ _COLUMNS = {
 _BESIDE = frozenset({"rank", "why", "formula"})
 #: Selections of attributes whose decoders are kept.
 _DECODERS_MAX = 512
-_ranking = msgspec.json.Decoder(Ranking).decode
 
 
 def key_of(row: Listed, order: Order) -> tuple[Any, int, UUID]:
@@ -274,7 +275,7 @@ def _shown(which: str, where: Conditions, *, ranked: bool, explained: bool) -> s
 @lru_cache(maxsize=_DECODERS_MAX)
 def _decoder(attributes: frozenset[str] | None) -> Callable[[bytes], Listed]:
     struct = Listed if attributes is None else partial(Listed, attributes)
-    return msgspec.json.Decoder(struct).decode
+    return decoder(struct)
 
 
 def _rows(found: list[tuple[Any, ...]], attributes: frozenset[str] | None = None) -> list[Listed]:
@@ -286,6 +287,6 @@ def _rows(found: list[tuple[Any, ...]], attributes: frozenset[str] | None = None
     for doc, rank, ranking in found:
         row = decode(doc)
         if ranking is not None and ranking not in formulas:
-            formulas[ranking] = _ranking(ranking).formula
+            formulas[ranking] = RANKINGS.decode(ranking).formula
         listed.append((row, rank, formulas.get(ranking, DEFAULT_FORMULA)))
     return [msgspec.structs.replace(row, rank=rank, formula=formula) for row, rank, formula in listed]

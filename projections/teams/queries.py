@@ -75,7 +75,7 @@ async def policy_in_force(connection: Connection, team_id: UUID, *, as_of: int |
     found = await rows(
         connection,
         f"SELECT p.doc FROM views.teams AS t LEFT JOIN views.policies AS p"
-        f" ON p.policy_id = (convert_from(t.doc, 'UTF8')::json ->> {_POLICY_ID})::uuid AND {where.stands('p')}"
+        f" ON p.policy_id = t.policy_id AND {where.stands('p')}"
         f" WHERE {where} AND {where.stands('t')}",
         where.values,
     )
@@ -92,16 +92,10 @@ async def sources(connection: Connection, visible: Teams) -> list[str]:
     where = Conditions().among("t.team_id", "visible", visible)
     found = await rows(
         connection,
-        f"SELECT DISTINCT source FROM (SELECT convert_from(t.doc, 'UTF8')::json ->> {_SOURCE} AS source"
-        f" FROM views.teams AS t WHERE {where.add(where.stands('t'))}) AS held WHERE source IS NOT NULL ORDER BY source",
+        f"SELECT DISTINCT t.source FROM views.teams AS t WHERE {where.add(where.stands('t')).add('t.source IS NOT NULL')} ORDER BY 1",
         where.values,
     )
     return [source for (source,) in found]
-
-
-#: Where a team's row, an array, has its policy, and the source whose history it holds.
-_POLICY_ID = Team.__struct_fields__.index("policy_id")
-_SOURCE = Team.__struct_fields__.index("source")
 
 
 async def _docs(connection: Connection, table: Table[Any], where: Conditions, order: str | None = None) -> list[Any]:

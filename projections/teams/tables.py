@@ -7,7 +7,12 @@ TEAMS = Table(
     "teams",
     Team,
     key=("team_id",),
-    columns=(Column("team_id", "uuid"), Column("name", "text", lambda team: team.name.casefold())),
+    columns=(
+        Column("team_id", "uuid"),
+        Column("name", "text", lambda team: team.name.casefold()),
+        Column("policy_id", "uuid", optional=True),
+        Column("source", "text"),
+    ),
     indexes=(Index("name, team_id"),),
     by_stream=True,
 )

@@ -47,7 +47,7 @@ def test_a_redaction_takes_the_words_out_of_the_search_and_its_index_in_every_st
     with psycopg.connect(database_url) as connection:
         left = connection.execute(
             "SELECT count(*) FROM views.audit_texts WHERE words::text ~ 'roe|telephon' OR reasons_text ~ 'Roe'"
-            " OR convert_from(doc, 'UTF8') ~ 'Roe'"
+            " OR position('Roe'::bytea IN doc) > 0"
         ).fetchone()
     assert left == (0,)
 
