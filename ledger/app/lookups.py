@@ -3,10 +3,13 @@
 from functools import cached_property
 from time import monotonic, sleep
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
 from ledger.api.standing import Standing, late
+from ledger.events import TOPICS
+from ledger.events.proposal import AppealLodged, ConcernRaised, DecisionTaken
 from ledger.store.connections import STATEMENT_TIMEOUT_MS, Pool, reader_pool
 from ledger.values import MemberId, PolicyId, ProposalId, TeamId
 from projections.audit import projector as audit
@@ -35,6 +38,20 @@ _REVIEWS_HELD = b"""
 SELECT min(valid_from) FROM views.reviews WHERE team_id = %s AND kind = 'PRODUCT' AND state = 'CLOSED' GROUP BY review_id ORDER BY 1
 """
 _POLICY = b"SELECT policy_id FROM views.backlog_rankings WHERE team_id = %s AND valid_to IS NULL"
+#: Of facts after a position: whose decision, concern or appeal has an id.
+_GIVEN_AFTER = f"""
+SELECT stream_id FROM ledger.events
+ WHERE position > {{after}} AND topic IN ('{"', '".join(TOPICS[fact] for fact in (DecisionTaken, ConcernRaised, AppealLodged))}')
+   AND strpos(convert_from(payload, 'UTF8'), %(given)s::text) > 0 LIMIT 1
+"""  # noqa: S608 - names of our own
+#: By the view, and by the log from where the view is on: so it is exact, and waits for nothing.
+_AFTER_VIEW = _GIVEN_AFTER.format(after="(SELECT position FROM views.positions WHERE view = 'audit')")
+_PROPOSAL_OF = f"""
+SELECT proposal_id FROM views.audit_decisions WHERE decision_id = %(given)s UNION ALL
+SELECT proposal_id FROM views.audit_concerns WHERE concern_id = %(given)s UNION ALL
+SELECT proposal_id FROM views.audit_appeals WHERE appeal_id = %(given)s UNION ALL
+({_AFTER_VIEW}) LIMIT 1
+"""  # noqa: S608 - names of our own
 _MEMBER = b"SELECT FROM directory.members WHERE member_id = %s"
 _STANDING = f"""
 SELECT h.position, p.position, p.fault
@@ -81,6 +98,15 @@ class ViewLookups:
         """This will say whether the directory has this member."""
         with self._pool.connection() as connection:
             return connection.execute(_MEMBER, [member_id]).fetchone() is not None
+
+    def proposal_of(self, given: UUID) -> ProposalId | None:
+        """This will give the proposal that has a decision, a concern or an appeal of this id; None: it is free."""
+        with self._pool.connection() as connection:
+            try:
+                row = connection.execute(_PROPOSAL_OF.encode(), {"given": given}).fetchone()
+            except psycopg.errors.UndefinedTable:  # no view was ever built
+                row = connection.execute(_GIVEN_AFTER.format(after=0).encode(), {"given": given}).fetchone()
+            return None if row is None else ProposalId(row[0])
 
     def _rows(self, view: View, statement: bytes, *values: object) -> list[Any]:
         with self._pool.connection() as connection:

@@ -1,8 +1,10 @@
 """What the handlers look up, read from the facts themselves: a story is short, and waits for no view while it is told."""
 
+from uuid import UUID
+
 from ledger.events.envelope import Event
 from ledger.events.policy import PolicyActivated
-from ledger.events.proposal import ProposalSubmitted
+from ledger.events.proposal import AppealLodged, ConcernRaised, DecisionTaken, ProposalSubmitted
 from ledger.events.review import ReviewClosed, ReviewScheduled
 from ledger.store.application import Ledger
 from ledger.values import MemberId, PolicyId, ProposalId, ReviewId, ReviewKind, TeamId
@@ -20,6 +22,7 @@ class LogLookups:
         self._reviews: dict[ReviewId, TeamId] = {}
         self._held: dict[TeamId, list[int]] = {}
         self._policies: dict[TeamId, PolicyId] = {}
+        self._holders: dict[UUID, ProposalId] = {}
 
     def pending(self, team_id: TeamId) -> list[ProposalId]:
         """This will give every proposal of the team."""
@@ -44,6 +47,11 @@ class LogLookups:
         """This will take anybody for a member: a story is told without a directory."""
         return True
 
+    def proposal_of(self, given: UUID) -> ProposalId | None:
+        """This will give the proposal that has a decision, a concern or an appeal of this id."""
+        self._read_on()
+        return self._holders.get(given)
+
     def _read_on(self) -> None:
         while events := self._ledger.read(self._position, PAGE):
             for event in events:
@@ -54,6 +62,8 @@ class LogLookups:
         match event.fact:
             case ProposalSubmitted(team_id=team_id) if team_id is not None:
                 self._proposals.setdefault(team_id, []).append(ProposalId(event.stream_id))
+            case DecisionTaken(decision_id=made) | ConcernRaised(concern_id=made) | AppealLodged(appeal_id=made):
+                self._holders.setdefault(made, ProposalId(event.stream_id))
             case ReviewScheduled(team_id=team_id, kind=ReviewKind.PRODUCT):
                 self._reviews[ReviewId(event.stream_id)] = team_id
             case ReviewClosed() if (team := self._reviews.get(ReviewId(event.stream_id))) is not None:

@@ -31,6 +31,7 @@ def take_decision(seen: Seen, issued: Issued[TakeDecision]) -> Change:
     others = existing(seen, issued, [*command.chosen_instead, *waited_for])
     facts = decide_take_decision(proposal, issued, review, _formula(seen, review), active_codes(seen), others)
     reviews.answerable(review, command.proposal_id)
+    seen.free_within(issued, "decision_id")
     days = next((fact.days_reserved for fact in facts if isinstance(fact, DecisionTaken)), None)
     on_review = reviews.decide_item(command.proposal_id, command.decision_id, command.verdict, days)
     return Change(acting, [(command.proposal_id, facts), (command.review_id, on_review)])

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Protocol
+from uuid import UUID
 
 from ledger.values import MemberId, PolicyId, ProposalId, TeamId
 
 
 class Lookups(Protocol):
-    """Which streams an agenda may need, and who is a member.
+    """Which streams an agenda may need, who is a member, and whose an id is that names no stream.
 
     The handlers load each stream from the log, and what the log says counts: too many are harmless. One that is too new to be listed yet
     is missed by this agenda and on the next.
@@ -27,6 +28,10 @@ class Lookups(Protocol):
 
     def is_member(self, member_id: MemberId) -> bool:
         """This will say whether the directory has this member, by a name or erased: the log knows ids only."""
+        ...
+
+    def proposal_of(self, given: UUID) -> ProposalId | None:
+        """This will give the proposal that has a decision, a concern or an appeal of this id; None: it is free."""
         ...
 
     def policy_in_force(self, team_id: TeamId) -> PolicyId | None:

@@ -85,6 +85,18 @@ def _plain(decide: Callable[[ProposalState | None, Issued[Any]], list[Struct]]) 
     return handle
 
 
+def _new(decide: Callable[[ProposalState | None, Issued[Any]], list[Struct]], field: str) -> Handler:
+    """This will give the handler of a command that makes something new within one proposal, of which `field` is the id."""
+
+    def handle(seen: Seen, issued: Issued[Any]) -> Change:
+        state, change = _about(seen, issued)
+        facts = decide(state, issued)
+        seen.free_within(issued, field)
+        return change(facts)
+
+    return handle
+
+
 def _about(seen: Seen, issued: Issued[Any]) -> tuple[ProposalState, Callable[[list[Struct]], Change]]:
     """This will give the proposal, and how its facts become a change, if the issuer may do this to it."""
     state = submitted(seen.proposal(issued.command.proposal_id))
@@ -133,7 +145,7 @@ HANDLERS: dict[type[Struct], Handler] = {
     commands.AssessImpact: assess_impact,
     commands.AddDependency: add_dependency,
     commands.RemoveDependency: _plain(estimating.decide_remove_dependency),
-    commands.RaiseConcern: _plain(concerns.decide_raise_concern),
+    commands.RaiseConcern: _new(concerns.decide_raise_concern, "concern_id"),
     commands.AnswerConcern: _plain(concerns.decide_answer_concern),
     commands.ResolveConcern: _plain(concerns.decide_resolve_concern),
     commands.OverruleConcern: _plain(concerns.decide_overrule_concern),
@@ -144,7 +156,7 @@ HANDLERS: dict[type[Struct], Handler] = {
     commands.PlayBackConcern: _plain(telling.decide_play_back_concern),
     commands.ConfirmPlayback: _plain(telling.decide_confirm_playback),
     commands.CorrectPlayback: _plain(telling.decide_correct_playback),
-    commands.LodgeAppeal: _plain(appealing.decide_lodge_appeal),
+    commands.LodgeAppeal: _new(appealing.decide_lodge_appeal, "appeal_id"),
     commands.UpholdAppeal: _plain(appealing.decide_uphold_appeal),
     commands.DismissAppeal: _plain(appealing.decide_dismiss_appeal),
     commands.ReopenProposal: _plain(revisiting.decide_reopen_proposal),

@@ -207,3 +207,6 @@ class _Nobody:
 
     def is_member(self, member_id: MemberId) -> NoReturn:
         raise InThread
+
+    def proposal_of(self, given: UUID) -> NoReturn:
+        raise InThread

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.commands.issued import Issued
+from ledger.commands.issued import Issued, derived_id
 from ledger.domain import catalogue, member, policy, proposal, review, simulation, team
 from ledger.domain.catalogue import CatalogueState
 from ledger.domain.member import MemberState
@@ -25,6 +25,7 @@ S = TypeVar("S")
 
 #: Most streams that are asked for at once: an answer stays within the statement's time limit.
 STREAMS_AT_ONCE = 1_000
+TAKEN = "This id is taken by something else. Choose another."
 
 _PROPOSAL = get_args(ProposalFact)
 _REVIEW = get_args(review.ReviewFact)
@@ -151,7 +152,18 @@ class Seen:
     def free(self, stream_id: UUID, state: object | None, path: str) -> None:
         """This will refuse an id for something new that something of another kind has. What has it of its own kind, the domain says."""
         if state is None and self.version(stream_id):
-            raise Rejected(Code.CONFLICT, "This id is taken by something else. Choose another.", path)
+            raise Rejected(Code.CONFLICT, TAKEN, path)
+
+    def free_within(self, issued: Issued[Any], field: str) -> None:
+        """This will refuse an id for something new of a proposal that something of another proposal has: views know it by that alone.
+
+        What is made from the command's id is nobody else's, and is not looked up.
+        """
+        given = getattr(issued.command, field)
+        if given == derived_id(issued.command_id, field.removesuffix("_id")):
+            return
+        if self.lookups.proposal_of(given) not in (None, issued.command.proposal_id):
+            raise Rejected(Code.CONFLICT, TAKEN, field)
 
 
 #: The function of one command: what it has seen and what was asked, to what it comes to.

@@ -1,7 +1,9 @@
 """Mutations through HTTP, handlers, the log and back."""
 
-from uuid import uuid4
+from contextlib import closing
+from uuid import UUID, uuid4
 
+from ledger.app import ViewLookups
 from ledger.commands import derived_id
 from ledger.values import ORGANISATION, Role
 from tests.api.conftest import Api, case
@@ -44,6 +46,51 @@ def test_an_id_that_is_left_out_is_derived_from_the_command_id(api: Api) -> None
         "proposalId": str(derived_id(command_id, "proposal")),
         "teamId": str(team),
     }
+
+
+def test_nobody_puts_a_thing_of_theirs_in_the_place_of_another_teams(api: Api) -> None:
+    """By an id that they have seen: views and `node` know each by that alone."""
+    asked = "query Q($at: Position) { concerns(atLeast: $at) { nodes { concernId text } } }"
+    said, concern_id, clients = {}, str(uuid4()), []
+    for name in ("Checkout", "Search"):
+        team = api.team(name)
+        clients.append(ada := api.client(Role.ENGINEER, team))
+        made, proposal_id = uuid4(), uuid4()
+        done = ada.do(
+            "submitProposal",
+            commandId=str(made),
+            proposalId=str(proposal_id),
+            teamId=str(team),
+            title="Debt",
+            businessCase=case(),
+        )
+        assert done["userErrors"] == []
+        said[name] = ada.do("raiseConcern", proposalId=str(proposal_id), concernId=concern_id, text=f"{name} asks why?")
+    assert said["Checkout"]["userErrors"] == []
+    ((code, path),) = [(error["code"], error["path"]) for error in said["Search"]["userErrors"]]
+    assert (code, path) == ("CONFLICT", ["input", "concernId"])
+    nodes = clients[0].ask(asked, at=str(api.ledger.head()))["concerns"]["nodes"]
+    assert nodes == [{"concernId": concern_id, "text": "Checkout asks why?"}]
+
+
+def test_whose_an_id_is_is_known_with_the_view_behind_it_or_not_there(api: Api) -> None:
+    team = api.team()
+    ada = api.client(Role.ENGINEER, team)
+    ids = [str(uuid4()) for _ in range(3)]
+    for proposal_id in ids[:2]:
+        submitted = {"proposalId": proposal_id, "teamId": str(team), "title": "Debt", "businessCase": case()}
+        assert ada.do("submitProposal", **submitted)["userErrors"] == []
+    assert ada.do("raiseConcern", proposalId=ids[0], concernId=ids[2], text="Why so soon?")["userErrors"] == []
+    ada.ask("query Q($at: Position) { concerns(atLeast: $at) { totalCount } }", at=str(api.ledger.head()))
+    with closing(ViewLookups(api.database_url)) as lookups:
+        assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
+        assert lookups.proposal_of(UUID(ids[0])) is None
+        api.sql("DELETE FROM views.audit_concerns")
+        assert lookups.proposal_of(UUID(ids[2])) is None
+        api.sql("UPDATE views.positions SET position = 0 WHERE view = 'audit'")
+        assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
+        api.sql("DROP TABLE views.audit_concerns")
+        assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
 
 
 def test_a_command_id_that_is_left_out_is_made_and_given(api: Api) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from time import monotonic
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -13,6 +14,7 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ledger.commands import Issued, derived_id
 from ledger.commands import proposal as proposals
 from ledger.commands import team as teams
 from ledger.domain.rejected import Code, Rejected
@@ -47,6 +49,13 @@ class Tasks(World):
         self.runner, self.reader = runner, StreamReader(url)
         self.in_threads = 0
         super().__init__(ledger)
+
+    def issue(self, by: MemberId, command: Struct, **envelope: Any) -> Issued[Any]:
+        """With the ids of new things made from the command's, as where a client leaves them out: those need no looking up."""
+        issued = super().issue(by, command, **envelope)
+        fields = [name for name in ("concern_id", "decision_id") if name in command.__struct_fields__]
+        new = {name: derived_id(issued.command_id, name.removesuffix("_id")) for name in fields}
+        return replace(issued, command=replace(command, **new))
 
     def do(self, by: MemberId, command: Struct, **envelope: object) -> Outcome:
         issued = self.issue(by, command, **envelope)
@@ -339,3 +348,11 @@ def test_readers_who_ask_together_share_a_statement_and_a_lost_connection_is_ope
         )
     world.runner.run(asyncio.sleep(0.2))
     assert world.runner.run(ask())[0] == length
+
+
+def test_an_id_that_the_client_made_is_looked_up_in_a_thread(world: Tasks) -> None:
+    proposal_id, before = world.propose(), world.in_threads
+    issued = World.issue(world, ENGINEER, concern(proposal_id))
+    assert world.runner.run(world.handlers.handle_at_once(issued, world.reader, world.ledger.head())) is None
+    world.do(ENGINEER, concern(proposal_id))
+    assert world.in_threads == before

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ledger.commands import Issued
 from ledger.commands import proposal as proposals
@@ -17,7 +18,21 @@ from ledger.events.review import ItemDecided
 from ledger.events.team import CapacitySet
 from ledger.handlers import bootstrap
 from ledger.store.application import Ledger
-from ledger.values import CATALOGUE, ORGANISATION, SYSTEM, Actor, MemberId, ProposalId, RedirectTarget, Role, TeamId
+from ledger.values import (
+    CATALOGUE,
+    ORGANISATION,
+    SYSTEM,
+    Actor,
+    AppealGrounds,
+    AppealId,
+    ConcernId,
+    DecisionId,
+    MemberId,
+    ProposalId,
+    RedirectTarget,
+    Role,
+    TeamId,
+)
 from tests.handlers.world import (
     CASE,
     DECLINED,
@@ -209,6 +224,33 @@ def test_an_id_of_something_else_is_refused_for_something_new_and_not_found_for_
         world.do(ENGINEER, proposals.StartWork(ProposalId(review_id)))
 
     assert (taken.value.code, unknown.value.code) == (Code.CONFLICT, Code.NOT_FOUND)
+
+
+def test_an_id_that_something_of_another_proposal_has_is_refused(world: World) -> None:
+    mine, others = world.propose(), world.propose()
+    review_id = world.open()
+    answer = no(review_id, others)
+    concern = proposals.RaiseConcern(others, ConcernId(uuid4()), "Who will test it?")
+    world.do(ENGINEER, concern)
+    world.do(PRODUCT, answer)
+    appeal = proposals.LodgeAppeal(
+        others, AppealId(uuid4()), answer.decision_id, AppealGrounds.PROCEDURE, "It was on no agenda."
+    )
+    world.do(ENGINEER, appeal)
+    for taken in (concern.concern_id, answer.decision_id, appeal.appeal_id):
+        for by, command, field in (
+            (ENGINEER, replace(concern, proposal_id=mine, concern_id=ConcernId(taken)), "concern_id"),
+            (PRODUCT, no(review_id, mine, decision_id=DecisionId(taken)), "decision_id"),
+        ):
+            with pytest.raises(Rejected, match="This id is taken by something else") as refused:
+                world.do(by, command)
+            assert (refused.value.code, refused.value.path) == (Code.CONFLICT, (field,))
+    decided = no(review_id, mine)
+    world.do(PRODUCT, decided)
+    again = replace(appeal, proposal_id=mine, decision_id=decided.decision_id)
+    with pytest.raises(Rejected, match="This id is taken by something else"):
+        world.do(ENGINEER, again)
+    world.do(ENGINEER, replace(again, appeal_id=AppealId(uuid4())))
 
 
 def test_a_dependency_that_closes_a_circle_is_refused(world: World) -> None:
