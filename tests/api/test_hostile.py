@@ -9,6 +9,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -234,12 +235,41 @@ def test_the_cost_says_what_a_page_amounts_to(served_api: Api) -> None:
         ("query Q($n: Int!) { backlog(first: $n) { nodes { title } } }", {"n": "x"}, 100),
         ("{ a: backlog { nodes { title } } b: backlog { ... { nodes { title } } } }", {}, 100),
         ("{ viewer { client } }", {}, 0),
+        ('{ precedents(of: {text: "cache"}, first: 100) { excerpt } }', {}, 100),
+        ('{ precedents(of: {text: "cache"}) { decision { reasons { text } } } }', {}, 10 * 6),
+        ("query Q($i: [UUID!]!) { proposals(proposalIds: $i) { concerns { concernId } } }", {"i": ["x"] * 40}, 40 * 6),
+        ("query Q($i: [UUID!]!) { proposals(proposalIds: $i) { title } }", {"i": "x"}, 100),
+        (f'{{ proposals(proposalIds: ["{UUID(int=1)}", "{UUID(int=2)}"]) {{ title }} }}', {}, 2),
     ],
 )
 def test_nodes_are_the_product_of_first(text: str, variables: dict[str, Any], nodes: int) -> None:
     prepared = prepare(build(), text)
     assert not prepared.errors
     assert cost_of(build(), prepared, prepared.operation(None), variables).nodes == nodes
+
+
+def test_what_counts_or_searches_takes_points_for_it_as_often_as_it_is_asked() -> None:
+    def points(text: str) -> int:
+        prepared = prepare(build(), text)
+        assert not prepared.errors, prepared.errors
+        return cost_of(build(), prepared, prepared.operation(None), {}).points
+
+    assert points("{ teams(first: 1) { totalCount } }") == 1
+    assert points("{ transparency { proposed } }") == 51
+    assert points("{ verify { holds } }") == 101
+    many = " ".join(f"a{n}: verify(count: 5000) {{ holds }}" for n in range(29))
+    assert points(f"{{ {many} }}") == 29 * 100 + 1
+    assert (
+        points("{ ...F } fragment F on Query { ... { transparency { proposed } b: transparency { accepted } } }") == 101
+    )
+
+
+def test_a_kept_cost_is_of_so_many_ids() -> None:
+    prepared = prepare(build(), "query Q($i: [UUID!]!) { proposals(proposalIds: $i) { title kind } }")
+    operation = prepared.operation(None)
+    found = [cost_of(build(), prepared, operation, {"i": ["x"] * count}).nodes for count in (1, 90, 1, 90)]
+    assert found == [1, 90, 1, 90]
+    assert len(prepared.plans.costs) == 2
 
 
 def test_more_than_ten_thousand_objects_are_refused(served_api: Api) -> None:
