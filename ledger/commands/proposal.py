@@ -198,7 +198,10 @@ class TakeDecision(Struct, frozen=True, omit_defaults=True):
         tuple[Reason, ...], Meta(max_length=10, description="Why NO: at least one, each with its companion.")
     ] = ()
     chosen_instead: Annotated[tuple[ProposalId, ...], Meta(max_length=20, description="What was preferred.")] = ()
-    revisit: Annotated[tuple[RevisitCondition, ...], Meta(max_length=10, description="What brings it back.")] = ()
+    revisit: Annotated[
+        tuple[RevisitCondition, ...],
+        Meta(max_length=10, description="POSTPONE, or DECLINE if not final: what brings it back."),
+    ] = ()
     reconsider_if: Annotated[Text | None, Meta(description="DECLINE: what would make you think again.")] = None
     final: Annotated[bool, Meta(description="DECLINE: it is final; nothing but an appeal would change it.")] = False
     days_reserved: Annotated[

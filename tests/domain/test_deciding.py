@@ -461,6 +461,8 @@ def test_rule_13_going_over_the_capacity_needs_a_reason() -> None:
         (replace(YES, reasons=(REASON,)), "reasons"),
         (replace(YES, chosen_instead=(OTHER,)), "chosen_instead"),
         (replace(YES, revisit=(ON_A_DAY,)), "revisit"),
+        (replace(REDIRECT, revisit=(ON_A_DAY,)), "revisit"),
+        (replace(DECLINE, reconsider_if=None, final=True, revisit=(ON_A_DAY,)), "revisit"),
         (replace(POSTPONE, reconsider_if="It hurts."), "reconsider_if"),
         (replace(POSTPONE, final=True), "final"),
         (replace(DECLINE, redirect=RedirectTarget.TEAM), "redirect"),
@@ -471,6 +473,15 @@ def test_rule_13_going_over_the_capacity_needs_a_reason() -> None:
 )
 def test_the_parts_of_an_answer_belong_together(command: ask.TakeDecision, path: str) -> None:
     decide(command).refused(Code.BAD_USER_INPUT, path)
+
+
+def test_what_never_comes_back_names_no_condition() -> None:
+    decide(replace(DECLINE, reconsider_if=None, final=True, revisit=(ON_A_DAY,))).refused(
+        Code.BAD_USER_INPUT,
+        "revisit",
+        saying="`revisit` belongs to a NO that may come back (POSTPONE, or DECLINE if not final) only. Leave it out.",
+    )
+    assert decide(replace(DECLINE, revisit=(ON_A_DAY,))).facts[0].revisit == (ON_A_DAY,)
 
 
 def test_a_redirect_to_the_severity_track_needs_no_link() -> None:

@@ -192,6 +192,29 @@ def test_a_final_decline_is_not_reopened() -> None:
     )
 
 
+GIVEN_UP = (facts.WorkStarted(without_yes=True), facts.WorkAbandoned("Nobody had asked for it."))
+
+
+def test_work_that_was_given_up_lets_no_critical_bug_into_the_backlog() -> None:
+    severe = facts.ProposalRedirected(RedirectTarget.SEVERITY_TRACK, "It loses money.")
+    critical = (*ADMITTED, facts.CriticalityScreened(critical=True), severe, *GIVEN_UP)
+    given(*critical).when(REOPEN).refused(Code.CRITICAL_BUG, "proposal_id")
+    assert given(*critical, facts.CriticalityScreened(critical=False)).when(REOPEN).facts
+
+
+@pytest.mark.parametrize(
+    ("since", "todo"),
+    [
+        (GIVEN_UP, "Submit a new proposal."),
+        ((facts.ProposalRedirected(RedirectTarget.TRACKER, "It is theirs."),), "Appeal it, or submit a new proposal."),
+    ],
+)
+def test_a_final_decline_is_not_reopened_by_a_way_round(since: tuple[Struct, ...], todo: str) -> None:
+    given(*READY, decided(Disposition.DECLINE, final=True), *since).when(REOPEN).refused(
+        Code.WRONG_STATE, "proposal_id", saying=f"The decline is final, so it cannot be reopened. {todo}"
+    )
+
+
 @pytest.mark.parametrize("because", [ReopenCause.APPEAL_UPHELD, ReopenCause.REVISIT_DUE])
 def test_what_comes_about_by_itself_is_not_asked_for(because: ReopenCause) -> None:
     given(*DECLINED).when(replace(REOPEN, because=because)).refused(Code.BAD_USER_INPUT, "because")

@@ -104,12 +104,18 @@ def _check_shape(command: TakeDecision) -> None:
         )
     of_yes, of_no = command.verdict is Verdict.YES, command.verdict is Verdict.NO
     of_decline, of_redirect = command.disposition is Disposition.DECLINE, command.disposition is Disposition.REDIRECT
+    returns = of_no and not of_redirect and not (of_decline and command.final)
     parts = (
         ("days_reserved", command.days_reserved is not None, of_yes, "a YES"),
         ("over_capacity_reason", command.over_capacity_reason is not None, of_yes, "a YES"),
         ("reasons", bool(command.reasons), of_no, "a NO"),
         ("chosen_instead", bool(command.chosen_instead), of_no, "a NO"),
-        ("revisit", bool(command.revisit), of_no, "a NO"),
+        (
+            "revisit",
+            bool(command.revisit),
+            returns,
+            "a NO that may come back (POSTPONE, or DECLINE if not final)",
+        ),
         ("reconsider_if", command.reconsider_if is not None, of_decline, "DECLINE"),
         ("final", command.final, of_decline, "DECLINE"),
         ("redirect", command.redirect is not None, of_redirect, "REDIRECT"),

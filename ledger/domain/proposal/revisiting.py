@@ -9,7 +9,7 @@ from msgspec import Struct
 from ledger.commands import Issued
 from ledger.commands.proposal import ReopenProposal, WaiveRevisit
 from ledger.domain.effort import STEP, figure
-from ledger.domain.proposal.standing import another, decision_of, said, standing, submitted
+from ledger.domain.proposal.standing import another, critical_bug, decision_of, said, standing
 from ledger.domain.proposal.state import Decision, ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.events.proposal import ProposalReopened, RevisitWaived
@@ -25,7 +25,7 @@ NEEDS = {
     RevisitKind.INCIDENTS_AT_LEAST: "count",
     RevisitKind.CASE_REVISED: None,
 }
-#: From where a proposal may be asked again. A redirected one only if it is no critical bug.
+#: From where a proposal may be asked again, if it is no critical bug.
 REOPENABLE = frozenset(
     {
         ProposalStatus.DECLINED,
@@ -149,15 +149,17 @@ def decide_reopen_proposal(state: ProposalState | None, issued: Issued[ReopenPro
             f"{command.because} comes about by itself. Use REPROPOSED, or CASE_REVISED after a new case.",
             "because",
         )
-    known = submitted(state)
-    standing(known, REOPENABLE - ({ProposalStatus.REDIRECTED} if known.critical else set()), "be reopened")
+    known = standing(state, REOPENABLE, "be reopened")
+    if known.critical:  # wherever it went since: work that was begun and given up does not let it in
+        raise critical_bug("be reopened")
     decision = known.last_decision
-    if decision is not None and decision.taken.final and known.status is ProposalStatus.DECLINED:
-        raise Rejected(
-            Code.WRONG_STATE,
-            "The decline is final, so it cannot be reopened. Appeal it, or submit a new proposal.",
-            "proposal_id",
+    if decision is not None and decision.taken.final and known.reopened is None:
+        todo = (
+            "Submit a new proposal"
+            if known.status is ProposalStatus.ABANDONED
+            else "Appeal it, or submit a new proposal"
         )
+        raise Rejected(Code.WRONG_STATE, f"The decline is final, so it cannot be reopened. {todo}.", "proposal_id")
     answered_on = decision.case_version if decision is not None else 1
     if command.because is ReopenCause.CASE_REVISED and known.case_version <= answered_on:
         raise Rejected(

@@ -53,15 +53,20 @@ def standing(state: ProposalState | None, allowed: Collection[ProposalStatus], w
     if known.status in allowed:
         return known
     if known.critical and known.status is ProposalStatus.REDIRECTED:
-        raise Rejected(
-            Code.CRITICAL_BUG,
-            f"It is a critical bug and left for the severity track, so it cannot {what}. "
-            "Follow it there, or screen it again if it is none.",
-            "proposal_id",
-        )
+        raise critical_bug(what)
     raise Rejected(
         Code.WRONG_STATE,
         f"The proposal is {known.status}, so it cannot {what}. {INSTEAD[known.status]}",
+        "proposal_id",
+    )
+
+
+def critical_bug(what: str) -> Rejected:
+    """This will make the refusal of a critical bug; `what` ends the sentence "it cannot …"."""
+    return Rejected(
+        Code.CRITICAL_BUG,
+        f"It is a critical bug and left for the severity track, so it cannot {what}. "
+        "Follow it there, or screen it again if it is none.",
         "proposal_id",
     )
 
