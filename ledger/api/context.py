@@ -21,6 +21,7 @@ from ledger.api.attempts import Attempts, Key
 from ledger.api.errors import bad_input, not_found
 from ledger.api.feed import Feed
 from ledger.api.linking import Linking
+from ledger.api.sources import refuse_unknown
 from ledger.api.standing import (
     WAIT_S,
     Connection,
@@ -178,14 +179,13 @@ class Context:
         """This will find the position that holds what sources knew, once the view that says so has read the whole ledger."""
         async with self.read() as connection:
             head = (await standings(connection)).head
+        if known.source is not None:
+            await refuse_unknown(self, "asOf.knownAt.source", (known.source,), head)
         await reached(self.resources.reads, "sources", head, self.resources.wait_s)
         async with self.read() as connection:
             found = await position_known(connection, known.at, known.source)
             if found is None and known.source is not None and not await is_known(connection, known.source):
-                raise bad_input(
-                    "asOf.knownAt.source: of no such source is it said when it knew anything. Check its name: the `source` of a team of "
-                    "`teams` is one."
-                )
+                raise bad_input("asOf.knownAt.source: this source never says when it knew anything. Leave it out.")
         position = head if found is None else found
         self.known_by[position] = known.at
         return position

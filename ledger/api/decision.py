@@ -158,12 +158,10 @@ async def declined(
     facets = tuple(name for name in FACET_NAMES if selects(info, "facets", name))
     counts = selects(info, "totalCount") or selects(info, "facets")
     if given.systems:
-        await context.position("teams", at_least=at_least)
+        await refuse_unknown(context, "filter.sources", given.systems, at_least)
     at = await context.position("audit", as_of, at_least)
     teams = context.visible_teams()
     async with context.read() as connection:
-        if given.systems:
-            await refuse_unknown(context, connection, "filter.sources", given.systems)
         rows = await decisions.declined(connection, teams, given, limit=asked.limit, after=asked.key, as_of=at)
         if given.search is not None and not rows and not await decisions.is_sought(connection, given.search):
             raise bad_input(

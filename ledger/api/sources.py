@@ -1,15 +1,17 @@
 """What comes from an outside source, by the source's own name for it."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
 
-from ledger.api.context import Context
 from ledger.api.errors import bad_input
-from ledger.api.standing import Connection
 from ledger.importing.naming import Names
 from projections.teams.queries import sources
+
+if TYPE_CHECKING:
+    from ledger.api.context import Context  # which asks here about a past state's source
 
 #: Most sources that an error names.
 NAMED_MAX = 20
@@ -41,16 +43,17 @@ def proposal_meant(proposal_id: UUID | None, source: SourceItem | None) -> UUID:
     raise bad_input("Give either proposalId or source.")
 
 
-async def refuse_unknown(context: Context, connection: Connection, argument: str, wanted: tuple[str, ...]) -> None:
-    """This will raise the error BAD_USER_INPUT for a source from which nothing came that the viewer may see, and name those that are."""
-    known = await sources(connection, context.visible_teams())
-    for source in wanted:
-        if source not in known:
-            there_are = (
-                f"There are: {', '.join(known[:NAMED_MAX])}{', …' if known[NAMED_MAX:] else ''}."
-                if known
-                else "There are none."
-            )
-            raise bad_input(
-                f"{argument}: nothing that you may see came from this source. {there_are} Check its name, or leave it out."
-            )
+async def refuse_unknown(context: "Context", argument: str, wanted: Sequence[str], at_least: int | None = None) -> None:
+    """This will raise the error BAD_USER_INPUT for a source from which nothing came that the viewer may see, and name those that are.
+
+    It waits until the view that says so has got to `at_least`. Call it outside `read()`.
+    """
+    await context.position("teams", at_least=at_least)
+    async with context.read() as connection:
+        known = await sources(connection, context.visible_teams())
+    if not set(wanted) <= set(known):
+        there_are = f"There are: {', '.join(known[:NAMED_MAX])}{', …' if known[NAMED_MAX:] else ''}."
+        raise bad_input(
+            f"{argument}: nothing that you may see came from this source. {there_are if known else 'There are none.'}"
+            " Check its name, or leave it out."
+        )

@@ -59,12 +59,10 @@ async def transparency(
     context = info.context
     parts = [part for part, names in _NEEDS.items() if any(selects(info, name) for name in names)]
     if source is not None:
-        await context.position("teams", at_least=at_least)
+        await refuse_unknown(context, "source", (source,), at_least)
     at = await context.position("transparency", as_of, at_least)
     period = Period(since, until, tuple_of(team_ids), area, source)
     async with context.read() as connection:
-        if source is not None:
-            await refuse_unknown(context, connection, "source", (source,))
         now = await instant(context, connection, at)
         found = await counted(connection, context.visible_teams(), period, now, parts=parts, as_of=at)
         return await one(info, TRANSPARENCY, found, connection)

@@ -25,7 +25,8 @@ from tests.api.test_audit_fields import known
 from tests.projections.recording import Recorder
 from tests.projections.story import named
 
-ABACUS, ORCHARD = TeamId(named("abacus")), TeamId(named("orchard"))
+ABACUS, ORCHARD, SILENT = (TeamId(named(name)) for name in ("abacus", "orchard", "silent"))
+TEAMS = ((ABACUS, "abacus"), (ORCHARD, "orchard"), (SILENT, "silent"))
 FIRST, SECOND, OTHER = (ProposalId(named(f"known {n}")) for n in range(3))
 WHY = """query ($id: UUID!, $asOf: AsOf) { whyNot(proposalId: $id, asOf: $asOf) {
   proposal { title } latestNo { decision { reasons { text } } conditions { missing unit } } } }"""
@@ -44,6 +45,7 @@ def source(system: str, number: int) -> Source:
 def auditor(api: Api) -> Client:
     """Two sources' histories, the one imported after the other."""
     r = Recorder(api.ledger)
+    r.record(*((id_, team.TeamFormed(name.title(), source=name)) for id_, name in TEAMS))
     revisit = (RevisitCondition(RevisitKind.DATE, on=year(2004) + timedelta(days=10)),)
     deferred = proposal.DecisionTaken(
         DecisionId(named("deferred")),
@@ -95,9 +97,18 @@ def test_every_source_together_shows_no_more_than_all_of_them_knew(auditor: Clie
     assert proposed(year(2001), "orchard") == 2
     assert proposed(year(2030)) == 3
     # A name misspelt would show everything, with hindsight.
-    error = auditor.error(PROPOSED, asOf=as_of(year(2030), "nobody"))
-    assert error["extensions"]["code"] == "BAD_USER_INPUT"
-    assert "of no such source" in error["message"]
+    for system, said in (("nobody", "There are: abacus, orchard, silent."), ("silent", "never says when it knew")):
+        error = auditor.error(PROPOSED, asOf=as_of(year(2030), system))
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        assert said in error["message"]
+
+
+def test_a_member_is_told_nothing_of_when_another_teams_source_knew(api: Api, auditor: Client) -> None:
+    member = known(api, api.client(Role.ENGINEER, ABACUS))
+    assert member.ask(PROPOSED, asOf=as_of(year(2004), "abacus"))["transparency"]["proposed"] == 1
+    said = [member.error(PROPOSED, asOf=as_of(year(2004), system)) for system in ("orchard", "nobody")]
+    assert said[0] == said[1]
+    assert "There are: abacus. Check" in said[0]["message"]
 
 
 BY_SOURCES = (
@@ -110,16 +121,11 @@ BY_SOURCES = (
 def test_a_source_that_nobody_imported_is_refused_with_those_that_are_there(
     api: Api, auditor: Client, text: str
 ) -> None:
-    Recorder(api.ledger).record(
-        (ABACUS, team.TeamFormed("Abacus", source="abacus")),
-        (ORCHARD, team.TeamFormed("Orchard", source="orchard")),
-        source=source("abacus", 2001),
-    )
     asked = {"at": str(api.ledger.head())}
     assert auditor.ask(text, source="orchard", **asked)
     error = auditor.error(text, source="nobody", **asked)
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
-    assert "nothing that you may see came from this source. There are: abacus, orchard. " in error["message"]
+    assert "nothing that you may see came from this source. There are: abacus, orchard, silent. " in error["message"]
     # A member hears of their own teams' sources alone.
     member = known(api, api.client(Role.ENGINEER, api.team("Payments")))
     assert "There are none." in member.error(text, source="orchard", **asked)["message"]
