@@ -16,7 +16,7 @@ R = TypeVar("R", bound=Struct)
 SqlType = Literal["uuid", "text", "varchar", "bigint", "float8", "boolean", "timestamptz", "uuid[]", "text[]"]
 
 #: Raise it when the way in which rows are stored changes: every view is then built again.
-STORAGE_VERSION = 5
+STORAGE_VERSION = 6
 
 
 class Column(Struct, frozen=True):

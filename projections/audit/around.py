@@ -125,12 +125,15 @@ def appeal_lodged(rows: Rows, event: Event, fact: AppealLodged) -> None:
 
 
 def appeal_heard(rows: Rows, event: Event, fact: AppealUpheld | AppealDismissed) -> None:
-    """This will end an appeal."""
+    """This will end an appeal; one that is upheld overturns its decision, though it may have been reopened before."""
+    appeal, upheld = rows.need(APPEALS, fact.appeal_id), isinstance(fact, AppealUpheld)
+    if upheld:
+        rows.put(DECISIONS, replace(rows.need(DECISIONS, appeal.decision_id), overturned=True))
     rows.put(
         APPEALS,
         replace(
-            rows.need(APPEALS, fact.appeal_id),
-            state=AppealState.UPHELD if isinstance(fact, AppealUpheld) else AppealState.DISMISSED,
+            appeal,
+            state=AppealState.UPHELD if upheld else AppealState.DISMISSED,
             heard_by=fact.heard_by,
             heard_at=event.occurred_at,
             outcome=fact.reason,

@@ -6,6 +6,7 @@ from typing import Any, assert_never
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ledger.values import ProposalId, ProposalStatus, RevisitCondition, RevisitKind
 from projections.audit.structs import AuditedDecision, AuditedProposal, AuditedTeam
@@ -48,8 +49,14 @@ class Known(Struct, frozen=True):
 
 
 def standings(decision: AuditedDecision, proposal: AuditedProposal, known: Known) -> tuple[ConditionStanding, ...]:
-    """This will say of each condition of a decision whether it holds and, if not, what is missing."""
-    return tuple(_standing(condition, decision, proposal, known) for condition in decision.revisit)
+    """This will say of each condition of a decision whether it holds and, if not, what is missing. One that was given up holds no more."""
+    found = tuple(_standing(condition, decision, proposal, known) for condition in decision.revisit)
+    return found if decision.waiver is None else tuple(map(_given_up, found))
+
+
+def _given_up(standing: ConditionStanding) -> ConditionStanding:
+    what = standing.summary.rpartition(": ")[0]
+    return replace(standing, holds=False, missing=None, summary=f"{what}: given up.")
 
 
 def _standing(
@@ -59,7 +66,7 @@ def _standing(
         case RevisitKind.DATE:
             left = max(0.0, (c.on - known.now) / DAY) if c.on else 0.0
             day = f"{c.on:%Y-%m-%d}" if c.on else "no day"
-            return _counted(c, left, "days", f"from {day} on", f"{left:.0f} days to go")
+            return _counted(c, left, "days", f"from {day} on", _to_go(left))
         case RevisitKind.AFTER_REVIEWS:
             held = max(0, (known.team.reviews_held if known.team else 0) - decision.reviews_before)
             return _number(c, held, c.count or 0, "reviews", "held")
@@ -89,9 +96,16 @@ def _counted(c: RevisitCondition, left: float, unit: str, what: str, missing: st
     return ConditionStanding(c, left == 0, left, unit, f"{what[:1].upper()}{what[1:]}: {missing if left else 'due'}.")
 
 
+def _to_go(days: float) -> str:
+    """This will say how long a day is off, in whole days; less than one is no 0, since nothing is due yet."""
+    whole = int(days + 0.5)
+    return "less than a day to go" if days < 1 else f"{whole} day{'s' if whole > 1 else ''} to go"
+
+
 def _number(c: RevisitCondition, reached: int, wanted: int, unit: str, done: str) -> ConditionStanding:
     left = float(max(0, wanted - reached))
-    return _counted(c, left, unit, f"after {wanted} {unit}", f"{max(0, reached)} of {wanted} {done}")
+    what = f"after {wanted} {unit if wanted != 1 else unit.removesuffix('s')}"
+    return _counted(c, left, unit, what, f"{max(0, reached)} of {wanted} {done}")
 
 
 def _figure(c: RevisitCondition, missing: float | None, unit: str, what: str, now: Decimal | None) -> ConditionStanding:

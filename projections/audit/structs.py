@@ -21,7 +21,6 @@ from ledger.values import (
     ProposalStatus,
     Reason,
     RedirectTarget,
-    ReopenCause,
     ReviewId,
     ReviewKind,
     RevisitCondition,
@@ -144,6 +143,8 @@ class AuditedDecision(Struct, frozen=True, omit_defaults=True):
     standing: bool = True
     reopened: Reopening | None = None
     appealed: bool = False
+    #: An appeal against it was upheld.
+    overturned: bool = False
     #: What the conditions count from: product reviews held and risks materialised by then.
     reviews_before: int = 0
     incidents_before: int = 0
@@ -168,11 +169,6 @@ class AuditedDecision(Struct, frozen=True, omit_defaults=True):
     def told_hours(self) -> float | None:
         """This will give the hours from the decision to its being told; None: it was not."""
         return None if self.told_at is None else (self.told_at - self.decided_at) / HOUR
-
-    @property
-    def overturned(self) -> bool:
-        """This will say whether an appeal against it was upheld."""
-        return self.reopened is not None and self.reopened.because is ReopenCause.APPEAL_UPHELD
 
     @property
     def scoped(self) -> bool:

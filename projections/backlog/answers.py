@@ -93,6 +93,8 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
         fact.decider,
         tuple([reason.code for reason in fact.reasons]),
         fact.self_decided,
+        open_appeal=card.decision.open_appeal if card.decision else None,  # it waits, whatever is answered meanwhile
+        imported=event.source is not None,
     )
     _leave(
         rows,

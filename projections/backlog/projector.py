@@ -155,6 +155,8 @@ def reopened(rows: Rows, event: Event, fact: ProposalReopened) -> None:
         ranked_in=card.team_id,
         reopened=fact.because,
         paused=False,
+        successors=(),
+        redirect_url=None,
         touched_at=event.occurred_at,
     )
 

@@ -125,6 +125,8 @@ class DecisionShort(Struct, frozen=True, array_like=True, gc=False):
     open_appeal: AppealId | None = None
     #: Everyone who was named in an audience.
     audience: tuple[MemberId, ...] = ()
+    #: Taken outside, by an imported source: whether it was told there, nobody knows.
+    imported: bool = False
 
 
 class Card(Struct, frozen=True, array_like=True, gc=False):
@@ -214,28 +216,36 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def awaits(self) -> tuple[MemberId, ...]:
-        """This will give the members who have something to do about the last NO: acknowledge it, or answer its playback."""
+        """This will give the members whose turn it is with the last answer: to acknowledge a NO, or to answer a playback."""
         decision = self.decision
-        if decision is None or decision.verdict is Verdict.YES or self.origin is not None:
+        if decision is None:
             return ()
         if decision.playback is PlaybackState.PLAYED_BACK:
             return self.proposers
-        if decision.answer is None and decision.told_at is not None and decision.playback is PlaybackState.NONE:
+        if self._waits_to_be_told and decision.told_at is not None and decision.answer is None:
             return tuple(member for member in self.proposers if member in decision.audience)
         return ()
 
     @property
     def awaits_managers(self) -> bool:
         """This will say whether the team's managers have something to do: tell a NO, play it back, hear an appeal, answer a concern."""
-        if self.origin is not None or self.team_id is None:
+        if self.team_id is None:
             return False
-        decision = self.decision
-        if decision is None and not self.concerns:
-            return False
-        is_no = decision is not None and decision.verdict is Verdict.NO
-        if is_no and decision is not None and (decision.told_at is None or decision.playback is PlaybackState.ASKED):
+        if any(not concern.answered for concern in self.concerns):
             return True
-        return (decision is not None and decision.open_appeal is not None) or any(not c.answered for c in self.concerns)
+        decision = self.decision
+        if decision is None:
+            return False
+        is_asked = decision.open_appeal is not None or decision.playback is PlaybackState.ASKED
+        return is_asked or (self._waits_to_be_told and decision.told_at is None)
+
+    @property
+    def _waits_to_be_told(self) -> bool:
+        """This will say whether the last decision is a NO of ours that stands: those who asked are told it, and answer."""
+        decision = self.decision
+        return (
+            decision is not None and decision.verdict is Verdict.NO and not decision.imported and self.reopened is None
+        )
 
 
 class Ranking(Struct, frozen=True, array_like=True, gc=False):

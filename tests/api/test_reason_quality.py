@@ -43,8 +43,10 @@ def overturn(r: Recorder) -> None:
     again = proposal.DecisionTaken(AGAIN, Verdict.NO, Disposition.DECLINE, reasons=other, decider=CLEO)
     r.record((told.UNSEEN, no))
     r.record((told.UNSEEN, lodged))
-    reopened = proposal.ProposalReopened(ReopenCause.APPEAL_UPHELD)
-    r.record((told.UNSEEN, proposal.AppealUpheld(appeal, told.BEN, "True.")), (told.UNSEEN, reopened))
+    reopened = proposal.ProposalReopened(
+        ReopenCause.REPROPOSED
+    )  # before the appeal is heard: it overturns the NO all the same
+    r.record((told.UNSEEN, reopened), (told.UNSEEN, proposal.AppealUpheld(appeal, told.BEN, "True.")))
     r.record((told.UNSEEN, again))
 
 

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.events.registry import FACT_TYPES
 from ledger.ranking import Item, readable, score
-from ledger.values import Disposition, ProposalStatus, ReopenCause, RevisitKind
+from ledger.values import Disposition, ProposalStatus, ReopenCause, RevisitCondition, RevisitKind
 from projections.audit import decisions, matters, returning, story, timeline, versions
-from projections.audit.following_structs import PlaybackState
+from projections.audit.following_structs import PlaybackState, Waiver
 from projections.audit.sentences import _SENTENCES
 from projections.audit.story import DecisionStory, ProposalStory
 from projections.audit.structs import AppealState, ConcernState
@@ -125,6 +126,39 @@ def test_each_revisit_condition_says_how_near_it_is(url: str) -> None:
     assert found[RevisitKind.INCIDENTS_AT_LEAST].missing == 2
     assert found[RevisitKind.ITEM_DELIVERED].summary == "When “Flaky tests” is delivered: completed."
     assert found[RevisitKind.AFTER_REVIEWS].summary == "After 2 reviews: 0 of 2 held."
+
+
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        (timedelta(hours=3), "less than a day to go."),
+        (timedelta(days=1), "1 day to go."),
+        (timedelta(days=1, hours=12), "2 days to go."),
+        (timedelta(0), "due."),
+    ],
+)
+def test_a_day_that_has_not_come_is_not_told_as_none_to_go(url: str, left: timedelta, says: str) -> None:
+    no, found = why_not(url, told.POSTPONED).decision, story_of(url, told.POSTPONED)
+    assert found is not None
+    conditions = (
+        RevisitCondition(RevisitKind.DATE, on=LATER + left),
+        RevisitCondition(RevisitKind.AFTER_REVIEWS, count=1),
+    )
+    day, reviews = returning.standings(replace(no, revisit=conditions), found.proposal, returning.Known(LATER))
+    assert day.summary == f"From {LATER + left:%Y-%m-%d} on: {says}"
+    assert day.holds is (not left)
+    assert reviews.summary == "After 1 review: 0 of 1 held."
+
+
+def test_a_condition_that_was_given_up_holds_no_more(url: str) -> None:
+    found = story_of(url, told.POSTPONED)
+    assert found is not None
+    no = why_not(url, told.POSTPONED).decision
+    waived = replace(no, waiver=Waiver("Nobody needs it.", LATER, 99, told.BEN))
+    conditions = returning.standings(waived, found.proposal, returning.Known(LATER + timedelta(days=900)))
+    assert [c.condition for c in conditions] == list(no.revisit)
+    assert {(c.holds, c.missing) for c in conditions} == {(False, None)}
+    assert conditions[0].summary.endswith(": given up.")
 
 
 def test_an_imported_story_tells_deferral_revival_and_rejection_with_dates_and_reasons(url: str) -> None:

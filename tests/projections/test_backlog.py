@@ -13,6 +13,8 @@ import pytest
 
 from ledger.events.policy import PolicyActivated, PolicyDefined, PolicyRevised
 from ledger.events.proposal import (
+    AppealDismissed,
+    AppealLodged,
     BusinessCaseRevised,
     ConcernAnswered,
     ConcernPlayedBack,
@@ -24,6 +26,7 @@ from ledger.events.proposal import (
     EstimateChanged,
     EstimateGiven,
     ImpactAssessed,
+    ProposalRedirected,
     ProposalReopened,
     ProposalSubmitted,
     SourceNoted,
@@ -32,6 +35,8 @@ from ledger.events.proposal import (
 from ledger.ranking import Formula, readable, score
 from ledger.values import (
     Acknowledgement,
+    AppealGrounds,
+    AppealId,
     Benefit,
     BenefitCode,
     Channel,
@@ -44,6 +49,7 @@ from ledger.values import (
     PolicyMethod,
     ProposalStatus,
     Reason,
+    RedirectTarget,
     ReopenCause,
     Risk,
     Source,
@@ -365,6 +371,66 @@ def test_the_inbox_holds_what_waits_for_a_member(database_url: str, recorder: Re
     assert waits() == (0, 1)
     recorder.record((proposal, ConcernPlayedBack(decision, PAT, "You mean the build.")))
     assert waits() == (1, 0)
+
+
+def test_the_inbox_leaves_out_a_no_that_stands_no_more(database_url: str, recorder: Recorder, follow: Follow) -> None:
+    untold, told = propose(recorder, "untold"), propose(recorder, "told")
+    decline(recorder, untold)
+    recorder.record((told, DecisionCommunicated(decline(recorder, told), Channel.CHAT, (ADA,))))
+    assert waiting(database_url, follow) == (["told"], ["untold"])
+    for proposal in (untold, told):
+        recorder.record((proposal, ProposalReopened(ReopenCause.REPROPOSED)))
+    assert waiting(database_url, follow) == ([], [])
+
+
+def test_the_inbox_holds_a_no_of_ours_on_what_came_from_outside(
+    database_url: str, recorder: Recorder, follow: Follow
+) -> None:
+    proposal, source = uuid4(), Source("tracker", "7")
+    recorder.record((proposal, ProposalSubmitted(TEAM, "theirs", ADA)), source=source)
+    deferred = DecisionTaken(
+        DecisionId(uuid4()), Verdict.NO, Disposition.POSTPONE, reasons=(Reason("NOT_RECORDED", ""),)
+    )
+    recorder.record((proposal, deferred), source=source)
+    assert waiting(database_url, follow) == ([], [])
+    recorder.record((proposal, ProposalReopened(ReopenCause.REPROPOSED)))
+    decision = decline(recorder, proposal)
+    assert waiting(database_url, follow) == ([], ["theirs"])
+    recorder.record((proposal, DecisionCommunicated(decision, Channel.CHAT, (ADA,))))
+    assert waiting(database_url, follow) == (["theirs"], [])
+
+
+def test_an_appeal_waits_in_the_inbox_whatever_is_answered_meanwhile(
+    database_url: str, recorder: Recorder, follow: Follow
+) -> None:
+    proposal, appeal = propose(recorder, "one"), AppealId(uuid4())
+    recorder.record(
+        (proposal, AppealLodged(appeal, decline(recorder, proposal), ADA, AppealGrounds.PROCEDURE, "Unheard."))
+    )
+    recorder.record((proposal, ProposalReopened(ReopenCause.REPROPOSED)))
+    decision = DecisionId(uuid4())
+    recorder.record((proposal, DecisionTaken(decision, Verdict.YES, Disposition.SCHEDULE, decider=PAT)))
+    assert waiting(database_url, follow) == ([], ["one"])
+    recorder.record((proposal, AppealDismissed(appeal, PAT, "It is done.")))
+    assert waiting(database_url, follow) == ([], [])
+
+
+def waiting(database_url: str, follow: Follow) -> tuple[list[str], list[str]]:
+    follow()
+    mine = ask(database_url, lambda connection: queries.inbox(connection, ADA, []))
+    managed = ask(database_url, lambda connection: queries.inbox(connection, PAT, [TEAM]))
+    return titles(mine), titles(managed)
+
+
+def test_what_is_pending_again_went_nowhere(database_url: str, recorder: Recorder, follow: Follow) -> None:
+    proposal = propose(recorder, "one")
+    recorder.record(
+        (proposal, ProposalRedirected(RedirectTarget.TRACKER, "It is theirs.", "https://tracker.example/1"))
+    )
+    recorder.record((proposal, ProposalReopened(ReopenCause.REPROPOSED)))
+    follow()
+    (row,) = page(database_url)
+    assert (row.redirect_url, row.successors) == (None, ())
 
 
 def test_an_area_sums_up_what_is_proposed_for_it(database_url: str, recorder: Recorder, follow: Follow) -> None:
