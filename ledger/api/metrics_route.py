@@ -11,7 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from ledger.api import metrics
-from ledger.api.context import Resources, Viewer
+from ledger.api.context import Context, Resources
 from ledger.api.errors import FORBIDDEN, presented, refusal
 from ledger.api.http import let_in
 from ledger.api.requests import JSON, Authenticate, Incoming, RequestRefused
@@ -34,7 +34,8 @@ def metrics_route(
         """Give all numbers in Prometheus' text format."""
         secret = Incoming(request.scope, request.receive).secret
         try:
-            _refuse_others((await let_in(secret, resources(), authenticate, traffic))[0])
+            viewer, _ = await let_in(secret, resources(), authenticate, traffic)
+            _refuse_others(Context(viewer, resources()))
         except RequestRefused as refused:
             body = msgspec.json.encode({"errors": [presented(refused.error)]})
             return Response(body, status_code=refused.status, media_type=JSON, headers=refused.headers)
@@ -45,8 +46,9 @@ def metrics_route(
     return scraped
 
 
-def _refuse_others(viewer: Viewer) -> None:
-    if Scope.METRICS not in viewer.scopes:
+def _refuse_others(context: Context) -> None:
+    if Scope.METRICS not in context.viewer.scopes:
+        context.note_forbidden("metrics")
         message = "This token may not read the metrics: it lacks the scope metrics:read."
         raise RequestRefused(403, refusal(FORBIDDEN, message))
 

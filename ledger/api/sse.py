@@ -63,8 +63,8 @@ def sse_route(
             with places.gate:
                 viewer = await viewer_of(incoming.secret, authenticate)
                 asked = read(await incoming.asked(), is_get=not incoming.is_post)
-                asked = admitted(schema, asked, viewer, places)
                 context = Context(viewer, resources(), resume_after=_resume_after(incoming))
+                asked = admitted(schema, asked, context, places)
         except Overloaded:
             return _refusal(
                 503,

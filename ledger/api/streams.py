@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 from graphql import GraphQLError, OperationType
 from msgspec.structs import replace
 
-from ledger.api.answering import points_left
+from ledger.api.answering import UNTRUSTED, points_left
 from ledger.api.context import Context, Viewer
 from ledger.api.cost import REFUSED_POINTS, cost_of, refuse_long_lists
 from ledger.api.documents import prepare
-from ledger.api.errors import BAD_USER_INPUT, RATE_LIMITED, UNAVAILABLE, not_reconciled, presented, refusal
+from ledger.api.errors import BAD_USER_INPUT, FORBIDDEN, RATE_LIMITED, UNAVAILABLE, not_reconciled, presented, refusal
 from ledger.api.requests import Asked, RequestRefused
 from ledger.api.schema import LedgerSchema
 from ledger.api.traffic import Traffic
@@ -45,11 +45,12 @@ class StreamBroken(Exception):  # noqa: N818 - named for what happened
     """A subscription that can't go on now: whoever follows it takes it up again from the last position that they have."""
 
 
-def admitted(schema: LedgerSchema, asked: Asked, viewer: Viewer, places: "Places") -> Asked:
+def admitted(schema: LedgerSchema, asked: Asked, context: Context, places: "Places") -> Asked:
     """This will give the request with its document, which may be a trusted one that it names, and take its points.
 
     Raises StreamRefused for a document that can't run or may not, is no subscription, or is one too many.
     """
+    viewer = context.viewer
     try:
         text = places.documents.chosen(asked.query, asked.documentId, asked.extensions, viewer)
         prepared = prepare(schema, text)
@@ -60,7 +61,10 @@ def admitted(schema: LedgerSchema, asked: Asked, viewer: Viewer, places: "Places
         refuse_long_lists(asked.variables)
         places.take(viewer, cost_of(schema, prepared, operation, asked.variables).points)
     except GraphQLError as error:
-        raise StreamRefused([presented(error)]) from None
+        if (error.extensions or {}).get("code") != FORBIDDEN:
+            raise StreamRefused([presented(error)]) from None
+        context.note_forbidden(UNTRUSTED)
+        raise StreamRefused([presented(error)], 403) from None
     if operation.operation is not OperationType.SUBSCRIPTION:
         message = "Only subscriptions are streamed. Send queries and mutations to /graphql by POST."
         raise StreamRefused([presented(refusal(BAD_USER_INPUT, message))])

@@ -218,7 +218,7 @@ class Conversation:
         context = self._contexts[name] = Context(self._contexts[""].viewer, self._resources)
         last: Shown = {"id": name, "type": "complete"}
         try:
-            asked = admitted(self._schema, asked, context.viewer, self._places)
+            asked = admitted(self._schema, asked, context, self._places)
             async with aclosing(answers(self._schema, context, asked)) as found:
                 async for answer in found:
                     await self._send({"id": name, "type": "next", "payload": answer})

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from ledger.api import sse, streams, websocket
+from ledger.api.answering import UNTRUSTED
 from ledger.api.feed import Feed
 from ledger.app import create_app
 from ledger.commands.team import RevokeRole
@@ -462,3 +463,27 @@ def takes_nothing(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     with socket_of(api, auditor.token) as other:
         subscribe(other, after="0")
         assert event(other)["position"] == "1"
+
+
+def test_a_document_that_a_token_may_not_run_is_refused_on_every_way_and_recorded(settings: Settings) -> None:
+    with api_with(settings) as api:
+        bob, trusted = api.client(Role.AUDITOR), api.client(Role.AUDITOR)
+        api.sql("UPDATE directory.tokens SET scopes = '{}' WHERE member_id = %s", trusted.member_id)
+        refused = trusted.http.post("/graphql/stream", json={"query": EVENTS})
+        assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
+        with socket_of(api, trusted.token) as ws:
+            subscribe(ws)
+            frame = receive(ws)
+        assert (frame["type"], frame["payload"][0]["extensions"]["code"]) == ("error", "FORBIDDEN")
+        assert trusted.http.get("/metrics").status_code == 403
+        wanted = {(UNTRUSTED, 2), ("metrics", 1)}
+        text = "query Q($of: UUID, $at: Position) { accessLog(kinds: [FORBIDDEN], memberId: $of, atLeast: $at) { nodes { subject count } } }"
+        deadline, seen = time.monotonic() + 15, None
+        while seen != wanted and time.monotonic() < deadline:
+            nodes = bob.ask(text, of=str(trusted.member_id), at=str(api.ledger.head()))["accessLog"]["nodes"]
+            seen = {
+                (subject, sum(n["count"] for n in nodes if n["subject"] == subject))
+                for subject in {n["subject"] for n in nodes}
+            }
+            time.sleep(0.05)
+        assert seen == wanted
