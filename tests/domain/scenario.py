@@ -196,10 +196,12 @@ class Scenario:
         assert self._state is not None, "nothing was given"
         return self._state
 
-    def when(self, command: Struct, *, by: MemberId = ENGINEER, **context: Any) -> "Outcome":
+    def when(
+        self, command: Struct, *, by: MemberId = ENGINEER, occurred_at: datetime | None = None, **context: Any
+    ) -> "Outcome":
         name = decide_name(type(command))
         decide: Callable[..., list[Struct]] = getattr(proposal, name)
-        issued = Issued(command, named("asked now"), by, NOW)
+        issued = Issued(command, named("asked now"), by, NOW, occurred_at=occurred_at)
         try:
             return Outcome(self, decide(self._state, issued, **(CONTEXT.get(name, {}) | context)), None)
         except Rejected as no:

@@ -1,5 +1,7 @@
 """Rules 10 and 11: an answer counts as told once its audience names the proposer, and stays open until it is understood."""
 
+from datetime import timedelta
+
 import pytest
 from msgspec import Struct
 from msgspec.structs import replace
@@ -8,7 +10,7 @@ from ledger.commands import proposal as ask
 from ledger.domain.proposal.state import Playback
 from ledger.domain.rejected import Code
 from ledger.events import proposal as facts
-from ledger.values import Acknowledgement, Channel
+from ledger.values import Acknowledgement, AppealGrounds, AppealId, Channel, Disposition, MemberId
 from tests.domain.scenario import (
     COLLEAGUE,
     DEBT,
@@ -18,10 +20,13 @@ from tests.domain.scenario import (
     LATER_DECISION,
     MANAGER,
     READY,
+    REASON,
     SECOND_MANAGER,
     SUBMITTED,
     Scenario,
+    decided,
     given,
+    named,
 )
 
 TELL = ask.CommunicateDecision(DEBT, DECISION, Channel.EMAIL, (ENGINEER, COLLEAGUE, ENGINEER), "minutes of June")
@@ -54,6 +59,37 @@ def test_rule_10_an_answer_is_told_once_its_audience_names_the_proposer() -> Non
 
 def test_rule_10_telling_nobody_is_not_telling() -> None:
     given(*DECLINED).when(replace(TELL, audience=())).refused(Code.BAD_USER_INPUT, "audience")
+
+
+@pytest.mark.parametrize(
+    ("history", "command", "by"),
+    [
+        (DECLINED, TELL, MANAGER),
+        (TOLD, ACKNOWLEDGE, ENGINEER),
+        (MISUNDERSTOOD, PLAY_BACK, MANAGER),
+        (PLAYED_BACK, CONFIRM, ENGINEER),
+        (PLAYED_BACK, CORRECT, ENGINEER),
+        (
+            TOLD,
+            ask.LodgeAppeal(DEBT, AppealId(named("appeal")), DECISION, AppealGrounds.PROCEDURE, "Nobody asked us."),
+            ENGINEER,
+        ),
+        (TOLD, ask.ExplainDecision(DEBT, DECISION, (REASON,)), MANAGER),
+    ],
+)
+def test_nothing_follows_a_decision_before_it_was_taken(
+    history: tuple[Struct, ...], command: Struct, by: MemberId
+) -> None:
+    before = given(*history)
+    taken_at = before.state.decisions[0].taken_at
+    early = before.when(command, by=by, occurred_at=taken_at - timedelta(seconds=1))
+    assert "but the decision was taken at" in str(early.refused(Code.BAD_USER_INPUT, "occurred_at").no)
+    assert before.when(command, by=by, occurred_at=taken_at).facts
+
+
+def test_an_imported_decision_may_have_been_told_before_the_day_that_its_source_knows() -> None:
+    imported = given(*READY, decided(Disposition.DECLINE, review_id=None))
+    assert imported.when(TELL, by=MANAGER, occurred_at=imported.state.decisions[0].taken_at - timedelta(days=9)).facts
 
 
 @pytest.mark.parametrize("command", [TELL, ACKNOWLEDGE, PLAY_BACK, CONFIRM, CORRECT])

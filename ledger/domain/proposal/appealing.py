@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from ledger.commands import Issued
 from ledger.commands.proposal import DismissAppeal, LodgeAppeal, UpholdAppeal
-from ledger.domain.proposal.standing import decision_of, said, standing, submitted
+from ledger.domain.proposal.standing import followed, said, standing, submitted
 from ledger.domain.proposal.state import Appeal, AppealStatus, ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.events.proposal import AppealDismissed, AppealLodged, AppealUpheld, ProposalReopened
@@ -21,7 +21,7 @@ def decide_lodge_appeal(state: ProposalState | None, issued: Issued[LodgeAppeal]
     command = issued.command
     known = submitted(state)
     standing(known, ANSWERED - ({ProposalStatus.REDIRECTED} if known.critical else set()), "be appealed for")
-    if decision_of(known, command.decision_id) != known.last_decision:
+    if followed(known, command.decision_id, issued) != known.last_decision:
         raise Rejected(Code.WRONG_STATE, "A later decision stands. Appeal against that one.", "decision_id")
     if known.open_appeal is not None:
         raise Rejected(

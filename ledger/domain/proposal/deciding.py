@@ -12,7 +12,7 @@ from ledger.domain.effort import effort, plain, stepped
 from ledger.domain.proposal.grounds import check_basis, check_concerns, check_review, cut_score, place
 from ledger.domain.proposal.reasons import Beside, check_reasons
 from ledger.domain.proposal.revisiting import check_revisit
-from ledger.domain.proposal.standing import another, decision_of, said, standing, submitted
+from ledger.domain.proposal.standing import another, followed, said, standing, submitted
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.domain.review import ReviewState
@@ -196,7 +196,7 @@ def decide_explain_decision(
 ) -> list[Struct]:
     """This will record reasons given after a NO, under the same rule 5; they never replace the first. Raises WRONG_STATE."""
     command = issued.command
-    taken = decision_of(submitted(state), command.decision_id).taken
+    taken = followed(submitted(state), command.decision_id, issued).taken
     if taken.verdict is not Verdict.NO:
         raise Rejected(Code.WRONG_STATE, "The answer was YES, which needs no reason. Explain a NO.", "decision_id")
     check_reasons(command.reasons, codes, Beside(bool(taken.chosen_instead), bool(taken.revisit)))

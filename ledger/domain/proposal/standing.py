@@ -3,10 +3,12 @@
 import re
 from collections.abc import Collection
 
-from ledger.commands.issued import SEEN
+from msgspec import Struct
+
+from ledger.commands.issued import SEEN, Issued
 from ledger.domain.proposal.state import Decision, ProposalState
 from ledger.domain.rejected import Code, Rejected
-from ledger.values import DecisionId, ProposalId, ProposalStatus
+from ledger.values import DecisionId, ProposalId, ProposalStatus, instant_text, utc
 
 _SEEN = re.compile(SEEN)
 
@@ -77,6 +79,22 @@ def decision_of(state: ProposalState, decision_id: DecisionId) -> Decision:
     if found is None:
         raise Rejected(Code.NOT_FOUND, "The proposal has no such decision. Check the decision's id.", "decision_id")
     return found
+
+
+def followed(state: ProposalState, decision_id: DecisionId, issued: Issued[Struct]) -> Decision:
+    """This will give the decision that a command answers to, or reject one that would have been true before it was taken.
+
+    Delays are reckoned between the two. When an imported one was taken, its source may know only roughly.
+    """
+    decision, earlier = decision_of(state, decision_id), issued.occurred_at
+    if earlier is not None and utc(earlier) < decision.taken_at and decision.taken.review_id is not None:
+        raise Rejected(
+            Code.BAD_USER_INPUT,
+            f"`occurred_at` is {instant_text(earlier)}, but the decision was taken at {instant_text(decision.taken_at)}. "
+            "Give a later time, or leave it out.",
+            "occurred_at",
+        )
+    return decision
 
 
 def said(text: str, what: str, *path: str) -> str:
