@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from ledger.values import MemberId, named
+from ledger.values import MemberId, instant_text, named
 
 C_co = TypeVar("C_co", bound=Struct, covariant=True)
 
@@ -30,10 +30,12 @@ class Issued(Struct, Generic[C_co], frozen=True):
 
 
 def request_hash(issued: Issued[Struct]) -> bytes:
-    """This will give the SHA-256 of what was asked and by whom; a repetition may come later, so times are left out."""
+    """This will give the SHA-256 of what was asked, by whom, and of when it was true if that was said; a repetition may come later."""
     body = msgspec.json.encode(issued.command, order="deterministic")
-    name = type(issued.command).__name__.encode()
-    return sha256(b"\0".join((name, issued.member_id.bytes, body))).digest()
+    parts = [type(issued.command).__name__.encode(), issued.member_id.bytes, body]
+    if issued.occurred_at is not None:
+        parts.append(instant_text(issued.occurred_at).encode())
+    return sha256(b"\0".join(parts)).digest()
 
 
 def derived_id(command_id: UUID, what: str) -> UUID:

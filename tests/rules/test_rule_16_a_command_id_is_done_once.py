@@ -1,8 +1,9 @@
 """The same command id with the same input returns the first outcome; with another input it is refused."""
 
+from datetime import timedelta, timezone
 from uuid import uuid4
 
-from tests.rules.saying import at, no
+from tests.rules.saying import at, no, now
 from tests.rules.town import Team
 
 
@@ -38,6 +39,18 @@ def test_the_same_command_id_with_another_input_is_refused(team: Team) -> None:
     other = {"proposalId": asked["proposalId"], "commandId": asked["commandId"], "reason": "Something else."}
     assert team.engineer.is_refused("withdrawProposal", **other) == refused
     assert team.status(asked["proposalId"]) == "PENDING"
+
+
+def test_when_it_was_true_is_part_of_the_input(team: Team) -> None:
+    yesterday = now(days=-1)
+    asked = {**team.submission(proposalId=str(uuid4())), "commandId": str(uuid4()), "occurredAt": yesterday}
+    first = team.engineer.does("submitProposal", **asked)
+    elsewhere = yesterday.astimezone(timezone(timedelta(hours=9)))
+    assert team.engineer.does("submitProposal", **{**asked, "occurredAt": elsewhere}) == {**first, "repeated": True}
+    later = {**asked, "occurredAt": yesterday + timedelta(hours=1)}
+    assert team.engineer.is_refused("submitProposal", **later).code == "COMMAND_REUSED"
+    del later["occurredAt"]
+    assert team.engineer.is_refused("submitProposal", **later).code == "COMMAND_REUSED"
 
 
 def test_the_same_input_from_somebody_else_is_refused(team: Team) -> None:
