@@ -56,6 +56,9 @@ class ReviewPhase(StrEnum):
     SKIPPED = "SKIPPED"
 
 
+YET_TO_BEGIN = frozenset({ReviewPhase.SCHEDULED, ReviewPhase.FROZEN})
+
+
 class ReviewState(Struct, frozen=True):
     """A review as it stands. Capacity and what is reserved of it are in engineer-days."""
 
@@ -188,27 +191,35 @@ def decide_open_review(
     return [ReviewOpened(knowledge_position, days, attendees, review.policy_id, review.policy_version)]
 
 
-def answerable(state: ReviewState | None, proposal_id: ProposalId) -> AgendaItem:
-    """This will give the item of an open product review that still waits for its answer, or refuse (rule 7)."""
+def answerable(state: ReviewState | None, proposal_id: ProposalId, team_id: TeamId | None = None) -> AgendaItem:
+    """This will give the item of an open product review that still waits for its answer, or refuse (rule 7).
+
+    `team_id`: the team that was asked. None: what an agenda holds is its own team's anyway.
+    """
     review = known(state)
     if review.kind is not ReviewKind.PRODUCT:
         raise Rejected(
             Code.REVIEW_NOT_OPEN,
-            "This is an engineering review: it prepares the list and answers nothing. Use an open product review.",
+            "An engineering review prepares the list and answers nothing. Use an open product review.",
             "review_id",
         )
     if review.phase is not ReviewPhase.OPEN:
+        todo = "Open it, or use one that is" if review.phase in YET_TO_BEGIN else "Use one that is"
         raise Rejected(
             Code.REVIEW_NOT_OPEN,
-            f"The review is {review.phase}; items are answered only while one is open. Open it, or use one that is.",
+            f"The review is {review.phase}, and answers are given in an open one. {todo}.",
+            "review_id",
+        )
+    if team_id not in {None, review.team_id}:
+        raise Rejected(
+            Code.REVIEW_NOT_OPEN,
+            "The review is another team's. Use an open product review of the proposal's team.",
             "review_id",
         )
     item = review.item(proposal_id)
     if item is None:
         raise Rejected(
-            Code.NOT_ON_AGENDA,
-            f"The proposal is none of the {len(review.items)} items on this review's agenda. It can be on the next.",
-            "proposal_id",
+            Code.NOT_ON_AGENDA, "The proposal is not on this review's agenda. Take it to the next one.", "proposal_id"
         )
     if proposal_id in review.decided or proposal_id in review.carried_over:
         done = "decided" if proposal_id in review.decided else "carried over"
@@ -262,7 +273,7 @@ def unanswered(review: ReviewState, gone: Collection[ProposalId] = ()) -> tuple[
 def decide_skip_review(state: ReviewState | None, issued: Issued[SkipReview]) -> list[Struct]:
     """This will say that a review which has not begun is not held."""
     review = known(state)
-    if review.phase not in {ReviewPhase.SCHEDULED, ReviewPhase.FROZEN}:
+    if review.phase not in YET_TO_BEGIN:
         raise Rejected(
             Code.WRONG_STATE,
             f"The review is {review.phase}; only one that has yet to begin can be skipped.",

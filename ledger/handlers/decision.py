@@ -30,7 +30,6 @@ def take_decision(seen: Seen, issued: Issued[TakeDecision]) -> Change:
     waited_for = (c.proposal_id for c in command.revisit if c.proposal_id is not None)
     others = existing(seen, issued, [*command.chosen_instead, *waited_for])
     facts = decide_take_decision(proposal, issued, review, _formula(seen, review), active_codes(seen), others)
-    reviews.answerable(review, command.proposal_id)
     seen.free_within(issued, "decision_id")
     days = next((fact.days_reserved for fact in facts if isinstance(fact, DecisionTaken)), None)
     on_review = reviews.decide_item(command.proposal_id, command.decision_id, command.verdict, days)

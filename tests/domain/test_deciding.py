@@ -359,6 +359,11 @@ def test_rule_7_decisions_are_taken_in_an_open_product_review_of_the_team(change
     decide(DECLINE, review=review(**changes)).refused(Code.REVIEW_NOT_OPEN, "review_id")
 
 
+@pytest.mark.parametrize("done", ["decided", "carried_over"])
+def test_rule_7_what_the_review_has_answered_is_not_decided_in_it_again(done: str) -> None:
+    decide(DECLINE, review=review(**{done: frozenset({DEBT})})).refused(Code.WRONG_STATE, "proposal_id")
+
+
 def test_rule_7_what_is_not_on_the_agenda_is_not_decided() -> None:
     decide(DECLINE, review=review(items=(item(OTHER),))).refused(Code.NOT_ON_AGENDA, "proposal_id")
 

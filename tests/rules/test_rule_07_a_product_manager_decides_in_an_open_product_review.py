@@ -35,12 +35,19 @@ def test_a_decision_on_ones_own_item_is_flagged(team: Team) -> None:
 def test_a_decision_outside_an_open_review_is_refused(team: Team) -> None:
     proposal_id = team.propose()
     review_id = team.frozen(proposal_id)
-    refused = ("REVIEW_NOT_OPEN", "The review is not open. Open it, or decide in one that is.", at("reviewId"))
-    assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == refused
+    assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == (
+        "REVIEW_NOT_OPEN",
+        "The review is FROZEN, and answers are given in an open one. Open it, or use one that is.",
+        at("reviewId"),
+    )
     team.product.does("openReview", reviewId=review_id, attendees=[team.product.id])
     team.carry_over(review_id, proposal_id)
     team.product.does("closeReview", reviewId=review_id)
-    assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == refused
+    assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == (
+        "REVIEW_NOT_OPEN",
+        "The review is CLOSED, and answers are given in an open one. Use one that is.",
+        at("reviewId"),
+    )
 
 
 def test_a_decision_in_an_engineering_review_is_refused(team: Team) -> None:
@@ -48,7 +55,7 @@ def test_a_decision_in_an_engineering_review_is_refused(team: Team) -> None:
     review_id = team.opened(proposal_id, kind="ENGINEERING")
     assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == (
         "REVIEW_NOT_OPEN",
-        "An engineering review prepares the list and decides nothing. Decide in an open product review.",
+        "An engineering review prepares the list and answers nothing. Use an open product review.",
         at("reviewId"),
     )
 
@@ -76,7 +83,7 @@ def test_a_decision_in_another_teams_review_is_refused(team: Team, town: Town) -
     )
     assert team.product.is_refused("takeDecision", **yes(review_id, proposal_id)) == (
         "REVIEW_NOT_OPEN",
-        "The review is another team's. Decide in an open product review of the proposal's team.",
+        "The review is another team's. Use an open product review of the proposal's team.",
         at("reviewId"),
     )
 

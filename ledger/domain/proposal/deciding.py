@@ -9,13 +9,13 @@ from ledger.commands import Issued
 from ledger.commands.proposal import ExplainDecision, TakeDecision
 from ledger.commands.review import CarryOverItem
 from ledger.domain.effort import effort, plain, stepped
-from ledger.domain.proposal.grounds import check_basis, check_concerns, check_review, cut_score, place
+from ledger.domain.proposal.grounds import check_basis, check_concerns, cut_score, place
 from ledger.domain.proposal.reasons import Beside, check_reasons
 from ledger.domain.proposal.revisiting import check_revisit
 from ledger.domain.proposal.standing import another, followed, said, standing, submitted
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
-from ledger.domain.review import ReviewState
+from ledger.domain.review import ReviewState, answerable
 from ledger.events.proposal import DecisionCarriedOver, DecisionExplained, DecisionTaken
 from ledger.ranking import Formula, expected_days
 from ledger.values import (
@@ -50,7 +50,7 @@ def decide_take_decision(
     known = standing(state, {ProposalStatus.PENDING}, "be decided")
     if known.decision(command.decision_id) is not None:
         raise Rejected(Code.CONFLICT, "This decision exists already. Take a new one under a new id.", "decision_id")
-    item = check_review(known, review)
+    item = answerable(review, known.proposal_id, known.team_id)
     check_concerns(known)
     check_basis(known, command, review)
     _check_shape(command)

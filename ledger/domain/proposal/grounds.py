@@ -1,35 +1,11 @@
-"""What an answer rests on: an open product review, no concern in the way, the versions that were looked at, and the item's place."""
+"""What an answer rests on: no concern in the way, the versions that were looked at, and the item's place."""
 
 from ledger.commands.proposal import TakeDecision
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
-from ledger.domain.review import ReviewPhase, ReviewState
+from ledger.domain.review import ReviewState
 from ledger.ranking import Formula, score
-from ledger.values import AgendaItem, PolicyId, ProposalId, ReviewKind
-
-
-def check_review(state: ProposalState, review: ReviewState) -> AgendaItem:
-    """This will check rule 7, and give the item's place on the agenda."""
-    if review.kind is not ReviewKind.PRODUCT:
-        raise Rejected(
-            Code.REVIEW_NOT_OPEN,
-            "An engineering review prepares the list and decides nothing. Decide in an open product review.",
-            "review_id",
-        )
-    if review.phase is not ReviewPhase.OPEN:
-        raise Rejected(Code.REVIEW_NOT_OPEN, "The review is not open. Open it, or decide in one that is.", "review_id")
-    if review.team_id != state.team_id:
-        raise Rejected(
-            Code.REVIEW_NOT_OPEN,
-            "The review is another team's. Decide in an open product review of the proposal's team.",
-            "review_id",
-        )
-    item = review.item(state.proposal_id)
-    if item is None:
-        raise Rejected(
-            Code.NOT_ON_AGENDA, "The proposal is not on this review's agenda. Take it to the next one.", "proposal_id"
-        )
-    return item
+from ledger.values import AgendaItem, PolicyId, ProposalId
 
 
 def check_concerns(state: ProposalState) -> None:
