@@ -59,8 +59,12 @@ class GroupCommit:
         A command that could not even be sent in time is LedgerBusy. Raises LedgerBusy at once if too many wait already.
         """
         waiting = [Waiting(command, builds_on_last=index > 0) for index, command in enumerate(commands)]
-        self._send(waiting)
-        return self.answers(waiting)
+        try:
+            self._send(waiting)
+            return self.answers(waiting)
+        finally:
+            for one in waiting:  # an interrupt may have come before it waited
+                one.leave()
 
     def send(self, commands: Sequence[PackedCommand], series: Series) -> list[Waiting]:
         """This will hand over the next commands of a series; `answers` waits for them. Raises LedgerBusy if too many wait already."""
@@ -182,18 +186,17 @@ class GroupCommit:
                 listener.depart_later()
 
     def _answer(self, waiting: Waiting, deadline: float) -> Outcome:
-        if not waiting.answered.acquire(timeout=max(0.0, deadline - monotonic())):
+        if not waiting.hear(max(0.0, deadline - monotonic())):
             try:
                 self._queue.remove(waiting)
-            except ValueError:  # it is on its way
-                if not waiting.answered.acquire(timeout=0):
-                    return OutcomeUnknown(waiting.command.command_id)
+            except ValueError:  # it is on its way, or answered this moment
+                return waiting.outcome or OutcomeUnknown(waiting.command.command_id)
             else:
                 if waiting.series is not None:
                     waiting.series.fault = LedgerBusy("a command before it waited too long for its turn")
                 return LedgerBusy(f"the command waited {ANSWER_TIMEOUT_S:.0f} s for its turn")
         outcome = waiting.outcome
-        assert outcome is not None  # noqa: S101  # set before the lock is released
+        assert outcome is not None  # noqa: S101  # set before it is heard
         return outcome
 
     def _start(self) -> None:

@@ -14,6 +14,8 @@ from ledger.store.faults import LedgerBusy, LedgerUnavailable, OutcomeUnknown
 #: Most commands of one series, and most bytes, in one transaction.
 SERIES_COMMANDS = 1_024
 BATCH_BYTES = 4 * 1024 * 1024
+#: Threads of a batch that are woken at a time: one that goes on, and one that is up by the time that this one waits again.
+WOKEN_THREADS = 2
 
 Outcome = Answer | OutcomeUnknown | psycopg.Error
 #: The database did not take a command, or did not say so: whatever builds on it must not be tried.
@@ -32,7 +34,7 @@ class Series:
 class Waiting:
     """A command and the place where its sender waits for the answer: a thread at the lock, a task at the future of its loop."""
 
-    __slots__ = ("answered", "builds_on_last", "command", "future", "outcome", "series")
+    __slots__ = ("_is_gone", "answered", "builds_on_last", "command", "future", "line", "outcome", "series")
 
     def __init__(
         self,
@@ -48,9 +50,31 @@ class Waiting:
         self.builds_on_last = builds_on_last
         self.outcome: Outcome | None = None
         self.future = future
+        #: The threads that are to be woken after this one, once it is answered.
+        self.line: deque[Waiting] | None = None
+        self._is_gone = False
         if future is None:
             self.answered = Lock()
             self.answered.acquire()
+
+    def hear(self, timeout_s: float) -> bool:
+        """This will wait for the answer in its sender's thread; False if that took too long."""
+        try:
+            return self.answered.acquire(timeout=timeout_s)
+        finally:
+            self.leave()
+
+    def leave(self) -> None:
+        """This will say that its sender waits no more, for whatever reason, and wake the next in line."""
+        self._is_gone = True
+        line, self.line = self.line, None
+        if line is not None:
+            wake_next(line)
+
+    def wake(self) -> bool:
+        """This will wake its sender; False if that may be gone, so that another has to be woken."""
+        self.answered.release()
+        return not self._is_gone
 
 
 class Queue:
@@ -94,17 +118,35 @@ class Queue:
         return batch
 
 
+def wake_next(line: deque[Waiting]) -> None:
+    """This will wake the first in line who still waits; that one wakes the next.
+
+    Nobody is left out: a sender says that it is gone before it looks whether it is in line, and is put in line before it is woken.
+    """
+    with suppress(IndexError):  # that was the last
+        while not line.popleft().wake():
+            pass
+
+
 def deliver(batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-    """This will give each command its outcome, and wake each loop once."""
+    """This will give each command its outcome, wake each loop once, and the threads in line: all at once, they would
+    wait for each other for the interpreter, and each be woken twice.
+    """
     tasks: dict[asyncio.AbstractEventLoop, list[Waiting]] = {}
+    line: deque[Waiting] = deque()
     for waiting, outcome in zip(batch, outcomes, strict=True):
         waiting.outcome = outcome
         if waiting.series is not None and isinstance(outcome, _UNTRIED):
             waiting.series.fault = outcome
-        if waiting.future is None:
-            waiting.answered.release()
-        else:
+        if waiting.future is not None:
             tasks.setdefault(waiting.future.get_loop(), []).append(waiting)
+        elif waiting.series is not None:
+            waiting.answered.release()  # its sender may have better to do than to wait
+        else:
+            waiting.line = line
+            line.append(waiting)
+    for _ in range(WOKEN_THREADS):
+        wake_next(line)
     if not tasks:
         return
     try:
