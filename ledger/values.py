@@ -208,6 +208,15 @@ class Acknowledgement(StrEnum):
     NOT_UNDERSTOOD = "NOT_UNDERSTOOD"
 
 
+class PlaybackStage(StrEnum):
+    """Where the clearing up of a misunderstanding stands."""
+
+    NONE = "NONE"
+    ASKED = "ASKED"
+    PLAYED_BACK = "PLAYED_BACK"
+    CONFIRMED = "CONFIRMED"
+
+
 class AppealGrounds(StrEnum):
     """Why a decision should be looked at again."""
 

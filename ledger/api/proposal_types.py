@@ -3,6 +3,7 @@
 from ledger.api.enums import describe
 from ledger.api.shown import shown
 from ledger.api.values import SCORE  # noqa: F401 - shown before what holds it
+from ledger.values import PlaybackStage
 from projections.backlog.areas import AreaSummary
 from projections.backlog.queries import Listed, Order
 from projections.backlog.structs import (
@@ -12,18 +13,16 @@ from projections.backlog.structs import (
     EstimateShort,
     ImpactShort,
     Origin,
-    PlaybackState,
 )
 
 describe(
-    PlaybackState,
+    PlaybackStage,
     {
         "NONE": "Nobody asked for one.",
         "ASKED": "The decider has to restate the concern.",
         "PLAYED_BACK": "The proposer has to say whether that was meant.",
         "CONFIRMED": "It was understood.",
     },
-    name="PlaybackStage",
 )
 describe(
     Order,

@@ -33,9 +33,9 @@ from ledger.events.proposal import (
     WorkPaused,
     WorkStarted,
 )
-from ledger.values import Acknowledgement, Disposition, ProposalStatus
+from ledger.values import Acknowledgement, Disposition, PlaybackStage, ProposalStatus
 from projections.backlog.cards import card_of
-from projections.backlog.structs import Card, ConcernShort, DecisionShort, PlaybackState
+from projections.backlog.structs import Card, ConcernShort, DecisionShort
 from projections.backlog.tables import CARDS
 from projections.projector import Projector
 from projections.rows import Rows
@@ -140,24 +140,24 @@ def communicated(rows: Rows, event: Event, fact: DecisionCommunicated) -> None:
 def acknowledged(rows: Rows, event: Event, fact: DecisionAcknowledged) -> None:
     """This will note the recipient's answer; NOT_UNDERSTOOD asks for a playback."""
     if fact.answer is Acknowledgement.NOT_UNDERSTOOD:
-        _decision(rows, event, fact.decision_id, answer=fact.answer, playback=PlaybackState.ASKED)
+        _decision(rows, event, fact.decision_id, answer=fact.answer, playback=PlaybackStage.ASKED)
     else:
         _decision(rows, event, fact.decision_id, answer=fact.answer)
 
 
 def played_back(rows: Rows, event: Event, fact: ConcernPlayedBack) -> None:
     """This will note that the playback waits for the proposer."""
-    _decision(rows, event, fact.decision_id, playback=PlaybackState.PLAYED_BACK)
+    _decision(rows, event, fact.decision_id, playback=PlaybackStage.PLAYED_BACK)
 
 
 def playback_confirmed(rows: Rows, event: Event, fact: PlaybackConfirmed) -> None:
     """This will note that it was understood."""
-    _decision(rows, event, fact.decision_id, playback=PlaybackState.CONFIRMED)
+    _decision(rows, event, fact.decision_id, playback=PlaybackStage.CONFIRMED)
 
 
 def playback_corrected(rows: Rows, event: Event, fact: PlaybackCorrected) -> None:
     """This will ask for another playback."""
-    _decision(rows, event, fact.decision_id, playback=PlaybackState.ASKED)
+    _decision(rows, event, fact.decision_id, playback=PlaybackStage.ASKED)
 
 
 def appeal_lodged(rows: Rows, event: Event, fact: AppealLodged) -> None:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 
 from msgspec import Struct
 
@@ -20,6 +19,7 @@ from ledger.values import (
     ImpactMethod,
     MemberId,
     MomentumLevel,
+    PlaybackStage,
     PolicyId,
     ProposalId,
     ProposalStatus,
@@ -94,15 +94,6 @@ class ConcernShort(Struct, frozen=True, array_like=True, gc=False):
     answered: bool = False
 
 
-class PlaybackState(StrEnum):
-    """Where the clearing up of a misunderstanding stands."""
-
-    NONE = "NONE"
-    ASKED = "ASKED"
-    PLAYED_BACK = "PLAYED_BACK"
-    CONFIRMED = "CONFIRMED"
-
-
 class DecisionShort(Struct, frozen=True, array_like=True, gc=False):
     """The last decision on the whole proposal."""
 
@@ -118,7 +109,7 @@ class DecisionShort(Struct, frozen=True, array_like=True, gc=False):
     #: When an audience first named the proposer; None: those who asked were not told.
     told_at: datetime | None = None
     answer: Acknowledgement | None = None
-    playback: PlaybackState = PlaybackState.NONE
+    playback: PlaybackStage = PlaybackStage.NONE
     #: A reason was given after the decision.
     explained: bool = False
     #: The appeal that waits to be heard.
@@ -220,7 +211,7 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
         decision = self.decision
         if decision is None:
             return ()
-        if decision.playback is PlaybackState.PLAYED_BACK:
+        if decision.playback is PlaybackStage.PLAYED_BACK:
             return self.proposers
         if self._waits_to_be_told and decision.told_at is not None and decision.answer is None:
             return tuple(member for member in self.proposers if member in decision.audience)
@@ -236,7 +227,7 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
         decision = self.decision
         if decision is None:
             return False
-        is_asked = decision.open_appeal is not None or decision.playback is PlaybackState.ASKED
+        is_asked = decision.open_appeal is not None or decision.playback is PlaybackStage.ASKED
         return is_asked or (self._waits_to_be_told and decision.told_at is None)
 
     @property

@@ -17,13 +17,14 @@ from ledger.commands import review as ask_review
 from ledger.domain import proposal
 from ledger.domain.codes import IMPORT_ONLY, REASON_CODES, initial_catalogue
 from ledger.domain.proposal import ProposalFact, evolve
-from ledger.domain.proposal.state import NOBODY_ASKED, Playback
+from ledger.domain.proposal.state import NOBODY_ASKED
 from ledger.events import proposal as facts
 from ledger.values import (
     Acknowledgement,
     AgendaCause,
     Disposition,
     MomentumLevel,
+    PlaybackStage,
     ProposalStatus,
     ReopenCause,
     Verdict,
@@ -178,7 +179,7 @@ def test_facts_about_decisions_that_nobody_knows_change_nothing() -> None:
         decided(Disposition.DECLINE, LATER_DECISION),
         facts.DecisionAcknowledged(DECISION, ENGINEER, Acknowledgement.NOT_UNDERSTOOD),
     ).state
-    assert [d.playback for d in one_of_two.decisions] == [Playback.ASKED, Playback.NONE]
+    assert [d.playback for d in one_of_two.decisions] == [PlaybackStage.ASKED, PlaybackStage.NONE]
 
 
 def test_what_ranks_is_read_off_the_state() -> None:

@@ -7,10 +7,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ledger.commands import proposal as ask
-from ledger.domain.proposal.state import Playback
 from ledger.domain.rejected import Code
 from ledger.events import proposal as facts
-from ledger.values import Acknowledgement, AppealGrounds, AppealId, Channel, Disposition, MemberId
+from ledger.values import Acknowledgement, AppealGrounds, AppealId, Channel, Disposition, MemberId, PlaybackStage
 from tests.domain.scenario import (
     COLLEAGUE,
     DEBT,
@@ -40,7 +39,7 @@ MISUNDERSTOOD = (*TOLD, facts.DecisionAcknowledged(DECISION, ENGINEER, Acknowled
 PLAYED_BACK = (*MISUNDERSTOOD, facts.ConcernPlayedBack(DECISION, MANAGER, PLAY_BACK.text))
 
 
-def playback(after: Scenario) -> Playback:
+def playback(after: Scenario) -> PlaybackStage:
     decision = after.state.last_decision
     assert decision is not None
     return decision.playback
@@ -109,7 +108,7 @@ def test_rule_11_the_recipient_acknowledges() -> None:
         .then(facts.DecisionAcknowledged(DECISION, ENGINEER, Acknowledgement.AGREE, "Fair enough."))
     )
     assert after.state.decisions[0].answer is Acknowledgement.AGREE
-    assert playback(after) is Playback.NONE
+    assert playback(after) is PlaybackStage.NONE
 
 
 @pytest.mark.parametrize("command", [ACKNOWLEDGE, CONFIRM, CORRECT])
@@ -135,7 +134,7 @@ def test_rule_11_a_co_proposer_is_a_recipient_too() -> None:
 def test_rule_11_not_understood_asks_for_a_playback() -> None:
     command = replace(ACKNOWLEDGE, answer=Acknowledgement.NOT_UNDERSTOOD)
     after = given(*TOLD).when(command).recorded
-    assert playback(after) is Playback.ASKED
+    assert playback(after) is PlaybackStage.ASKED
     after.when(ACKNOWLEDGE).refused(
         Code.PLAYBACK_OPEN,
         "decision_id",
@@ -149,7 +148,7 @@ def test_rule_11_the_decider_plays_the_concern_back() -> None:
         .when(PLAY_BACK, by=MANAGER)
         .then(facts.ConcernPlayedBack(DECISION, MANAGER, PLAY_BACK.text))
     )
-    assert playback(after) is Playback.PLAYED_BACK
+    assert playback(after) is PlaybackStage.PLAYED_BACK
     given(*MISUNDERSTOOD).when(PLAY_BACK, by=SECOND_MANAGER).refused(Code.FORBIDDEN, "decision_id")
     given(*MISUNDERSTOOD).when(replace(PLAY_BACK, text=" "), by=MANAGER).refused(Code.BAD_USER_INPUT, "text")
 
@@ -175,14 +174,14 @@ def test_a_playback_is_asked_for_first_and_answered_before_the_next() -> None:
 
 def test_rule_11_the_proposer_confirms_and_it_is_closed() -> None:
     after = given(*PLAYED_BACK).when(CONFIRM).then(facts.PlaybackConfirmed(DECISION, ENGINEER))
-    assert playback(after) is Playback.CONFIRMED
+    assert playback(after) is PlaybackStage.CONFIRMED
     assert after.when(ACKNOWLEDGE).facts
     after.when(CONFIRM).refused(Code.WRONG_STATE, "decision_id")
 
 
 def test_rule_11_the_proposer_corrects_and_it_stays_open() -> None:
     after = given(*PLAYED_BACK).when(CORRECT).then(facts.PlaybackCorrected(DECISION, ENGINEER, CORRECT.text))
-    assert playback(after) is Playback.ASKED
+    assert playback(after) is PlaybackStage.ASKED
     after.when(ACKNOWLEDGE).refused(Code.PLAYBACK_OPEN, "decision_id")
     assert after.when(PLAY_BACK, by=MANAGER).facts
     given(*PLAYED_BACK).when(replace(CORRECT, text="")).refused(Code.BAD_USER_INPUT, "text")

@@ -12,13 +12,21 @@ from ledger.domain.proposal.state import (
     Concern,
     ConcernStatus,
     Decision,
-    Playback,
     ProposalFact,
     ProposalState,
 )
 from ledger.events import Event
 from ledger.events import proposal as facts
-from ledger.values import Acknowledgement, AppealId, ConcernId, DecisionId, ProposalId, ProposalStatus, Verdict
+from ledger.values import (
+    Acknowledgement,
+    AppealId,
+    ConcernId,
+    DecisionId,
+    PlaybackStage,
+    ProposalId,
+    ProposalStatus,
+    Verdict,
+)
 
 
 def evolve(state: ProposalState | None, event: Event) -> ProposalState:  # noqa: PLR0912 - a case for each fact
@@ -61,11 +69,11 @@ def evolve(state: ProposalState | None, event: Event) -> ProposalState:  # noqa:
         case facts.DecisionAcknowledged():
             return _acknowledged(s, fact)
         case facts.ConcernPlayedBack():
-            return _decision(s, fact.decision_id, lambda d: replace(d, playback=Playback.PLAYED_BACK))
+            return _decision(s, fact.decision_id, lambda d: replace(d, playback=PlaybackStage.PLAYED_BACK))
         case facts.PlaybackConfirmed():
-            return _decision(s, fact.decision_id, lambda d: replace(d, playback=Playback.CONFIRMED))
+            return _decision(s, fact.decision_id, lambda d: replace(d, playback=PlaybackStage.CONFIRMED))
         case facts.PlaybackCorrected():
-            return _decision(s, fact.decision_id, lambda d: replace(d, playback=Playback.ASKED))
+            return _decision(s, fact.decision_id, lambda d: replace(d, playback=PlaybackStage.ASKED))
         case facts.AppealLodged():
             return replace(s, appeals=(*s.appeals, Appeal(fact)))
         case facts.AppealUpheld():
@@ -140,7 +148,7 @@ def _told(s: ProposalState, fact: facts.DecisionCommunicated, event: Event) -> P
 
 def _acknowledged(s: ProposalState, fact: facts.DecisionAcknowledged) -> ProposalState:
     def answer(d: Decision) -> Decision:
-        playback = Playback.ASKED if fact.answer is Acknowledgement.NOT_UNDERSTOOD else d.playback
+        playback = PlaybackStage.ASKED if fact.answer is Acknowledgement.NOT_UNDERSTOOD else d.playback
         return replace(d, answer=fact.answer, playback=playback)
 
     return _decision(s, fact.decision_id, answer)

@@ -18,6 +18,7 @@ from ledger.values import (
     DecisionId,
     Disposition,
     MemberId,
+    PlaybackStage,
     ProposalId,
     ProposalStatus,
     Reason,
@@ -104,15 +105,6 @@ class Concern(Struct, frozen=True):
         return self.status in {ConcernStatus.OPEN, ConcernStatus.ANSWERED}
 
 
-class Playback(StrEnum):
-    """Where the clearing up of a misunderstanding stands; ASKED and PLAYED_BACK are open."""
-
-    NONE = "NONE"
-    ASKED = "ASKED"
-    PLAYED_BACK = "PLAYED_BACK"
-    CONFIRMED = "CONFIRMED"
-
-
 class Decision(Struct, frozen=True):
     """One decision as it was taken, what the proposal was then, and what came of telling it."""
 
@@ -128,7 +120,7 @@ class Decision(Struct, frozen=True):
     told_at: datetime | None = None
     #: The last answer of a recipient.
     answer: Acknowledgement | None = None
-    playback: Playback = Playback.NONE
+    playback: PlaybackStage = PlaybackStage.NONE
     explained: tuple[Reason, ...] = ()
     revisit_waived: bool = False
 
@@ -140,7 +132,7 @@ class Decision(Struct, frozen=True):
     @property
     def playback_open(self) -> bool:
         """This will say whether a misunderstanding waits to be cleared up."""
-        return self.playback in {Playback.ASKED, Playback.PLAYED_BACK}
+        return self.playback in {PlaybackStage.ASKED, PlaybackStage.PLAYED_BACK}
 
 
 class AppealStatus(StrEnum):

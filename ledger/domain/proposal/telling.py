@@ -11,7 +11,7 @@ from ledger.commands.proposal import (
     PlayBackConcern,
 )
 from ledger.domain.proposal.standing import followed, said, submitted
-from ledger.domain.proposal.state import Decision, Playback, ProposalState
+from ledger.domain.proposal.state import Decision, ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.events.proposal import (
     ConcernPlayedBack,
@@ -20,7 +20,7 @@ from ledger.events.proposal import (
     PlaybackConfirmed,
     PlaybackCorrected,
 )
-from ledger.values import DecisionId
+from ledger.values import DecisionId, PlaybackStage
 
 
 def decide_communicate_decision(state: ProposalState | None, issued: Issued[CommunicateDecision]) -> list[Struct]:
@@ -59,7 +59,7 @@ def decide_play_back_concern(state: ProposalState | None, issued: Issued[PlayBac
     decision = followed(submitted(state), command.decision_id, issued)
     if decision.taken.decider not in {None, issued.member_id}:
         raise Rejected(Code.FORBIDDEN, "Only whoever took the decision plays the concern back.", "decision_id")
-    if decision.playback is not Playback.ASKED:
+    if decision.playback is not PlaybackStage.ASKED:
         raise Rejected(
             Code.WRONG_STATE,
             "No playback is asked for: wait for the proposer to confirm or correct the last one."
@@ -94,7 +94,7 @@ def _for_recipient(state: ProposalState | None, decision_id: DecisionId, issued:
 
 
 def _played_back(state: ProposalState | None, decision_id: DecisionId, issued: Issued[Struct], what: str) -> None:
-    if _for_recipient(state, decision_id, issued, what).playback is not Playback.PLAYED_BACK:
+    if _for_recipient(state, decision_id, issued, what).playback is not PlaybackStage.PLAYED_BACK:
         raise Rejected(
             Code.WRONG_STATE, "No playback waits for an answer. Wait until the decider gives one.", "decision_id"
         )
