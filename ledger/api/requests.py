@@ -149,11 +149,11 @@ def media_type_of(accept: str) -> str:
 @lru_cache(maxsize=256)
 def refuse_odd(content_type: str, encoding: str) -> None:
     """This will raise RequestRefused for a body of another kind than uncompressed JSON in UTF-8."""
-    kind, _, parameters = content_type.lower().partition(";")
-    charset = parameters.strip().removeprefix("charset=").strip('"') if "charset" in parameters else "utf-8"
-    if kind.strip() != JSON or charset not in ("utf-8", "utf8"):
+    kind, *parameters = (part.strip() for part in content_type.lower().split(";"))
+    charsets = {part.partition("=")[2].strip('"') for part in parameters if part.startswith("charset")}
+    if kind != JSON or not charsets <= {"utf-8", "utf8"}:
         raise RequestRefused(415, refusal(BAD_USER_INPUT, "Send the request as application/json in UTF-8."))
-    if encoding != "identity":
+    if encoding.lower() != "identity":
         raise RequestRefused(415, refusal(BAD_USER_INPUT, "Send the request uncompressed."))
 
 

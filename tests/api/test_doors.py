@@ -178,6 +178,11 @@ def test_bodies_are_json_uncompressed_and_bounded(api: Api) -> None:
     authorization = {"Authorization": f"Bearer {ada.token}"}
     refused(post(api, **authorization, **{"Content-Type": "text/plain"}), 415, "BAD_USER_INPUT")
     refused(post(api, **authorization, **{"Content-Encoding": "gzip"}), 415, "BAD_USER_INPUT")
+    for kind in ("; charset=utf-16", "; charset=utf-8; charset=utf-16", "-seq", '; v=1; charset="latin-1"'):
+        refused(post(api, **authorization, **{"Content-Type": f"application/json{kind}"}), 415, "BAD_USER_INPUT")
+    for kind in ("", ";charset=UTF-8", '; charset="utf-8"; v=1', "; v=1; charset=utf8", ";"):
+        given = {"Content-Type": f"application/json{kind}", "Content-Encoding": "Identity"}
+        assert post(api, **authorization, **given).status_code == 200, kind
     refused(post(api, b" " * (256 * 1024 + 1), **authorization), 413, "BAD_USER_INPUT")
     refused(post(api, **authorization, Accept="text/html"), 406, "BAD_USER_INPUT")
 
