@@ -23,6 +23,7 @@ from graphql import (
     ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValuesOfCorrectTypeRule,
     VariableNode,
     Visitor,
     parse,
@@ -36,6 +37,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from ledger.api.compiled import Plans
 from ledger.api.errors import ERRORS_MAX, PARSE_FAILED, VALIDATION_FAILED, refusal
+from ledger.api.scalars import PlacedValues
 
 LENGTH_MAX = 16_000
 TOKENS_MAX = 1_000
@@ -51,7 +53,9 @@ KEPT = 512
 #: Introspection has a limit of its own among the validation rules, and the standard query is deeper than a page may be.
 INTROSPECTION = ("__schema", "__type")
 SWITCHES = ("skip", "include")
-RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+#: One of them is our own in place of graphql-core's.
+_STANDARD = (PlacedValues if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules)
+RULES = (*_STANDARD, MaybeNullValidationRule, OneOfInputValidationRule)
 
 
 class Prepared(NamedTuple):

@@ -92,7 +92,7 @@ def _without_echo(message: str) -> str:
     return said if len(said) <= MESSAGE_LENGTH_MAX else said[:MESSAGE_LENGTH_MAX] + "…"
 
 
-def _named(error: GraphQLError) -> tuple[str, str | None, dict[str, object]]:
+def _named(error: GraphQLError) -> tuple[str, str | None, dict[str, object]]:  # noqa: PLR0912 - a branch for each kind
     """This will find an error's code, the message that replaces its own, and more extensions."""
     cause = error.original_error
     while isinstance(cause, GraphQLError) and not (cause.extensions or {}).get("code"):
@@ -121,6 +121,8 @@ def _named(error: GraphQLError) -> tuple[str, str | None, dict[str, object]]:
                 "The ledger is too busy or its database can't be reached. Nothing was done; try again.",
                 {},
             )
+        case psycopg.DataError() if "NUL" in str(cause):  # it is refused before it is sent
+            return BAD_USER_INPUT, "A text holds the character NUL (\\u0000), which no text here has. Leave it out.", {}
         case psycopg.errors.QueryCanceled():
             return UNAVAILABLE, "This took too long and was stopped. Ask for less, or try again.", {}
         case psycopg.OperationalError():

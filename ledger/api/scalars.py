@@ -8,6 +8,16 @@ from uuid import UUID
 
 import msgspec
 import strawberry
+from graphql import (
+    SKIP,
+    ArgumentNode,
+    GraphQLError,
+    GraphQLInputType,
+    ValueNode,
+    ValuesOfCorrectTypeRule,
+    VariableDefinitionNode,
+)
+from graphql.utilities import validate_input_literal
 from strawberry.exceptions import StrawberryInputCoercionError
 from strawberry.types.scalar import ScalarDefinition
 
@@ -66,6 +76,35 @@ def parse_position(value: Any) -> Position:
     if not 0 <= number <= POSITION_MAX:
         raise _refusal(value, 'a position in the ledger, such as "1024"')
     return Position(number)
+
+
+class PlacedValues(ValuesOfCorrectTypeRule):
+    """graphql-core's rule, which says of what these scalars refuse in a document for what it was given, and where that stands."""
+
+    _holder = ""
+
+    def enter_argument(self, node: ArgumentNode, *_: object) -> None:
+        """This will note whose value comes."""
+        self._holder = node.name.value
+
+    def enter_variable_definition(self, node: VariableDefinitionNode, *_: object) -> None:
+        """This will note whose value comes: the default of a variable."""
+        self._holder = f"${node.variable.name.value}"
+
+    def is_valid_value_node(self, node: ValueNode, input_type: GraphQLInputType | None) -> Any:
+        """This will report what is wrong with a value and all that is in it."""
+
+        def report(error: GraphQLError, path: list[str | int]) -> None:
+            place = ".".join(map(str, (self._holder, *path)))
+            if isinstance(error, StrawberryInputCoercionError):
+                error = GraphQLError(f"{place}: {error.message}", node)
+            elif isinstance(error.original_error, ValueError):  # Python reads no number of so many digits
+                error = GraphQLError(f"{place}: The number has too many digits.", node)
+            self.report_error(error)
+
+        if input_type:
+            validate_input_literal(node, input_type, report, None, None, self.context.hide_suggestions)
+        return SKIP
 
 
 def _no(value: object) -> NoReturn:

@@ -207,6 +207,52 @@ def test_a_hundred_thousand_hostile_requests_leave_memory_flat(served_api: Api) 
     assert grown_mib(served_api.clients[0].http, 50_000) < 16
 
 
+#: Root fields that look for a text, in a variable and in the document.
+LOOKING = (
+    "backlog(filter: {areas: [TEXT]}) { totalCount }",
+    "backlog(filter: {kinds: [TEXT]}) { totalCount }",
+    "backlog(filter: {title: TEXT}) { totalCount }",
+    "area(area: TEXT) { area }",
+    "declined(filter: {reasons: [TEXT]}) { totalCount }",
+    "declined(filter: {areas: [TEXT]}) { totalCount }",
+    "declined(filter: {search: TEXT}) { totalCount }",
+    "calibration(area: TEXT) { groups { __typename } }",
+    "costOfNo(area: TEXT) { losses }",
+    "transparency(area: TEXT) { proposed }",
+    "transparency(source: TEXT) { proposed }",
+    "precedents(of: {text: TEXT}) { excerpt }",
+)
+
+
+@pytest.mark.parametrize("text", LOOKING)
+def test_a_text_with_a_nul_is_an_error_of_whoever_sends_it(served_api: Api, text: str) -> None:
+    ada = served_api.clients[0]
+    for query, variables in (
+        (f"query Q($t: String!) {{ {text.replace('TEXT', '$t')} }}", {"t": "a\0b"}),
+        (f"{{ {text.replace('TEXT', json.dumps(chr(0)))} }}", {}),
+    ):
+        codes = {error["extensions"]["code"] for error in ada.answer(query, **variables).get("errors", ())}
+        assert codes <= {"BAD_USER_INPUT"}, codes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{ proposal(proposalId: "pep-0315") { title } }', "proposalId: 'pep-0315' is not a UUID."),
+        ('{ teams(asOf: {reviewId: "x"}) { totalCount } }', "asOf.reviewId: 'x' is not a UUID."),
+        ('{ proposals(proposalIds: ["x"]) { title } }', "proposalIds.0: 'x' is not a UUID."),
+        ('query Q($a: UUID = "x") { proposal(proposalId: $a) { title } }', "$a: 'x' is not a UUID."),
+        ('{ teams(atLeast: "-1") { totalCount } }', "atLeast: '-1' is not a position in the ledger, such as \"1024\"."),
+        (f"{{ teams(first: {'9' * 5_000}) {{ totalCount }} }}", "first: The number has too many digits."),
+    ],
+)
+def test_a_value_that_can_not_be_is_named_by_its_argument_and_its_place(text: str, message: str) -> None:
+    (error,) = prepare(build(), text).errors
+    assert error.message == message
+    assert error.locations
+    assert (error.extensions or {})["code"] == "GRAPHQL_VALIDATION_FAILED"
+
+
 # Cost, rates and scopes.
 
 
