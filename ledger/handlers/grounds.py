@@ -1,6 +1,7 @@
 """What takes something out for good needs: a steward, a reason and a legal basis."""
 
 from ledger.domain import team
+from ledger.domain.proposal.standing import seen
 from ledger.domain.rejected import Code, Rejected
 from ledger.events import Event
 from ledger.store.application import Ledger
@@ -21,7 +22,7 @@ def steward_only(ledger: Ledger, member_id: MemberId, what: str) -> None:
 def well_said(reason: str, legal_basis: str) -> None:
     """This will refuse a reason or a legal basis that says nothing. Raises Rejected."""
     for field, text in (("reason", reason), ("legal_basis", legal_basis)):
-        if len(text.strip()) < SAID_MIN:
+        if len(seen(text)) < SAID_MIN:
             raise Rejected(
                 Code.BAD_USER_INPUT,
                 f"`{field}` needs at least {SAID_MIN} characters. Say it so that an auditor understands it.",

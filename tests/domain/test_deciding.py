@@ -480,6 +480,16 @@ def test_the_parts_of_an_answer_belong_together(command: ask.TakeDecision, path:
     decide(command).refused(Code.BAD_USER_INPUT, path)
 
 
+@pytest.mark.parametrize("unseen", [" ", "\u200b", " \u2060\n"])
+def test_what_shows_nothing_is_not_said(unseen: str) -> None:
+    decide(replace(DECLINE, reconsider_if=unseen)).refused(Code.RECONSIDER_MISSING, "reconsider_if")
+    decide(replace(YES, over_capacity_reason=unseen), review=review(reserved=Decimal(18))).refused(
+        Code.OVER_CAPACITY, "over_capacity_reason"
+    )
+    no_owner = Reason("NO_OWNER", WHY, unseen)
+    decide(replace(DECLINE, reasons=(no_owner,))).refused(Code.COMPANION_MISSING, "reasons", "0", "companion")
+
+
 def test_what_never_comes_back_names_no_condition() -> None:
     decide(replace(DECLINE, reconsider_if=None, final=True, revisit=(ON_A_DAY,))).refused(
         Code.BAD_USER_INPUT,

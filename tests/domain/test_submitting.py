@@ -144,8 +144,9 @@ def test_rule_2_a_case_needs_a_risk_of_ignoring() -> None:
     given().when(submit(risks_of_ignoring=())).refused(Code.CASE_INCOMPLETE, "business_case", "risks_of_ignoring")
 
 
-def test_rule_2_an_empty_quadrant_says_why_it_is_empty() -> None:
-    given().when(submit(no_benefits_of_ignoring=" ")).refused(
+@pytest.mark.parametrize("unseen", [" ", "\u200b", " \u2060\n"])
+def test_rule_2_an_empty_quadrant_says_why_it_is_empty(unseen: str) -> None:
+    given().when(submit(no_benefits_of_ignoring=unseen)).refused(
         Code.CASE_INCOMPLETE,
         "business_case",
         "benefits_of_ignoring",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ledger.commands.proposal import BusinessCase
 from ledger.domain.effort import figure, share
-from ledger.domain.proposal.standing import said
+from ledger.domain.proposal.standing import said, seen
 from ledger.domain.rejected import Code, Rejected
 from ledger.events.proposal import BusinessCaseRevised
 from ledger.values import BenefitCode, Evidence, Risk
@@ -91,7 +91,7 @@ def _filled_or_none(lines: tuple[str, ...], why_none: str | None, name: str) -> 
             "business_case",
             f"no_{name}",
         )
-    if not lines and not (why_none or "").strip():
+    if not lines and not seen(why_none):
         raise Rejected(
             Code.CASE_INCOMPLETE,
             f"The case says nothing of the {words}. List them, or say why there are none.",

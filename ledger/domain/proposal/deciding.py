@@ -12,7 +12,7 @@ from ledger.domain.effort import effort, plain, stepped
 from ledger.domain.proposal.grounds import check_basis, check_concerns, cut_score, place
 from ledger.domain.proposal.reasons import Beside, check_reasons
 from ledger.domain.proposal.revisiting import check_revisit
-from ledger.domain.proposal.standing import another, followed, said, standing, submitted
+from ledger.domain.proposal.standing import another, followed, said, seen, standing, submitted
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.domain.review import ReviewState, answerable
@@ -144,7 +144,7 @@ def _check_no(
                     "revisit",
                 )
         case Disposition.DECLINE:
-            said_if = bool((command.reconsider_if or "").strip())
+            said_if = bool(seen(command.reconsider_if))
             if said_if == command.final:
                 raise Rejected(
                     Code.RECONSIDER_MISSING,
@@ -180,7 +180,7 @@ def _reserve(state: ProposalState, command: TakeDecision, review: ReviewState) -
     left = review.capacity_left
     if days <= left:
         return days, None
-    if not (command.over_capacity_reason or "").strip():
+    if not seen(command.over_capacity_reason):
         raise Rejected(
             Code.OVER_CAPACITY,
             f"This takes {plain(days)} days and {plain(left)} of {plain(review.capacity)} are left, "

@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from ledger.commands.issued import UNSEEN
 from ledger.domain.codes import IMPORT_ONLY, OTHER, SHAPES, Shape
+from ledger.domain.proposal.standing import seen
 from ledger.domain.rejected import Code, Rejected
 from ledger.values import Reason
 
 TEXT_MIN = 40
 LINK = re.compile(r"\b(https?://|urn:|mailto:)\S")
 FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
-_UNSEEN = re.compile(f"[{UNSEEN}]")
 YEAR = re.compile(r"\b(19|20)\d\d\b")
 
 
@@ -54,7 +53,7 @@ def _check(reason: Reason, codes: Mapping[str, str | None], beside: Beside, path
             *path,
             "code",
         )
-    length = len(_UNSEEN.sub("", reason.text).strip())
+    length = len(seen(reason.text))
     if length < TEXT_MIN:
         raise Rejected(
             Code.REASON_TOO_SHORT,
@@ -65,7 +64,7 @@ def _check(reason: Reason, codes: Mapping[str, str | None], beside: Beside, path
         )
     asked_for = codes[code]
     if asked_for is not None:
-        lacking = _lacking(SHAPES.get(code, Shape.TEXT), (reason.companion or "").strip(), beside)
+        lacking = _lacking(SHAPES.get(code, Shape.TEXT), seen(reason.companion), beside)
         if lacking is not None:
             raise Rejected(
                 Code.COMPANION_MISSING, f"{code} asks for its companion: {asked_for}. {lacking}", *path, "companion"

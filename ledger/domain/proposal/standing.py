@@ -5,12 +5,13 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from ledger.commands.issued import SEEN, Issued
+from ledger.commands.issued import SEEN, UNSEEN, Issued
 from ledger.domain.proposal.state import Decision, ProposalState
 from ledger.domain.rejected import Code, Rejected
 from ledger.values import DecisionId, ProposalId, ProposalStatus, instant_text, utc
 
 _SEEN = re.compile(SEEN)
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 
 #: Where a proposal is still the team's to look at, whatever the answer was.
 LIVING = frozenset(
@@ -95,6 +96,11 @@ def followed(state: ProposalState, decision_id: DecisionId, issued: Issued[Struc
             "occurred_at",
         )
     return decision
+
+
+def seen(text: str | None) -> str:
+    """This will give what a reader sees of a text: nothing of what shows nothing, and no blanks at its ends."""
+    return _UNSEEN.sub("", text or "").strip()
 
 
 def said(text: str, what: str, *path: str) -> str:
