@@ -6,12 +6,14 @@ from uuid import UUID
 
 import strawberry
 
+from ledger.api.asof import AsOf
 from ledger.api.connection import Connection, Edge, Page, PageInfo, selected
-from ledger.api.context import Context, Info
+from ledger.api.context import Info
 from ledger.api.errors import bad_input
 from ledger.api.inputs import make
 from ledger.api.shown import Shown
 from ledger.api.standing import Connection as Reading
+from ledger.api.standing import opened_at
 from ledger.values import instant_text
 from projections.conditions import instant_of
 
@@ -88,12 +90,21 @@ async def one(info: Info, shown: Shown, row: Any, connection: Reading) -> Any:
     return shown.show(row, await shown.members_of([row], info.context, connection, selected(info)))
 
 
-async def instant(context: Context, connection: Reading, at: int | None) -> datetime:
-    """This will give the instant from which ages are reckoned: now, or when a past position was recorded or its sources knew it."""
+async def instant(connection: Reading, as_of: AsOf | None, at: int | None) -> datetime:
+    """This will give the instant from which ages are reckoned: now, the one that was asked for, or when a past state came about.
+
+    `at`: the position that `as_of` means. Between two facts time goes on: what falls due then is due.
+    """
     now = datetime.now(UTC)
-    if at is None:
+    if as_of is None or at is None:
         return now
-    return context.known_by.get(at) or await instant_of(connection, at, now)
+    if as_of.known_at:
+        return min(as_of.known_at.at, now)
+    if as_of.recorded_at:
+        return min(as_of.recorded_at, now)
+    if as_of.review_id:
+        return await opened_at(connection, as_of.review_id)
+    return await instant_of(connection, at, now)
 
 
 def forwards(since: datetime | None, until: datetime | None) -> None:

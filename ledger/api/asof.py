@@ -33,10 +33,11 @@ class AsOf:
         default=UNSET, description="As it was once this position was recorded. The ledger must have got there."
     )
     recorded_at: datetime | None = strawberry.field(
-        default=UNSET, description="As the ledger had recorded it by this instant."
+        default=UNSET, description="As the ledger had recorded it by this instant. Ages are reckoned from it."
     )
     review_id: UUID | None = strawberry.field(
-        default=UNSET, description="What could be known in this review: as it was when the review opened."
+        default=UNSET,
+        description="What could be known in this review: as it was when the review opened. Ages are reckoned from then.",
     )
     known_at: KnownAt | None = strawberry.field(
         default=UNSET,

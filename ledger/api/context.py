@@ -127,8 +127,6 @@ class Context:
     plans: "Plans | None" = None
     #: Names that were read since the directory moved last; None: they are read each time.
     names: "Names | None" = None
-    #: By position: the instant whose knowledge of imported history it holds, from which ages are reckoned then.
-    known_by: dict[int, datetime] = field(default_factory=dict)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
@@ -186,9 +184,7 @@ class Context:
             found = await position_known(connection, known.at, known.source)
             if found is None and known.source is not None and not await is_known(connection, known.source):
                 raise bad_input("asOf.knownAt.source: this source never says when it knew anything. Leave it out.")
-        position = head if found is None else found
-        self.known_by[position] = known.at
-        return position
+        return head if found is None else found
 
     async def head(self) -> int:
         """This will give a position at which the ledger ended after this request came, and after what it has recorded itself."""

@@ -105,7 +105,7 @@ async def why_not(
     context = info.context
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(context, connection, at)
+        now = await instant(connection, as_of, at)
         found = await story.proposal_story(connection, context.visible_teams(), wanted_id, now, as_of=at)
         if found is None:
             raise not_found("proposal")
@@ -122,7 +122,7 @@ async def decision(
     context = info.context
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(context, connection, at)
+        now = await instant(connection, as_of, at)
         found = await story.decision_story(connection, context.visible_teams(), decision_id, now, as_of=at)
         chosen = found and found.of(decision_id)
         if chosen is None:
@@ -134,7 +134,7 @@ async def decision_node(context: Context, decision_id: UUID, as_of: AsOf | None,
     """This will read a decision for `node(id)`; None: it is not there or may not be seen."""
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(context, connection, at)
+        now = await instant(connection, as_of, at)
         found = await story.decision_story(connection, context.visible_teams(), decision_id, now, as_of=at)
         chosen = None if found is None else found.of(decision_id)
         if chosen is None:
@@ -206,7 +206,7 @@ async def unanswered_notices(
     context, asked = info.context, Page.of(first, after, "notices", *BY_TIME)
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(context, connection, at)
+        now = await instant(connection, as_of, at)
         teams = context.visible_teams()
         chosen: dict[str, Any] = {"team_ids": tuple_of(team_ids), "told": told, "imported": imported, "as_of": at}
         found = await decisions.unanswered_notices(connection, teams, limit=asked.limit, after=asked.key, **chosen)
@@ -234,7 +234,7 @@ async def revisits(
     context, asked = info.context, Page.of(first, after, "revisits", datetime | None, UUID)
     at = await context.position("audit", as_of, at_least)
     async with context.read() as connection:
-        now = await instant(context, connection, at)
+        now = await instant(connection, as_of, at)
         teams = context.visible_teams()
         chosen: dict[str, Any] = {"team_ids": tuple_of(team_ids), "until": until, "as_of": at}
         rows = await returning.revisits(connection, teams, now, limit=asked.limit, after=asked.key, **chosen)

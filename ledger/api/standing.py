@@ -41,6 +41,7 @@ SELECT (convert_from(o.payload, 'UTF8')::json ->> 'knowledge_position')::bigint,
   FROM ledger.events AS o JOIN ledger.events AS s ON s.stream_id = o.stream_id AND s.topic = 'ReviewScheduled'
  WHERE o.stream_id = %s AND o.topic = 'ReviewOpened' ORDER BY o.version DESC LIMIT 1
 """
+OPENED_AT = "SELECT max(recorded_at) FROM ledger.events WHERE stream_id = %s AND topic = 'ReviewOpened'"
 
 
 class Standing(Struct, frozen=True):
@@ -125,7 +126,13 @@ async def position_of_review(connection: Connection, review_id: UUID, may_see: C
     return position
 
 
-async def _one(connection: Connection, statement: str, value: Any) -> int | None:
+async def opened_at(connection: Connection, review_id: UUID) -> datetime:
+    """This will give when the ledger recorded that a review opened, which it did."""
+    at: datetime = await _one(connection, OPENED_AT, review_id)
+    return at
+
+
+async def _one(connection: Connection, statement: str, value: Any) -> Any:
     cursor = await connection.execute(statement.encode(), [value])
     row = await cursor.fetchone()
     return None if row is None else row[0]

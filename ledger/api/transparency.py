@@ -63,7 +63,7 @@ async def transparency(
     at = await context.position("transparency", as_of, at_least)
     period = Period(since, until, tuple_of(team_ids), area, source)
     async with context.read() as connection:
-        now = await instant(context, connection, at)
+        now = await instant(connection, as_of, at)
         found = await counted(connection, context.visible_teams(), period, now, parts=parts, as_of=at)
         return await one(info, TRANSPARENCY, found, connection)
 

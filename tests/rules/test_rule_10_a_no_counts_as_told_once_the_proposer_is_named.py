@@ -2,8 +2,11 @@
 
 import pytest
 
+from ledger.events.review import ReviewOpened
 from tests.rules.saying import at, no, now
 from tests.rules.town import Team
+
+AGED = "query ($asOf: AsOf) { unansweredNotices(asOf: $asOf) { nodes { ageHours decision { decisionId } } } }"
 
 
 def test_a_no_is_shown_as_not_told_until_its_audience_names_the_proposer(team: Team) -> None:
@@ -51,3 +54,25 @@ def test_telling_nobody_is_refused(team: Team) -> None:
         "`audience` is empty; add at least one.",
         at("audience"),
     )
+
+
+def test_the_age_of_a_no_that_is_not_told_is_that_of_the_state_asked_for(team: Team) -> None:
+    proposal_id, decided_at = team.propose(), now(hours=-72)
+    decision_id = team.decide({**no(team.opened(proposal_id), proposal_id), "occurredAt": decided_at})
+
+    def age_s(as_of: dict[str, str]) -> float:
+        (notice,) = team.engineer.asks(AGED, asOf=as_of)["nodes"]
+        assert notice["decision"]["decisionId"] == decision_id
+        return float(notice["ageHours"]) * 3600
+
+    between = now()  # a moment in which nothing happened
+    later = team.opened(team.propose())
+    events = team.town.ledger.read(0, 10_000)
+    recorded = {event.position: event.recorded_at for event in events if event.recorded_at is not None}
+    (opened,) = [event for event in events if str(event.stream_id) == later and isinstance(event.fact, ReviewOpened)]
+    for as_of, then in (
+        ({"recordedAt": between.isoformat()}, between),
+        ({"reviewId": later}, recorded[opened.position]),
+        ({"position": str(opened.position - 1)}, recorded[opened.position - 1]),
+    ):
+        assert age_s(as_of) == pytest.approx((then - decided_at).total_seconds(), abs=1e-5), as_of
