@@ -58,11 +58,11 @@ APPEALS = shown(
 )
 REVIEWS = shown(
     counts.ReviewsHeld,
-    "Reviews of the period against the cadence.",
+    "Reviews of the period against the cadence. They are of whole teams, so that `area` leaves them as they are; no `source` has any.",
     type_name="ReviewCounts",
     held="Held.",
     skipped="Called off.",
-    expected="What the cadence asks for since the team was formed; null: no team has one.",
+    expected="What the cadence asks for since the team was formed, up to now; null: no team has one.",
 )
 REASON_COUNT = shown(counts.ReasonCount, "How many NOs gave a reason.", code="The reason code.", count="How many.")
 AREA_COUNT = shown(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from projections.conditions import Conditions
-from projections.transparency.structs import Said
+from projections.transparency.structs import MatterKind, Said
 
 #: Most reasons, areas and teams that are listed, the most frequent first; months, the latest first.
 LIST_MAX = 100
@@ -38,6 +38,10 @@ _NOES = ", ".join(
     f"COALESCE(sum(n) FILTER (WHERE {condition}), 0)::bigint AS {name}" for name, condition in COUNTED.items()
 )
 
+
+#: Reviews have no area.
+_AREA = "x.area = %(area)s"
+_AREA_OR_REVIEW = f"({_AREA} OR x.kind IN ('{MatterKind.ENGINEERING_REVIEW}', '{MatterKind.PRODUCT_REVIEW}'))"
 
 #: The counts that the others are sums of: each a pass over one index, however many others need it.
 _BASES = {
@@ -102,16 +106,19 @@ def happenings(w: Conditions) -> str:
 
 
 def matters(w: Conditions) -> str:
-    """This will count concerns, appeals and reviews by where they stand."""
+    """This will count concerns, appeals and reviews by where they stand. Reviews are of a whole team, whatever the area."""
     return _list(
-        f"SELECT kind, state, count(*) AS count FROM views.transparency_matters AS x WHERE {_in(w, 'at')} GROUP BY kind, state"
+        "SELECT kind, state, count(*) AS count FROM views.transparency_matters AS x"
+        f" WHERE {_in(w, 'at', area=_AREA_OR_REVIEW)} GROUP BY kind, state"
     )
 
 
 def cadence(w: Conditions) -> str:
-    """This will count the reviews that the teams' cadences ask for."""
+    """This will count the reviews that the teams' cadences ask for by now; of a source they ask for none."""
+    if w.values["system"] is not None:
+        return "SELECT json_build_object('product', NULL, 'engineering', NULL)"
     begins = "GREATEST(%(since)s::timestamptz, x.formed_at)"
-    span = f"GREATEST(0, extract(epoch FROM COALESCE(%(until)s::timestamptz, %(now)s) - {begins}) / 86400)"
+    span = f"GREATEST(0, extract(epoch FROM LEAST(%(until)s::timestamptz, %(now)s) - {begins}) / 86400)"
     return (
         f"SELECT json_build_object('product', sum(floor({span} / NULLIF(product_days, 0)))::bigint,"
         f" 'engineering', sum(floor({span} / NULLIF(engineering_days, 0)))::bigint)"
@@ -185,15 +192,15 @@ def _of_marks(w: Conditions) -> str:
     return str(w) if w.values["as_of"] is None else f"x.valid_from <= %(as_of)s AND {w}"
 
 
-def _in(w: Conditions, at: str, of: Callable[[Conditions], str] = _of_teams) -> str:
+def _in(w: Conditions, at: str, of: Callable[[Conditions], str] = _of_teams, area: str = _AREA) -> str:
     found = [of(w)]
     found += [
-        f"x.{column} {operator} %({name})s"
-        for column, operator, name in (
-            (at, ">=", "since"),
-            (at, "<", "until"),
-            ("area", "=", "area"),
-            ("system", "=", "system"),
+        condition
+        for condition, name in (
+            (f"x.{at} >= %(since)s", "since"),
+            (f"x.{at} < %(until)s", "until"),
+            (area, "area"),
+            ("x.system = %(system)s", "system"),
         )
         if w.values[name] is not None
     ]

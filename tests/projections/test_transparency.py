@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from ledger.events.proposal import DecisionTaken, ProposalSubmitted
 from ledger.values import Dating, Disposition, Reason, Source, Verdict
@@ -90,6 +91,14 @@ def test_concerns_appeals_and_reviews_are_counted_by_where_they_stand(url: str) 
     assert (found.concerns.raised, found.concerns.unanswered, found.concerns.resolved) == (2, 1, 1)
     assert (found.appeals.lodged, found.appeals.dismissed, found.appeals.open) == (1, 1, 0)
     assert found.product_reviews == ReviewsHeld(held=1, skipped=1, expected=2)
+
+
+def test_reviews_are_held_against_the_cadence_by_now_and_by_a_whole_team(url: str) -> None:
+    whole = ReviewsHeld(held=1, skipped=1, expected=2)
+    assert counts(url, replace(LIVE, area="component:default/checkout")).product_reviews == whole
+    assert counts(url, replace(LIVE, until=LATER + timedelta(days=900))).product_reviews == whole
+    assert counts(url, replace(LIVE, area="nowhere")).concerns.raised == 0
+    assert counts(url, Period(system="peps")).product_reviews == ReviewsHeld()
 
 
 def test_reasons_areas_teams_and_months_are_listed(url: str) -> None:
