@@ -17,6 +17,8 @@ URL_LENGTH_MAX = 2_000
 
 #: All of IPv6 that is the internet. The rest is links, sites, and what a network may translate to IPv4 addresses, private ones included.
 GLOBAL_UNICAST = ip_network("2000::/3")
+#: Kept for protocols and for examples, which not every Python knows; some clouds answer there with a machine's secrets.
+SET_ASIDE = tuple(map(ip_network, ("192.0.0.0/24", "2001::/23", "3fff::/20")))
 
 
 class DestinationRefused(Exception):  # noqa: N818 - named for what happened
@@ -65,8 +67,8 @@ async def resolved(url: str, *, private: bool) -> Destination:
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """This will say whether an address is one of the public internet, and wraps no address that may not be."""
-    if isinstance(address, IPv6Address) and (
-        address not in GLOBAL_UNICAST or address.sixtofour is not None or address.teredo is not None
-    ):
+    if isinstance(address, IPv6Address) and (address not in GLOBAL_UNICAST or address.sixtofour is not None):
+        return False
+    if any(address in network for network in SET_ASIDE):
         return False
     return address.is_global and not address.is_multicast

@@ -387,6 +387,7 @@ def test_a_url_that_can_not_be_is_refused(url: str) -> None:
         ),
         *("2001:0:53aa:64c:0:fbff:80ff:fffe", "ff02::1", "fec0::1", "100::1", "2001:db8::1"),
         *("::127.0.0.1", "::ffff:0:127.0.0.1", "64:ff9b:1::7f00:1", "2002:0:0:1::"),
+        *("192.0.0.8", "192.0.0.192", "2001:1::3", "3fff::1"),
     ],
 )
 def test_private_addresses_are_known_in_every_disguise(address: str) -> None:
@@ -396,6 +397,7 @@ def test_private_addresses_are_known_in_every_disguise(address: str) -> None:
 def test_public_addresses_are_public() -> None:
     assert is_public(ip_address("8.8.8.8"))
     assert is_public(ip_address("2606:4700::1111"))
+    assert is_public(ip_address("2001:4860:4860::8888"))
 
 
 def test_a_name_that_leads_into_a_private_network_is_never_asked(
