@@ -169,6 +169,7 @@ class GroupCommit:
             try:
                 if self._flights.trouble is None:
                     self._flights.arrive_all()
+                    self._aim()  # for another loop that brings something
             finally:
                 self._turn.release()
             if self._flights.trouble is not None or not listener.is_current():

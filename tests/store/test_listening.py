@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import uvloop
 
-from ledger.store import appender
+from ledger.store import appender, group, pacing
 from ledger.store.application import Ledger
 from ledger.store.faults import LedgerUnavailable, VersionConflict
 from ledger.store.group import GroupCommit
@@ -175,6 +175,21 @@ def test_loops_and_threads_take_turns(ledger: Ledger, runs: Runs) -> None:
     for sender in senders:
         sender.join()
     assert ledger.head() == 2 * 200 + 2 * 50
+
+
+def test_a_loop_that_comes_after_another_has_nothing_to_wait_for(
+    ledger: Ledger, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (group, pacing):
+        monkeypatch.setattr(module, "IDLE_S", 60.0)  # the thread does not come to anybody's help
+
+    async def appends() -> None:
+        async with asyncio.timeout(10):
+            for _ in range(8):
+                await asyncio.gather(*(told(ledger, command(uuid4(), 1)) for _ in range(24)))
+
+    for _ in range(8):
+        runs(appends())
 
 
 def test_a_loop_that_is_kept_waiting_by_its_own_append_is_answered(ledger: Ledger, runs: Runs) -> None:
