@@ -4,12 +4,17 @@ import hashlib
 from collections.abc import Sequence
 
 
+def leaf_hash(entry: bytes) -> bytes:
+    """The hash of a leaf, of section 2.1."""
+    return hashlib.sha256(b"\0" + entry).digest()
+
+
 def mth(entries: Sequence[bytes]) -> bytes:
     """MTH of section 2.1."""
     if not entries:
         return hashlib.sha256().digest()
     if len(entries) == 1:
-        return hashlib.sha256(b"\0" + entries[0]).digest()
+        return leaf_hash(entries[0])
     k = largest_power_below(len(entries))
     return hashlib.sha256(b"\1" + mth(entries[:k]) + mth(entries[k:])).digest()
 

@@ -16,8 +16,9 @@ from ledger.store.integrity.tiles import (
     tile_path,
     unbundled,
 )
-from ledger.store.integrity.tree import Frontier, consistency_proof, inclusion_proof, leaf_hash, root
+from ledger.store.integrity.tree import Frontier, consistency_proof, inclusion_proof, root
 from tests.integrity import independent
+from tests.integrity.independent import leaf_hash
 
 
 def log(size: int) -> list[bytes]:

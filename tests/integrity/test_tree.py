@@ -14,12 +14,12 @@ from ledger.store.integrity.tree import (
     Nodes,
     consistency_proof,
     inclusion_proof,
-    leaf_hash,
     root,
     verify_consistency,
     verify_inclusion,
 )
 from tests.integrity import independent
+from tests.integrity.independent import leaf_hash
 
 #: The entries, roots and proofs that certificate-transparency implementations test themselves with.
 ENTRIES = [

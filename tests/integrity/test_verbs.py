@@ -18,12 +18,11 @@ from ledger.directory.members import Person
 from ledger.events.proposal import ProposalSubmitted
 from ledger.events.team import MemberJoined, RoleGranted, TeamFormed
 from ledger.store.application import Ledger
-from ledger.store.integrity.cosignature import Witness
-from ledger.store.integrity.note import Signer, Verifier
 from ledger.store.migrations import migrate
 from ledger.values import ORGANISATION, MemberId, Role, TeamId
 from tests.integrity.conftest import FACTS, do
 from tests.integrity.test_redaction import STEWARD, record
+from tests.integrity.witness import Witness
 from tests.store.examples import append, command
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -120,12 +119,11 @@ def test_a_checkpoint_that_was_rewritten_is_said_to_be(run: Run, tmp_path: Path)
 def test_a_witness_s_cosignature_is_taken_over_and_asked_for(run: Run, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     assert run("seal", "--once", "--folder", outside).returncode == 0
-    log = Verifier.parse((outside / "log.key").read_text())
-    witness = Witness(Signer.generate("witness.example"), log)
+    witness = Witness("witness.example")
     asked = ("verify", "--folder", outside, "--witness", str(witness.verifier))
     assert "witness.example did not cosign it" in run(*asked).stderr
     note = tmp_path / "note"
-    note.write_text(witness.cosign((outside / "checkpoint").read_text(), [], datetime.now(UTC)))
+    note.write_text(witness.cosign((outside / "checkpoint").read_text(), datetime.now(UTC)))
     taken = run("seal", "--folder", outside, "--cosigned", note, "--witness", str(witness.verifier))
     assert taken.returncode == 0, taken.stderr
     assert run(*asked).returncode == 0

@@ -19,11 +19,6 @@ class BadProof(ValueError):  # noqa: N818 - named for what it is
     """A proof does not lead from what it starts with to the root that it claims."""
 
 
-def leaf_hash(entry: bytes) -> bytes:
-    """This will give the hash of a leaf over its entry."""
-    return sha256(b"\x00" + entry).digest()
-
-
 def node_hash(left: bytes, right: bytes) -> bytes:
     """This will give the hash of a node over its two children."""
     return sha256(b"\x01" + left + right).digest()
