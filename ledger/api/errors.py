@@ -37,6 +37,7 @@ ERRORS_MAX = 5
 #: Characters of a value that an error may repeat, and of a whole message about a request.
 ECHO_LENGTH_MAX = 60
 MESSAGE_LENGTH_MAX = 400
+_APOLOGY = "Something went wrong on our side. Its reference is {}."
 #: Before the value that graphql-core found.
 _FOUND = re.compile(r"([,;.?] [fF]ound: | value: (?!Expected ))")
 
@@ -128,7 +129,13 @@ def _named(error: GraphQLError) -> tuple[str, str | None, dict[str, object]]:  #
         case psycopg.OperationalError():
             return UNAVAILABLE, "The ledger's database can't be reached. Nothing was done; try again.", {}
     reference = logged(cause or error, ".".join(map(str, error.path)))
-    return INTERNAL, f"Something went wrong on our side. Its reference is {reference}.", {"reference": reference}
+    return INTERNAL, _APOLOGY.format(reference), {"reference": reference}
+
+
+def unexpected(error: BaseException, where: str) -> GraphQLError:
+    """This will log an unexpected error once and make the one that the client reads, which tells no more than its reference."""
+    reference = logged(error, where)
+    return refusal(INTERNAL, _APOLOGY.format(reference), reference=reference)
 
 
 def logged(error: BaseException, where: str) -> str:

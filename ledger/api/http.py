@@ -15,12 +15,11 @@ from ledger.api.context import Resources, Viewer
 from ledger.api.errors import (
     BAD_USER_INPUT,
     FORBIDDEN,
-    INTERNAL,
     UNAVAILABLE,
-    logged,
     not_reconciled,
     presented,
     refusal,
+    unexpected,
 )
 from ledger.api.observing import Observation
 from ledger.api.rate import Overloaded
@@ -110,9 +109,7 @@ class GraphQL:
         except RequestRefused as error:
             refused = error
         except Exception as error:
-            reference = logged(error, PATH)
-            message = f"Something went wrong on our side. Its reference is {reference}."
-            refused = RequestRefused(500, refusal(INTERNAL, message, reference=reference))
+            refused = RequestRefused(500, unexpected(error, PATH))
         return refused_reply(refused, media_type)
 
     def _remember(self, request: Incoming, wish: Wish, reply: Reply) -> None:

@@ -12,7 +12,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.exceptions import HTTPException
 
 from ledger.api.context import Resources
-from ledger.api.errors import BAD_USER_INPUT, INTERNAL, NOT_FOUND, logged
+from ledger.api.errors import BAD_USER_INPUT, NOT_FOUND, unexpected
 from ledger.api.health import health_routes
 from ledger.api.http import PATH, GraphQL
 from ledger.api.metrics_route import looking, metrics_route
@@ -93,9 +93,8 @@ def _refused(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    reference = logged(error, request.url.path)
-    message = f"Something went wrong on our side. Its reference is {reference}."
-    return _answer(500, message, {"code": INTERNAL, "reference": reference}, {})
+    masked = unexpected(error, request.url.path)
+    return _answer(500, masked.message, masked.extensions or {}, {})
 
 
 def _answer(status: int, message: str, extensions: dict[str, str], headers: dict[str, str]) -> Response[bytes]:
