@@ -12,13 +12,11 @@ from ledger.api.asking import connection_of, field, page
 from ledger.api.asof import AtLeastArgument
 from ledger.api.connection import PAGE, AfterArgument, FirstArgument, Page, selects
 from ledger.api.context import Context, Info
-from ledger.api.errors import forbidden
 from ledger.api.linking import Linking
 from ledger.api.payload import Payload, refused
-from ledger.api.reading import CHANGING, refuse_role
+from ledger.api.reading import CHANGING, refuse_role, refuse_scope
 from ledger.api.shown import shown
 from ledger.directory.identities import Asked, Identity
-from ledger.directory.scopes import Scope
 from ledger.domain.rejected import Code, Rejected
 from ledger.values import MemberId
 
@@ -94,8 +92,7 @@ async def _in_thread(context: Context, do: Callable[[Linking], T]) -> T:
 
 async def _changed(context: Context, name: str, do: Callable[[Linking], T]) -> T | Rejected:
     """This will do it, or give why not; who may not is in the record of access."""
-    if Scope.MUTATE not in context.viewer.scopes:
-        raise forbidden(f"This token is not for mutations. Make one with the scope {Scope.MUTATE}.")
+    refuse_scope(context)
     try:
         return await _in_thread(context, do)
     except Rejected as no:

@@ -11,9 +11,9 @@ from msgspec import Struct
 from strawberry import UNSET
 
 from ledger.api.context import Context, Info
-from ledger.api.errors import forbidden
 from ledger.api.inputs import InputField, fields_of, input_fields, make, values_of
 from ledger.api.payload import Payload, Receipt, ReceiptedFact, refused
+from ledger.api.reading import refuse_scope
 from ledger.api.scalars import Position
 from ledger.commands import derived_id
 from ledger.commands.issued import Issued
@@ -22,7 +22,6 @@ from ledger.commands.proposal import LodgeAppeal, RaiseConcern, SubmitProposal, 
 from ledger.commands.review import ScheduleReview
 from ledger.commands.simulation import Simulate
 from ledger.commands.team import FormTeam
-from ledger.directory.scopes import Scope
 from ledger.domain.authority import PERMISSIONS, Permission
 from ledger.domain.rejected import Code, Hidden, Rejected
 from ledger.handlers.outcome import Outcome
@@ -122,8 +121,7 @@ def mutation(found: Verb) -> Any:
 
 async def perform(context: Context, found: Verb, given: Any) -> Payload:
     """This will hand the command to the handlers, in a worker thread if it needs one, and answer with what was recorded or why not."""
-    if Scope.MUTATE not in context.viewer.scopes:
-        raise forbidden(f"This token is not for mutations. Make one with the scope {Scope.MUTATE}.")
+    refuse_scope(context)
     command_id = given.command_id or uuid4()
     values = {name: derived_id(command_id, name.removesuffix("_id")) for name in found.new}
     try:

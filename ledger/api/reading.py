@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from ledger.api.context import Context
 from ledger.api.errors import forbidden
+from ledger.directory.scopes import Scope
 from ledger.values import GLOBAL_ROLES, ORGANISATION, Role
 
 
@@ -68,6 +69,12 @@ READING: dict[str, Reading | tuple[Role, ...]] = {
 
 #: The mutations that change the directory and record no fact, each with the roles across teams that open it.
 CHANGING: dict[str, tuple[Role, ...]] = {"linkIdentity": (Role.STEWARD,), "unlinkIdentity": (Role.STEWARD,)}
+
+
+def refuse_scope(context: Context) -> None:
+    """This will raise the error FORBIDDEN for a token that is not for mutations."""
+    if Scope.MUTATE not in context.viewer.scopes:
+        raise forbidden(f"This token is not for mutations. Make one with the scope {Scope.MUTATE}.")
 
 
 def refuse_role(context: Context, field: str, more: str = "") -> None:
