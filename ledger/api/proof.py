@@ -16,7 +16,7 @@ from ledger.api.scalars import Position
 from ledger.api.standing import Connection
 from ledger.store.connections import Connection as BlockingConnection
 from ledger.store.integrity import guard, reading
-from ledger.store.integrity.checking import Fault, Kind, checked
+from ledger.store.integrity.checking import Fault, Kind, checked, unaccounted
 
 T = TypeVar("T")
 
@@ -163,9 +163,9 @@ def _verification(connection: BlockingConnection, start: int | None, count: int)
     fault = found.fault
     if fault is None and found.next <= end:
         fault = Fault(Kind.MISSING, found.next, "the fact is missing")
-    unaccounted = connection.execute(_UNACCOUNTED, [sorted(found.emptied)]).fetchone() if found.emptied else None
-    if fault is None and unaccounted is not None:
-        fault = Fault(Kind.REDACTION, unaccounted[0], "its payload is gone, and no redaction was recorded for it")
+    unsaid = connection.execute(_UNACCOUNTED, [sorted(found.emptied)]).fetchone() if found.emptied else None
+    if fault is None and unsaid is not None:
+        fault = unaccounted(unsaid[0])
     down = [each.message for each in guard.faults(connection)]
     return Verification(
         holds=fault is None and not down,

@@ -209,6 +209,11 @@ def _column(row: Row, said: tuple[object, ...]) -> Fault:
     return Fault(Kind.COLUMN, row.position, f"the column {name} says {stored}, and its envelope says {claimed}")
 
 
+def unaccounted(position: int) -> Fault:
+    """This will make the fault of a fact without words that no redaction accounts for."""
+    return Fault(Kind.REDACTION, position, "its payload is gone, and no redaction was recorded for it")
+
+
 def _backwards(position: int, at: int, before: int) -> Fault:
     times = f"it was recorded at {instant_text(instant(at))}, and the one before it at {instant_text(instant(before))}"
     return Fault(Kind.TIME, position, times)
@@ -253,7 +258,7 @@ class Joined:
     def finish(self) -> Fault | None:
         """This will say what is wrong with the whole, once all is there: a fact without words that no redaction accounts for."""
         if self.fault is None and (unsaid := self.emptied - self.redacted.keys()):
-            self.fault = Fault(Kind.REDACTION, min(unsaid), "its payload is gone, and no redaction was recorded for it")
+            self.fault = unaccounted(min(unsaid))
         return self.fault
 
     @property
