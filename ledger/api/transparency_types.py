@@ -76,7 +76,7 @@ BUCKET = shown(
     "The main counts of one team or one month.",
     type_name="TransparencyBucket",
     team_id="The team; null in a month's.",
-    month="The month's first day (YYYY-MM-DD, UTC); null in a team's.",
+    month="The month's first day (YYYY-MM-DD, UTC); null in a team's, and for what no source dates.",
     proposed="Submitted.",
     accepted="Answered YES as a whole.",
     declined="Declined as a whole.",
@@ -88,7 +88,8 @@ BUCKET = shown(
 )
 TRANSPARENCY = shown(
     counts.Transparency,
-    "How teams answer in a period. A count is of what happened in the period; imported history is in it, and counted beside it.",
+    "How teams answer in a period. A count is of what happened in the period; imported history is in it, and counted beside it."
+    " What its source does not date at all is in no period, and counted where none is asked for.",
     type_name="Transparency",
     proposed="Submitted.",
     accepted="Answered YES as a whole.",
@@ -129,5 +130,5 @@ TRANSPARENCY = shown(
     reasons="Reasons of the NOs by frequency, at most 100; a NO with two counts under both.",
     declines_by_area="Declines by area, at most 100.",
     teams="By team, the most proposed first, at most 100.",
-    months="By month, the latest first, at most 240.",
+    months="By month, the latest first, at most 240; before them what no source dates, if there is any, with a null month.",
 )

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from ledger.values import Actor, Source, named
+from ledger.values import Actor, Dating, Source, named
 
 
 class Event(Struct, frozen=True, omit_defaults=True):
@@ -41,6 +41,11 @@ class Event(Struct, frozen=True, omit_defaults=True):
 def is_dated(event: Event) -> bool:
     """This will say whether ages and delays may be reckoned from `occurred_at`: of an import, its source must vouch for the day."""
     return event.source is None or event.source.is_dated
+
+
+def is_undated(event: Event) -> bool:
+    """This will say whether `occurred_at` is only a place in the order: of an import whose source has no date at all."""
+    return event.source is not None and event.source.dating is Dating.UNDATED
 
 
 def event_id(command_id: UUID, index: int) -> UUID:

@@ -5,7 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.events.envelope import Event
+from ledger.events.envelope import Event, is_undated
 from ledger.events.proposal import (
     AppealDismissed,
     AppealLodged,
@@ -27,7 +27,10 @@ from projections.transparency.tables import MATTERS, PROPOSALS, TEAMS
 def _opens(kind: MatterKind, rows: Rows, event: Event, matter_id: UUID) -> None:
     proposal = rows.need(PROPOSALS, event.stream_id)
     system = event.source.system if event.source else None
-    rows.put(MATTERS, Matter(matter_id, proposal.team_id, kind, event.occurred_at, "OPEN", proposal.area, system))
+    rows.put(
+        MATTERS,
+        Matter(matter_id, proposal.team_id, kind, event.occurred_at, "OPEN", proposal.area, system, is_undated(event)),
+    )
 
 
 def concern_raised(rows: Rows, event: Event, fact: ConcernRaised) -> None:

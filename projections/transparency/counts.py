@@ -106,7 +106,7 @@ class AreaCount(Struct, frozen=True):
 
 
 class Bucket(Struct, frozen=True):
-    """The main counts of one team, or of one month (its first day)."""
+    """The main counts of one team, or of one month (its first day; None: what no source dates)."""
 
     team_id: TeamId | None = None
     month: date | None = None

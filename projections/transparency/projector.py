@@ -5,7 +5,7 @@ from datetime import timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.events.envelope import Event, is_dated
+from ledger.events.envelope import Event, is_dated, is_undated
 from ledger.events.proposal import (
     DecisionAcknowledged,
     DecisionCarriedOver,
@@ -56,6 +56,7 @@ def submitted(rows: Rows, event: Event, fact: ProposalSubmitted) -> None:
             event.source.system if event.source else None,
             fact.proposer,
             is_dated=is_dated(event),
+            undated=is_undated(event),
         ),
     )
 
@@ -95,6 +96,7 @@ def decided(rows: Rows, event: Event, fact: DecisionTaken) -> None:
             tuple(dict.fromkeys(reason.code for reason in fact.reasons)),
             waited if first and is_known else None,
             None if hours is None else event.occurred_at + timedelta(hours=hours),
+            is_undated(event),
         ),
     )
     if whole:
@@ -172,6 +174,7 @@ def _mark(rows: Rows, event: Event, proposal: CountedProposal, kind: MarkKind, *
             first,
             proposal.area,
             event.source.system if event.source else None,
+            is_undated(event),
         ),
     )
 

@@ -178,9 +178,9 @@ def teams(w: Conditions) -> str:
 
 
 def months(w: Conditions) -> str:
-    """This will count the main things by month."""
+    """This will count the main things by month, and first of all, whatever the limit, what is undated."""
     first_day = "make_date((found.month / 12)::int, (mod(found.month, 12) + 1)::int, 1)"
-    return _buckets("month", first_day, f"found.month DESC LIMIT {MONTHS_MAX}")
+    return _buckets("month", first_day, f"found.month DESC NULLS FIRST LIMIT {MONTHS_MAX}")
 
 
 def _of_teams(w: Conditions) -> str:

@@ -65,6 +65,7 @@ class CountedProposal(Struct, frozen=True, array_like=True, gc=False):
     """One proposal. `looked_at`: when an agenda first had it, or it was first answered; None: nobody has looked at it.
 
     `is_dated`: whether it is known when it was submitted.
+    `undated`, here and below: its source has no date at all, so that it is in no period and in no month.
     """
 
     proposal_id: ProposalId
@@ -82,6 +83,7 @@ class CountedProposal(Struct, frozen=True, array_like=True, gc=False):
     estimate_changed: bool = False
     reopened: bool = False
     is_dated: bool = True
+    undated: bool = False
 
 
 class CountedDecision(Struct, frozen=True, array_like=True, gc=False):
@@ -102,6 +104,7 @@ class CountedDecision(Struct, frozen=True, array_like=True, gc=False):
     waited_days: float | None = None
     #: When the team's service level wants it told; None: it promised nothing, or the answer came from outside.
     tell_by: datetime | None = None
+    undated: bool = False
 
 
 class Mark(Struct, frozen=True, array_like=True, gc=False):
@@ -116,6 +119,7 @@ class Mark(Struct, frozen=True, array_like=True, gc=False):
     first: bool = True
     area: str | None = None
     system: str | None = None
+    undated: bool = False
 
 
 class Matter(Struct, frozen=True, array_like=True, gc=False):
@@ -132,6 +136,7 @@ class Matter(Struct, frozen=True, array_like=True, gc=False):
     state: str
     area: str | None = None
     system: str | None = None
+    undated: bool = False
 
 
 class CountedTeam(Struct, frozen=True, array_like=True, gc=False):

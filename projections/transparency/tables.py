@@ -2,20 +2,31 @@
 
 from datetime import datetime
 from operator import attrgetter
+from typing import Any
 
 from projections.table import Column, Index, Table
 from projections.transparency.structs import CountedDecision, CountedProposal, CountedTeam, Mark, Matter
 
 
-def _month(attribute: str) -> Column:
-    """This will make a column of months since year 0 (UTC), a number of few values, which the planner knows."""
+def _when(attribute: str) -> Column:
+    """This will make a column of an instant. What is undated has none: it is in no period."""
     at = attrgetter(attribute)
 
-    def month(row: object) -> int:
-        found: datetime = at(row)
-        return found.year * 12 + found.month - 1
+    def when(row: Any) -> datetime | None:
+        return None if row.undated else at(row)
 
-    return Column("month", "bigint", month)
+    return Column(attribute, "timestamptz", when, optional=True)
+
+
+def _month(attribute: str) -> Column:
+    """This will make a column of months since year 0 (UTC), a number of few values, which the planner knows; of `_when`'s instant."""
+    at = attrgetter(attribute)
+
+    def month(row: Any) -> int | None:
+        found: datetime = at(row)
+        return None if row.undated else found.year * 12 + found.month - 1
+
+    return Column("month", "bigint", month, optional=True)
 
 
 PROPOSALS = Table(
@@ -25,7 +36,7 @@ PROPOSALS = Table(
     columns=(
         Column("proposal_id", "uuid"),
         Column("team_id", "uuid"),
-        Column("submitted_at", "timestamptz"),
+        _when("submitted_at"),
         _month("submitted_at"),
         Column("area", "text"),
         Column("system", "text"),
@@ -45,7 +56,7 @@ DECISIONS = Table(
     columns=(
         Column("decision_id", "uuid"),
         Column("team_id", "uuid"),
-        Column("decided_at", "timestamptz"),
+        _when("decided_at"),
         _month("decided_at"),
         Column("disposition", "text"),
         Column("said", "bigint"),
@@ -69,7 +80,7 @@ MARKS = Table(
         Column("proposal_id", "uuid"),
         Column("team_id", "uuid"),
         Column("kind", "text"),
-        Column("at", "timestamptz"),
+        _when("at"),
         _month("at"),
         Column("first", "boolean"),
         Column("area", "text"),
@@ -88,7 +99,7 @@ MATTERS = Table(
         Column("matter_id", "uuid"),
         Column("team_id", "uuid"),
         Column("kind", "text"),
-        Column("at", "timestamptz"),
+        _when("at"),
         Column("state", "text"),
         Column("area", "text"),
         Column("system", "text"),

@@ -66,6 +66,9 @@ def test_the_sip_tasks_are_counted_as_their_description_says(url: str) -> None:
     sip = counted(url, SIP)
     assert (sip.proposed, sip.accepted, sip.completed, sip.withdrawn) == (10_266, 3_376, 8_175, 166)
     assert (sip.estimated, sip.estimate_changes, sip.reasons) == (10_266, 0, ())
+    undated = [month for month in sip.months if month.month is None]
+    assert [month.accepted for month in undated] == [3_376]  # its decisions have no date
+    assert sum(month.accepted for month in sip.months) == 3_376
 
 
 def test_how_long_an_answer_took_is_not_reckoned_from_dates_that_the_source_does_not_have(url: str) -> None:

@@ -1,12 +1,12 @@
 """The counts of a story that is known, and what a filter or a part leaves of them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
 
-from ledger.events.proposal import DecisionTaken, ProposalSubmitted
+from ledger.events.proposal import ConcernRaised, DecisionTaken, ProposalSubmitted, ProposalWithdrawn
 from ledger.values import Dating, Disposition, Reason, Source, Verdict
 from projections.conditions import Teams
 from projections.outcomes import queries as outcomes
@@ -84,6 +84,23 @@ def test_how_long_an_answer_took_is_reckoned_where_the_source_vouches_for_both_d
     follow(database_url, recorder)
     found = counts(database_url, Period())
     assert (found.declined, found.time_to_decision.count) == (1, count)
+
+
+def test_what_no_source_dates_is_in_no_period_and_no_month(recorder: Recorder, database_url: str) -> None:
+    for number, dating in enumerate((Dating.UNDATED, Dating.NOT_AFTER)):
+        proposal, source = uuid4(), Source("s", str(number), dating=dating)
+        no = DecisionTaken(uuid4(), Verdict.NO, Disposition.DECLINE, reasons=(Reason("NOT_RECORDED", ""),))
+        concern = ConcernRaised(uuid4(), told.ENGINEER.member_id, "It is slow.")
+        recorder.record((proposal, ProposalSubmitted(told.TEAM, "An old one", None)), source=source)
+        recorder.record((proposal, concern), (proposal, no), (proposal, ProposalWithdrawn("Done.")), source=source)
+    follow(database_url, recorder)
+    found = counts(database_url, Period())
+    assert (found.proposed, found.declined, found.withdrawn, found.concerns.raised) == (2, 2, 2, 2)
+    months = [(month.month, month.proposed, month.declined, month.withdrawn) for month in found.months]
+    assert months == [(None, 1, 1, 1), (date(2026, 1, 1), 1, 1, 1)]
+    for period in (LIVE, Period(until=LATER)):
+        found = counts(database_url, period)
+        assert (found.proposed, found.declined, found.withdrawn, found.concerns.raised) == (1, 1, 1, 1)
 
 
 def test_concerns_appeals_and_reviews_are_counted_by_where_they_stand(url: str) -> None:
