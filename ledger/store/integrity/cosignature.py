@@ -28,10 +28,6 @@ _TIME = Packing(">Q")
 _SIGNATURE_BYTES = 64
 
 
-def _message(at: int, text: bytes) -> bytes:
-    return b"cosignature/v1\ntime %d\n" % at + text
-
-
 class WitnessVerifier(Struct, frozen=True):
     """A witness's public key with its name."""
 
@@ -48,7 +44,7 @@ class WitnessVerifier(Struct, frozen=True):
         if len(signature) != _TIME.size + _SIGNATURE_BYTES:
             return False
         (at,) = _TIME.unpack(signature[: _TIME.size])
-        return verified(self.public, signature[_TIME.size :], _message(at, text))
+        return verified(self.public, signature[_TIME.size :], b"cosignature/v1\ntime %d\n" % at + text)
 
     def __str__(self) -> str:
         return written(self.name, COSIGNATURE_V1, self.public)
