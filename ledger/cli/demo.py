@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import rich_click as click
 
-from ledger.app.serving import NotListening, bound
 from ledger.cli.running import USAGE, Failed, answer, as_json, console, database, progress
 from ledger.cli.serve import listening, served, settled
 from ledger.demo.debt_story import proposal
@@ -52,6 +51,8 @@ def demo(host: str | None, port: int | None, workers: int | None, json: bool) ->
 
 def _free(settings: Settings) -> None:
     """This will look for the port before anything else is done: the tokens of a demo that runs there go on. Raises Failed."""
+    from ledger.app.serving import NotListening, bound  # noqa: PLC0415 - as in `serve`
+
     try:
         bound(settings.host, settings.port).close()
     except NotListening as error:

@@ -2,9 +2,7 @@
 
 import rich_click as click
 
-from ledger.api.schema import sdl
 from ledger.cli import facts as catalogue
-from ledger.cli import roles as permissions
 from ledger.cli.running import answer, as_json
 
 
@@ -22,6 +20,9 @@ def schema(facts: bool, roles: bool, json: bool) -> None:
     """
     if facts and roles:
         raise click.UsageError("--facts and --roles are two pages; ask for one of them.")
+    from ledger.api.schema import sdl  # noqa: PLC0415 - as in `serve`
+    from ledger.cli import roles as permissions  # noqa: PLC0415
+
     what, text = ("facts", catalogue.page()) if facts else ("roles", permissions.page()) if roles else ("sdl", sdl())
     text = text.rstrip("\n")
     answer({what: text}, text, json=json)

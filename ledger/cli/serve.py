@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from ledger import app
 from ledger.cli.running import USAGE, Failed, answer, as_json, database
 from ledger.settings import PORT_MAX, WORKERS_MAX, Settings
 
@@ -56,6 +55,8 @@ def serve(host: str | None, port: int | None, workers: int | None, json: bool) -
 
 def served(settings: Settings, ready: Callable[[str], None]) -> None:
     """This will serve until Ctrl-C or a plain kill, both of which are a proper end. Raises Failed."""
+    from ledger import app  # noqa: PLC0415 - the web takes a second to load, and nobody's help needs it
+
     try:
         app.serve(settings, follow=settings.follow, ready=ready)
     except KeyboardInterrupt:

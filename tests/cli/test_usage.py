@@ -3,6 +3,8 @@
 import gzip
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -52,6 +54,17 @@ def test_the_program_lists_its_verbs(tmp_path: Path) -> None:
     found = Cli({"LEDGER_DATA_DIR": str(tmp_path)}).run("--help")
     assert found.code == 0
     assert all(f" {verb} " in found.out for verb in VERBS)
+
+
+def test_the_list_of_verbs_loads_no_web() -> None:
+    script = """
+import sys
+from ledger.cli.main import cli
+cli(["--help"], standalone_mode=False)
+print(sorted({"litestar", "strawberry", "uvicorn", "matplotlib"} & set(sys.modules)), file=sys.stderr)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stderr.strip() == "[]"
 
 
 @pytest.mark.parametrize(
