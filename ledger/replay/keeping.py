@@ -16,7 +16,7 @@ from ledger.replay.history import COLUMNS
 from ledger.replay.numbers import Numbers
 
 #: Moves when the columns mean something else: an older file is then read anew from the log.
-FORMAT = 3
+FORMAT = 4
 #: The folder for the files, under the data folder.
 CACHE = "replay"
 

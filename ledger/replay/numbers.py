@@ -13,6 +13,7 @@ from ledger.events.redaction import FactRedacted
 from ledger.events.team import TeamFormed
 from ledger.ranking import Formula
 from ledger.replay.history import Names
+from ledger.values import ORGANISATION
 
 _SUBMITTED, _FORMED = TOPICS[ProposalSubmitted], TOPICS[TeamFormed]
 
@@ -61,11 +62,11 @@ class Numbers(Struct):
         return known
 
     def call(self, number: int, fact: Struct) -> None:
-        """This will keep what a proposal or a team is called, where the fact says it."""
+        """This will keep what a proposal or a team is called, where the fact says it; the organisation is no team to ask for."""
         if isinstance(fact, ProposalSubmitted):
             self.titles[number] = fact.title
             self.areas[number] = fact.area or ""
-        elif isinstance(fact, TeamFormed):
+        elif isinstance(fact, TeamFormed) and number != self.teams.get(ORGANISATION.bytes):
             self.team_names[number] = fact.name
 
     def redact(self, fact: FactRedacted) -> None:

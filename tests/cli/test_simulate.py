@@ -115,6 +115,7 @@ def test_a_forecast_and_a_calibration_have_a_table_a_picture_and_json(story_url:
     unknown = run(story_url, tmp_path, "forecast", "5", "--team", "Nobody")
     assert unknown.returncode == 2
     assert "There is no team Nobody" in " ".join(unknown.stderr.split())
+    assert "Organisation" not in unknown.stderr
 
 
 def test_ctrl_c_ends_a_sweep_and_its_workers(story_url: str, tmp_path: Path) -> None:
