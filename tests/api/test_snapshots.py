@@ -23,6 +23,7 @@ from ledger.store.asking import Asking
 from ledger.store.connections import AsyncConnection, Prepare
 from ledger.store.receipt import CommandEvents
 from ledger.values import SYSTEM, Actor, ConcernId, MemberId, Role, TeamId
+from projections.backlog import projector as backlog
 from projections.teams.projector import VIEW
 
 
@@ -37,12 +38,13 @@ async def asking(url: str, first: Prepare | None = None) -> AsyncIterator[Asking
 
 REVISE = "UPDATE directory.revisions SET revision = revision + 1 WHERE subject = 'access' RETURNING revision"
 #: As much of the views as a moment reads.
-VIEWS = """
+VIEWS = f"""
 CREATE SCHEMA IF NOT EXISTS views;
 GRANT USAGE ON SCHEMA views TO ledger_reader;
-CREATE TABLE views.positions (view text PRIMARY KEY, position bigint, updated_at timestamptz DEFAULT now(), fault text);
+CREATE TABLE views.positions (view text PRIMARY KEY, position bigint, updated_at timestamptz DEFAULT now(), fault text, definition text);
 GRANT SELECT ON views.positions TO ledger_reader;
-INSERT INTO views.positions VALUES ('teams', 0), ('backlog', 0)
+INSERT INTO views.positions (view, position, definition)
+VALUES ('teams', 0, '{VIEW.definition}'), ('backlog', 0, '{backlog.VIEW.definition}')
 """
 
 

@@ -40,7 +40,7 @@ def test_a_sweep_gives_the_same_bytes_on_one_two_processes_and_on_dask(story: Hi
     with executor(2) as pool:
         assert sweep(story, scenario, POLICIES, UNTIL, executor=pool).encoded() == here.encoded()
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
         executor(scheduler=cluster.scheduler_address) as pool,
     ):
         assert sweep(story, scenario, POLICIES, UNTIL, executor=pool).encoded() == here.encoded()
@@ -56,7 +56,7 @@ def test_eight_processes_and_dask_workers_of_their_own_give_the_same_bytes(story
         assert simulate(story, scenario, executor=pool).encoded() == here
         assert sweep(story, scenario, POLICIES[:70], UNTIL, executor=pool).encoded() == tried
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         executor(scheduler=cluster.scheduler_address) as workers,
     ):
         assert simulate(story, scenario, executor=workers).encoded() == here
