@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 
 
 class NoFilter(Struct, frozen=True):
-    """Which NOs are meant. None: any. `since` up to before `until` is when they were taken."""
+    """Which NOs are meant. None: any. `since` up to before `until` is when they were taken; what is undated is in no such period."""
 
     dispositions: tuple[Disposition, ...] = (Disposition.DECLINE,)
     teams: tuple[UUID, ...] | None = None
@@ -82,13 +82,13 @@ _FACETS = {
     "team": "team_id::text",
     "area": "area",
     "decider": "decider::text",
-    "period": "to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM')",
+    "period": "CASE WHEN NOT undated THEN to_char(decided_at AT TIME ZONE 'UTC', 'YYYY-MM') END",
     "told": "told::text",
     "explained": "(NOT unexplained)::text",
     "source": "system",
 }
-#: In which order a facet comes, where that is not the most frequent first.
-_ORDERS = {"period": "v DESC"}
+#: In which order a facet comes, where that is not the most frequent first; what is undated before all months, whatever the limit.
+_ORDERS = {"period": "v DESC NULLS FIRST"}
 _facet_counts = msgspec.json.Decoder(tuple[FacetCount, ...]).decode
 
 
@@ -97,7 +97,7 @@ def _noes(teams: Teams, wanted: NoFilter, as_of: int | None) -> Conditions:
     where.add("d.disposition <> 'SCHEDULE' AND NOT d.scoped")
     where.among("d.disposition", "dispositions", [d.value for d in wanted.dispositions])
     where.among("d.area", "areas", wanted.areas).among("d.decider", "deciders", wanted.deciders)
-    where.among("d.system", "systems", wanted.systems).within("d.decided_at", wanted.since, wanted.until)
+    within(where.among("d.system", "systems", wanted.systems), wanted.since, wanted.until)
     if wanted.reasons is not None:
         where.add("d.codes && %(reasons)s", reasons=list(wanted.reasons))
     where.given("d.told = %(told)s", told=wanted.told)
@@ -107,6 +107,13 @@ def _noes(teams: Teams, wanted: NoFilter, as_of: int | None) -> Conditions:
     if wanted.search is not None:
         where.add(where.stands("x")).add(f"x.words @@ {QUESTION}", search=wanted.search.replace("\0", " "))
     return where.given("(d.system IS NOT NULL) = %(imported)s", imported=wanted.imported)
+
+
+def within(where: Conditions, since: datetime | None, until: datetime | None) -> Conditions:
+    """This will ask for decisions of a period, in which nothing is that no source dates; without one, for all."""
+    if since is not None or until is not None:
+        where.add("NOT d.undated")
+    return where.within("d.decided_at", since, until)
 
 
 async def is_sought(connection: Connection, search: str) -> bool:
@@ -163,7 +170,7 @@ async def facets(
     )
     ((total, *found),) = await rows(
         connection,
-        "WITH noes AS MATERIALIZED (SELECT d.team_id, d.area, d.decider, d.decided_at, d.told, d.unexplained, d.system, d.codes"
+        "WITH noes AS MATERIALIZED (SELECT d.team_id, d.area, d.decider, d.decided_at, d.undated, d.told, d.unexplained, d.system, d.codes"
         f" FROM {_from(wanted)} WHERE {where})"
         f" SELECT (SELECT count(*) FROM noes){', ' if counts else ''}{counts}",
         where.values,

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ledger.values import MemberId, TeamId
+from projections.audit.decisions import within
 from projections.conditions import Conditions, Connection, Teams, rows
 
 #: Most teams, and most deciders, that are listed: those with the most NOs.
@@ -106,7 +107,7 @@ async def reason_quality(
     """This will count in one statement. A decider who may not be named is in no row of their own, and counted as hidden."""
     where = Conditions(as_of).readable("d", visible, asked.team_ids)
     where.add("d.disposition <> 'SCHEDULE' AND NOT d.scoped")
-    where.within("d.decided_at", asked.since, asked.until)
+    within(where, asked.since, asked.until)
     found = await rows(
         connection,
         "WITH noes AS MATERIALIZED (SELECT team_id, decider, codes, system IS NULL AS live, unexplained, overturned, earlier_noes,"

@@ -12,6 +12,7 @@ from ledger.values import (
     AppealId,
     Basis,
     ConcernId,
+    Dating,
     DecisionId,
     Disposition,
     MemberId,
@@ -210,6 +211,11 @@ class AuditedDecision(Struct, frozen=True, omit_defaults=True):
     def is_dated(self) -> bool:
         """This will say whether it is known when it was taken."""
         return self.provenance is None or self.provenance.is_dated
+
+    @property
+    def undated(self) -> bool:
+        """This will say whether its source has no date of it at all, so that it is in no period and in no month."""
+        return self.provenance is not None and self.provenance.dating is Dating.UNDATED
 
     @property
     def explained_later(self) -> bool:

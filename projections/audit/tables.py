@@ -36,6 +36,7 @@ DECISIONS = Table(
         Column("proposal_id", "uuid"),
         Column("team_id", "uuid"),
         Column("decided_at", "timestamptz"),
+        Column("undated", "boolean"),
         Column("position", "bigint"),
         Column("disposition", "text"),
         Column("area", "text"),

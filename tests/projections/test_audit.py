@@ -1,14 +1,26 @@
 """Why not, and all that the audit view answers besides."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
 
+from ledger.events.proposal import DecisionTaken, ProposalSubmitted
 from ledger.events.registry import FACT_TYPES
 from ledger.ranking import Item, readable, score
-from ledger.values import Disposition, ProposalStatus, ReopenCause, RevisitCondition, RevisitKind
-from projections.audit import decisions, matters, returning, story, timeline, versions
+from ledger.values import (
+    Dating,
+    Disposition,
+    ProposalStatus,
+    Reason,
+    ReopenCause,
+    RevisitCondition,
+    RevisitKind,
+    Source,
+    Verdict,
+)
+from projections.audit import decisions, matters, quality, returning, story, timeline, versions
 from projections.audit.following_structs import PlaybackState, Waiver
 from projections.audit.sentences import _SENTENCES
 from projections.audit.story import DecisionStory, ProposalStory
@@ -17,8 +29,8 @@ from projections.audit.version_structs import VersionKind
 from projections.audit.versions import WordChange
 from projections.conditions import Teams
 from tests.projections import story as told
-from tests.projections.recording import NOON
-from tests.projections.story import ask
+from tests.projections.recording import NOON, Recorder
+from tests.projections.story import ask, follow
 
 LATER = NOON + timedelta(days=50)
 
@@ -243,6 +255,24 @@ def test_facets_count_each_side_of_what_the_filter_leaves(url: str) -> None:
     assert {f.value: f.count for f in found.team} == {str(told.TEAM): 1, str(told.OTHER_TEAM): 1}
     assert {f.value: f.count for f in found.decider} == {str(told.BEN): 1, None: 1}
     assert {f.value: f.count for f in found.told} == {"true": 1, "false": 1}
+
+
+def test_a_no_that_no_source_dates_is_in_no_month_and_in_no_period(recorder: Recorder, database_url: str) -> None:
+    for number, dating in enumerate((Dating.UNDATED, Dating.NOT_AFTER)):
+        proposal, source = uuid4(), Source("s", str(number), dating=dating)
+        no = DecisionTaken(uuid4(), Verdict.NO, Disposition.DECLINE, reasons=(Reason("NOT_RECORDED", ""),))
+        recorder.record((proposal, ProposalSubmitted(told.TEAM, "An old one", None)), (proposal, no), source=source)
+    follow(database_url, recorder)
+    wanted = decisions.NoFilter()
+    found = ask(database_url, lambda c: decisions.facets(c, None, wanted))
+    assert [(month.value, month.count) for month in found.period] == [(None, 1), ("2026-01", 1)]
+    assert len(ask(database_url, lambda c: decisions.declined(c, None, wanted, limit=10))) == 2
+    for since, until in ((NOON - timedelta(days=1), None), (None, LATER)):
+        period = decisions.NoFilter(since=since, until=until)
+        assert len(ask(database_url, lambda c, p=period: decisions.declined(c, None, p, limit=10))) == 1
+        assert ask(database_url, lambda c, p=period: decisions.facets(c, None, p, names=())).total == 1
+        asked = quality.Asked(since=since, until=until)
+        assert ask(database_url, lambda c, a=asked: quality.reason_quality(c, None, a)).overall.noes == 1
 
 
 def test_noes_that_nobody_told_or_answered_wait_the_oldest_first(url: str) -> None:
