@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: setup demo test check env lock clean
+.PHONY: setup demo test search check env lock clean
 
 setup: $(SETUP)
 
@@ -20,6 +20,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# The tests with other numbers, examples and order than in every run before; a failure says how to see it again.
+search: setup
+	$(BIN)/python -m pytest --randomly-seed=default --hypothesis-profile=search
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import databases
 from tests.databases import Backend, Server
@@ -15,6 +16,11 @@ from tests.faults.figures import pytest_terminal_summary
 __all__ = ["pytest_terminal_summary"]
 
 BACKEND = pytest.StashKey[Backend]()
+
+# A run says of the same code the same as the one before, on a slow machine too; `make search` draws what no run has drawn yet.
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", settings.get_profile("same"), derandomize=False, print_blob=True)
+settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
