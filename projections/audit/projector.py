@@ -79,6 +79,21 @@ def _becomes(status: ProposalStatus) -> Projector:
     return change
 
 
+def started(rows: Rows, event: Event, fact: WorkStarted) -> None:
+    """This will note that work is under way, and of work without a YES where the proposal stood."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    going_on = proposal.status is ProposalStatus.IN_PROGRESS
+    stood = proposal.stood if going_on else proposal.status if fact.without_yes else None
+    rows.change(PROPOSALS, proposal, status=ProposalStatus.IN_PROGRESS, stood=stood)
+
+
+def abandoned(rows: Rows, event: Event, fact: WorkAbandoned) -> None:
+    """This will note that work was given up. Work without a YES (rule 14) has answered nothing."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    stood = proposal.stood if proposal.status is ProposalStatus.IN_PROGRESS else None
+    rows.change(PROPOSALS, proposal, status=ProposalStatus.ABANDONED if stood is None else stood, stood=None)
+
+
 def case_revised(rows: Rows, event: Event, fact: BusinessCaseRevised) -> None:
     """This will note which version of the business case is the latest, and its words for a search; the version itself stays in the log."""
     proposal = rows.need(PROPOSALS, event.stream_id)
@@ -197,9 +212,9 @@ VIEW = View(
         ProposalMerged: _becomes(ProposalStatus.MERGED),
         ProposalSuperseded: _becomes(ProposalStatus.SUPERSEDED),
         ProposalSplit: _becomes(ProposalStatus.SPLIT),
-        WorkStarted: _becomes(ProposalStatus.IN_PROGRESS),
+        WorkStarted: started,
         WorkCompleted: _becomes(ProposalStatus.COMPLETED),
-        WorkAbandoned: _becomes(ProposalStatus.ABANDONED),
+        WorkAbandoned: abandoned,
         RiskMaterialised: risk_materialised,
         **AROUND,
         **FOLLOWED,

@@ -87,6 +87,8 @@ class AuditedProposal(Struct, frozen=True, array_like=True, gc=False):
     provenance: Provenance | None = None
     #: NOs on the whole of it so far.
     noes: int = 0
+    #: Where it stood when the work began that is under way; None: that had a YES, or a source does not say.
+    stood: ProposalStatus | None = None
 
 
 class AuditedDecision(Struct, frozen=True, omit_defaults=True):

@@ -199,11 +199,13 @@ def split(rows: Rows, event: Event, fact: ProposalSplit) -> None:
 def started(rows: Rows, event: Event, fact: WorkStarted) -> None:
     """This will show that work is under way; work without a YES stays marked as the exception it is."""
     card = card_of(rows, event)
+    going_on = card.status is ProposalStatus.IN_PROGRESS
     _leave(
         rows,
         event,
         card,
         ProposalStatus.IN_PROGRESS,
+        stood=card.stood if going_on else card.status if fact.without_yes else None,
         paused=False,
         without_yes=card.without_yes or fact.without_yes,
         started_at=card.started_at or event.occurred_at,
@@ -222,9 +224,12 @@ def completed(rows: Rows, event: Event, fact: WorkCompleted) -> None:
 
 
 def abandoned(rows: Rows, event: Event, fact: WorkAbandoned) -> None:
-    """This will show that work ended without the debt being paid."""
+    """This will show that work ended without the debt being paid. Work without a YES (rule 14) has answered nothing."""
     card = card_of(rows, event)
-    _leave(rows, event, card, ProposalStatus.ABANDONED, paused=False, ended_at=event.occurred_at)
+    stood = card.stood if card.status is ProposalStatus.IN_PROGRESS else None
+    status = ProposalStatus.ABANDONED if stood is None else stood
+    ranked_in = card.team_id if status is ProposalStatus.PENDING else None
+    _put(rows, event, card, status=status, stood=None, ranked_in=ranked_in, paused=False, ended_at=event.occurred_at)
 
 
 ANSWERS: dict[type[Struct], Projector] = {

@@ -167,6 +167,8 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
     touched_at: datetime | None = None
     #: The team in whose backlog it is; None: it isn't pending.
     ranked_in: TeamId | None = None
+    #: Where it stood when the work began that is under way; None: that had a YES, or a source does not say.
+    stood: ProposalStatus | None = None
 
     @property
     def is_pending(self) -> bool:

@@ -111,7 +111,7 @@ def redirected(rows: Rows, event: Event, fact: Struct) -> None:
     """This will count a proposal that left for another list, once: the decision and the leaving may be two facts."""
     proposal = rows.need(PROPOSALS, event.stream_id)
     if not proposal.redirected:
-        rows.put(PROPOSALS, replace(proposal, pending=False, redirected=True))
+        rows.put(PROPOSALS, replace(proposal, pending=False, begun_pending=False, redirected=True))
         _mark(rows, event, proposal, MarkKind.REDIRECTED)
 
 
@@ -142,7 +142,18 @@ def estimate_changed(rows: Rows, event: Event, fact: EstimateChanged) -> None:
 def started(rows: Rows, event: Event, fact: WorkStarted) -> None:
     """This will count a start of work, and one without a YES apart."""
     kind = MarkKind.STARTED_WITHOUT_YES if fact.without_yes else MarkKind.STARTED
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    if proposal.pending and fact.without_yes:
+        rows.put(PROPOSALS, replace(proposal, begun_pending=True))
     _leaves(kind)(rows, event, fact)
+
+
+def abandoned(rows: Rows, event: Event, fact: WorkAbandoned) -> None:
+    """This will count work that was given up. Work without a YES (rule 14) has answered nothing: what was pending is so again."""
+    proposal = rows.need(PROPOSALS, event.stream_id)
+    if proposal.begun_pending:
+        rows.put(PROPOSALS, replace(proposal, pending=True, begun_pending=False))
+    _mark(rows, event, proposal, MarkKind.ABANDONED)
 
 
 def _leaves(kind: MarkKind) -> Projector:
@@ -234,7 +245,7 @@ VIEW = View(
         ProposalSplit: _leaves(MarkKind.SPLIT),
         WorkStarted: started,
         WorkCompleted: _leaves(MarkKind.COMPLETED),
-        WorkAbandoned: _leaves(MarkKind.ABANDONED),
+        WorkAbandoned: abandoned,
         DecisionExplained: explained,
         DecisionCommunicated: communicated,
         DecisionAcknowledged: acknowledged,

@@ -84,6 +84,8 @@ class CountedProposal(Struct, frozen=True, array_like=True, gc=False):
     reopened: bool = False
     is_dated: bool = True
     undated: bool = False
+    #: Was it pending when work without a YES began that is under way?
+    begun_pending: bool = False
 
 
 class CountedDecision(Struct, frozen=True, array_like=True, gc=False):

@@ -40,6 +40,7 @@ REPORT = ask.ReportRisk(DEBT, Decimal(12), "INC-7", "Prices were wrong.")
 WORKING = (*ACCEPTED, facts.WorkStarted())
 COMPLETED = (*WORKING, facts.WorkCompleted(Decimal(5)))
 WITHDRAWN = (*ADMITTED, facts.ProposalWithdrawn())
+MERGED = (*ADMITTED, facts.ProposalMerged(OTHER))
 
 
 @pytest.mark.parametrize("history", [ADMITTED, ACCEPTED, POSTPONED])
@@ -108,6 +109,17 @@ def test_rule_14_work_without_a_yes_is_recorded_as_an_exception(history: tuple[S
 
 def test_rule_14_work_on_what_was_abandoned_is_an_exception() -> None:
     given(*WORKING, facts.WorkAbandoned("It was too much.")).when(START).then(facts.WorkStarted(without_yes=True))
+
+
+@pytest.mark.parametrize("history", [ADMITTED, DECLINED, POSTPONED, REDIRECTED, WITHDRAWN, MERGED])
+def test_rule_14_work_without_a_yes_that_was_given_up_has_answered_nothing(history: tuple[Struct, ...]) -> None:
+    stood = given(*history).state
+    resting = given(*history).when(START).recorded.when(PAUSE).recorded
+    after = resting.when(START).recorded.when(ABANDON).recorded
+    assert after.state == stood
+    accepted = given(*WORKING, facts.WorkAbandoned("It was too much."))
+    again = accepted.when(START).recorded.when(ABANDON).recorded
+    assert again.state.status is ProposalStatus.ABANDONED
 
 
 def test_rule_14_work_on_what_is_not_there_is_refused() -> None:

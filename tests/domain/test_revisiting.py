@@ -202,17 +202,20 @@ def test_work_that_was_given_up_lets_no_critical_bug_into_the_backlog() -> None:
     assert given(*critical, facts.CriticalityScreened(critical=False)).when(REOPEN).facts
 
 
-@pytest.mark.parametrize(
-    ("since", "todo"),
-    [
-        (GIVEN_UP, "Submit a new proposal."),
-        ((facts.ProposalRedirected(RedirectTarget.TRACKER, "It is theirs."),), "Appeal it, or submit a new proposal."),
-    ],
-)
-def test_a_final_decline_is_not_reopened_by_a_way_round(since: tuple[Struct, ...], todo: str) -> None:
+@pytest.mark.parametrize("since", [GIVEN_UP, (facts.ProposalRedirected(RedirectTarget.TRACKER, "It is theirs."),)])
+def test_a_final_decline_is_not_reopened_by_a_way_round(since: tuple[Struct, ...]) -> None:
     given(*READY, decided(Disposition.DECLINE, final=True), *since).when(REOPEN).refused(
-        Code.WRONG_STATE, "proposal_id", saying=f"The decline is final, so it cannot be reopened. {todo}"
+        Code.WRONG_STATE,
+        "proposal_id",
+        saying="The decline is final, so it cannot be reopened. Appeal it, or submit a new proposal.",
     )
+
+
+def test_a_postponed_item_comes_back_though_work_without_a_yes_was_given_up_meanwhile() -> None:
+    assert ON_A_DAY.on is not None
+    later = Circumstances(ON_A_DAY.on)
+    assert due(given(*POSTPONED, *GIVEN_UP).state, later) == (ON_A_DAY,)
+    assert due(given(*POSTPONED, GIVEN_UP[0]).state, later) == ()
 
 
 @pytest.mark.parametrize("because", [ReopenCause.APPEAL_UPHELD, ReopenCause.REVISIT_DUE])

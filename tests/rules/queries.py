@@ -46,7 +46,7 @@ query Notices($told: Boolean, $at: Position) {
 TRANSPARENCY = """
 query Transparency($teams: [UUID!], $at: Position) {
   transparency(teamIds: $teams, atLeast: $at) {
-    proposed declined redirected startedWithoutYes started selfDecided
+    proposed declined redirected startedWithoutYes started abandoned nobodyLooked selfDecided
     declines { count told unexplained reasonedWhenDecided imported }
   }
 }

@@ -15,6 +15,17 @@ def test_work_that_starts_without_a_yes_is_recorded_as_an_exception_and_shown(te
     assert (counts["started"], counts["startedWithoutYes"]) == (1, 1)
 
 
+def test_work_without_a_yes_that_is_given_up_has_answered_nothing(team: Team) -> None:
+    pending, (declined, _) = team.propose(), team.declined()
+    for proposal_id, status in ((pending, "PENDING"), (declined, "DECLINED")):
+        team.engineer.does("startWork", proposalId=proposal_id)
+        assert team.status(proposal_id) == "IN_PROGRESS"
+        team.engineer.does("abandonWork", proposalId=proposal_id, reason="Nobody had asked for it.")
+        assert team.status(proposal_id) == status
+    counts = team.transparency()
+    assert (counts["startedWithoutYes"], counts["abandoned"], counts["nobodyLooked"]) == (2, 2, 1)
+
+
 def test_work_that_starts_with_a_yes_is_no_exception(team: Team) -> None:
     proposal_id = team.propose()
     team.decide(yes(team.opened(proposal_id), proposal_id))

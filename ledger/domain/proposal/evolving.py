@@ -93,13 +93,15 @@ def evolve(state: ProposalState | None, event: Event) -> ProposalState:  # noqa:
         case facts.ProposalSplit():
             return replace(s, status=ProposalStatus.SPLIT, has_yes=False)
         case facts.WorkStarted():
-            return replace(s, status=ProposalStatus.IN_PROGRESS, paused=False)
+            going_on = s.status is ProposalStatus.IN_PROGRESS
+            stood = s.stood if going_on else s.status if fact.without_yes else None
+            return replace(s, status=ProposalStatus.IN_PROGRESS, stood=stood, paused=False)
         case facts.WorkPaused():
             return replace(s, paused=True)
         case facts.WorkCompleted():
             return replace(s, status=ProposalStatus.COMPLETED, paused=False, completed_at=event.occurred_at)
         case facts.WorkAbandoned():
-            return replace(s, status=ProposalStatus.ABANDONED, paused=False, has_yes=False)
+            return replace(s, status=_after_work(s), stood=None, paused=False, has_yes=False)
         case facts.RiskMaterialised():
             return replace(s, incidents=s.incidents + 1)
         case facts.BenefitMeasured() | facts.SourceNoted():
@@ -136,6 +138,12 @@ def _decided(s: ProposalState, fact: facts.DecisionTaken, event: Event) -> Propo
         reopened=None,
         paused=False,
     )
+
+
+def _after_work(s: ProposalState) -> ProposalStatus:
+    """This will say where a proposal stands whose work was given up: work without a YES (rule 14) has answered nothing."""
+    is_under_way = s.status is ProposalStatus.IN_PROGRESS  # an import may tell it otherwise
+    return s.stood if is_under_way and s.stood is not None else ProposalStatus.ABANDONED
 
 
 def _told(s: ProposalState, fact: facts.DecisionCommunicated, event: Event) -> ProposalState:

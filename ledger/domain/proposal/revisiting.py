@@ -154,12 +154,11 @@ def decide_reopen_proposal(state: ProposalState | None, issued: Issued[ReopenPro
         raise critical_bug("be reopened")
     decision = known.last_decision
     if decision is not None and decision.taken.final and known.reopened is None:
-        todo = (
-            "Submit a new proposal"
-            if known.status is ProposalStatus.ABANDONED
-            else "Appeal it, or submit a new proposal"
+        raise Rejected(
+            Code.WRONG_STATE,
+            "The decline is final, so it cannot be reopened. Appeal it, or submit a new proposal.",
+            "proposal_id",
         )
-        raise Rejected(Code.WRONG_STATE, f"The decline is final, so it cannot be reopened. {todo}.", "proposal_id")
     answered_on = decision.case_version if decision is not None else 1
     if command.because is ReopenCause.CASE_REVISED and known.case_version <= answered_on:
         raise Rejected(

@@ -182,6 +182,8 @@ class ProposalState(Struct, frozen=True):
     #: Does a YES stand that work may rest on?
     has_yes: bool = False
     paused: bool = False
+    #: Where it stood when the work began that is under way; None: that had a YES, or a source does not say.
+    stood: ProposalStatus | None = None
     completed_at: datetime | None = None
     incidents: int = 0
 
