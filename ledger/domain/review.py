@@ -15,6 +15,7 @@ from ledger.domain.effort import capacity
 from ledger.domain.rejected import Code, Rejected
 from ledger.domain.team import TeamState
 from ledger.domain.team import known as known_team
+from ledger.domain.times import not_before
 from ledger.events.envelope import Event
 from ledger.events.review import (
     AgendaFrozen,
@@ -71,6 +72,7 @@ class ReviewState(Struct, frozen=True):
     #: The policy in force when the agenda was frozen: the one that its decisions rest on. None: the default formula.
     policy_id: PolicyId | None = None
     policy_version: int = 0
+    opened_at: datetime | None = None
     knowledge_position: int = 0
     capacity: Decimal = Decimal(0)
     reserved: Decimal = Decimal(0)
@@ -112,7 +114,11 @@ def evolve(state: ReviewState | None, event: Event) -> ReviewState:
             )
         case ReviewOpened():
             return replace(
-                state, phase=ReviewPhase.OPEN, knowledge_position=fact.knowledge_position, capacity=fact.capacity
+                state,
+                phase=ReviewPhase.OPEN,
+                opened_at=event.occurred_at,
+                knowledge_position=fact.knowledge_position,
+                capacity=fact.capacity,
             )
         case ItemDecided():
             return replace(
@@ -229,6 +235,11 @@ def answerable(state: ReviewState | None, proposal_id: ProposalId, team_id: Team
     return item
 
 
+def happens_inside(review: ReviewState, issued: Issued[Struct]) -> None:
+    """This will refuse what is done inside a review (rule 7) as if it had been before that opened."""
+    not_before(issued, review.opened_at, "the review was opened")
+
+
 def decide_item(
     proposal_id: ProposalId, decision_id: DecisionId, verdict: Verdict, days_reserved: Decimal | None
 ) -> list[Struct]:
@@ -240,6 +251,7 @@ def decide_carry_over_item(state: ReviewState | None, issued: Issued[CarryOverIt
     """This will leave an item for the next review; how often it may be, the proposal's own rule says."""
     command = issued.command
     answerable(state, command.proposal_id)
+    happens_inside(known(state), issued)
     return [ItemCarriedOver(command.proposal_id, command.reason)]
 
 
@@ -253,6 +265,7 @@ def decide_close_review(
     review = known(state)
     if review.phase is not ReviewPhase.OPEN:
         raise Rejected(Code.WRONG_STATE, f"The review is {review.phase}; only an open one can be closed.", "review_id")
+    happens_inside(review, issued)
     left = unanswered(review, gone)
     if left:
         named = ", ".join(str(item.proposal_id) for item in left[:5]) + (", …" if len(left) > 5 else "")  # noqa: PLR2004

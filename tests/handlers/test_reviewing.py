@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from msgspec import Struct
 
 from ledger.commands import policy as policies
 from ledger.commands import proposal as proposals
@@ -315,3 +316,23 @@ def test_a_revised_case_must_be_looked_at_again(world: World) -> None:
     with pytest.raises(Rejected, match="the case 1 → 2"):
         world.decide(no(review_id, proposal_id))
     assert decision(world.decide(no(review_id, proposal_id, case_version=2))).rank == 1
+
+
+def test_nothing_is_done_in_a_review_before_it_opened_or_to_a_proposal_before_it_was_asked(world: World) -> None:
+    before = world.now - timedelta(days=9)
+    first, second = world.propose(), world.propose()
+    usual, told_late = world.open(proposal_ids=(first,)), world.freeze(proposal_ids=(second,))
+    world.do(PRODUCT, reviews.OpenReview(told_late, (PRODUCT,)), occurred_at=before)
+
+    def refused(command: Struct, at: datetime) -> str:
+        with pytest.raises(Rejected) as found:
+            world.do(PRODUCT, command, occurred_at=at)
+        assert (found.value.code, found.value.path) == (Code.BAD_USER_INPUT, ("occurred_at",))
+        return str(found.value)
+
+    assert "but the review was opened at" in refused(yes(usual, first), before)
+    assert "but the review was opened at" in refused(reviews.CarryOverItem(usual, first, "No time."), before)
+    world.decide(yes(usual, first))
+    assert "but the review was opened at" in refused(reviews.CloseReview(usual), before)
+    assert "but the proposal was submitted at" in refused(yes(told_late, second), before + timedelta(days=1))
+    assert decision(world.do(PRODUCT, yes(told_late, second), occurred_at=world.now))

@@ -15,7 +15,8 @@ from ledger.domain.proposal.revisiting import check_revisit
 from ledger.domain.proposal.standing import another, followed, said, seen, standing, submitted
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
-from ledger.domain.review import ReviewState, answerable
+from ledger.domain.review import ReviewState, answerable, happens_inside
+from ledger.domain.times import not_before
 from ledger.events.proposal import DecisionCarriedOver, DecisionExplained, DecisionTaken
 from ledger.ranking import Formula, expected_days
 from ledger.values import (
@@ -51,6 +52,9 @@ def decide_take_decision(
     if known.decision(command.decision_id) is not None:
         raise Rejected(Code.CONFLICT, "This decision exists already. Take a new one under a new id.", "decision_id")
     item = answerable(review, known.proposal_id, known.team_id)
+    happens_inside(review, issued)
+    if not known.imported:  # of one that is, its source may know only roughly when it was made
+        not_before(issued, known.submitted_at, "the proposal was submitted")
     check_concerns(known)
     check_basis(known, command, review)
     _check_shape(command)

@@ -121,6 +121,7 @@ def _submitted(s: ProposalState, fact: facts.ProposalSubmitted, event: Event) ->
         co_proposers=fact.co_proposers,
         submitted_at=event.occurred_at,
         submitted_position=event.position,
+        imported=event.source is not None,
     )
 
 

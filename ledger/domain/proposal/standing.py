@@ -8,7 +8,8 @@ from msgspec import Struct
 from ledger.commands.issued import SEEN, UNSEEN, Issued
 from ledger.domain.proposal.state import Decision, ProposalState
 from ledger.domain.rejected import Code, Rejected
-from ledger.values import DecisionId, ProposalId, ProposalStatus, instant_text, utc
+from ledger.domain.times import not_before
+from ledger.values import DecisionId, ProposalId, ProposalStatus
 
 _SEEN = re.compile(SEEN)
 _UNSEEN = re.compile(f"[{UNSEEN}]")
@@ -85,16 +86,11 @@ def decision_of(state: ProposalState, decision_id: DecisionId) -> Decision:
 def followed(state: ProposalState, decision_id: DecisionId, issued: Issued[Struct]) -> Decision:
     """This will give the decision that a command answers to, or reject one that would have been true before it was taken.
 
-    Delays are reckoned between the two. When an imported one was taken, its source may know only roughly.
+    When an imported one was taken, its source may know only roughly.
     """
-    decision, earlier = decision_of(state, decision_id), issued.occurred_at
-    if earlier is not None and utc(earlier) < decision.taken_at and decision.taken.review_id is not None:
-        raise Rejected(
-            Code.BAD_USER_INPUT,
-            f"`occurred_at` is {instant_text(earlier)}, but the decision was taken at {instant_text(decision.taken_at)}. "
-            "Give a later time, or leave it out.",
-            "occurred_at",
-        )
+    decision = decision_of(state, decision_id)
+    if decision.taken.review_id is not None:
+        not_before(issued, decision.taken_at, "the decision was taken")
     return decision
 
 

@@ -162,6 +162,8 @@ class ProposalState(Struct, frozen=True):
     co_proposers: tuple[MemberId, ...] = ()
     submitted_at: datetime | None = None
     submitted_position: int = 0
+    #: Did a source tell of its submission?
+    imported: bool = False
     status: ProposalStatus = ProposalStatus.PENDING
     critical: bool = False
     case: facts.BusinessCaseRevised | None = None
