@@ -163,7 +163,10 @@ def _wsjf(formula: Formula, item: Item, days: float | None) -> Score:
 
 
 def features(item: Item, days: float | None) -> dict[str, float]:
-    """This will give the figures that WEIGHTED may weigh; smallness is 1 / (1 + days), 0 where not estimated."""
+    """This will give the figures that WEIGHTED may weigh; smallness is 1 / (1 + days), 0 where not estimated.
+
+    So is confidence where no impact was assessed, of which there is always a level: nobody has said how sure they are.
+    """
     return {
         "drag": float(item.drag or 0),
         "growth": float(item.growth),
@@ -171,7 +174,7 @@ def features(item: Item, days: float | None) -> dict[str, float]:
         "level": float(item.level[1]) if item.level is not None else 0.0,
         "benefits": log1p(item.benefit_count),
         "smallness": 1 / (1 + days) if days else 0.0,
-        "confidence": item.confidence,
+        "confidence": item.confidence if item.level is not None else 0.0,
     }
 
 

@@ -133,7 +133,7 @@ def feature_columns(table: Candidates) -> dict[str, Floats]:
         "level": np.where(np.isnan(table.level), 0.0, table.level),
         "benefits": table.benefits,
         "smallness": np.where(np.isfinite(table.days), 1 / (1 + table.days), 0.0),
-        "confidence": table.confidence,
+        "confidence": np.where(np.isnan(table.level), 0.0, table.confidence),
     }
 
 

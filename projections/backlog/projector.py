@@ -176,4 +176,4 @@ ON: dict[type[Struct], Projector] = {
     ProposalReopened: reopened,
 }
 
-VIEW = View("backlog", TABLES, ON | ANSWERS, weight=19)
+VIEW = View("backlog", TABLES, ON | ANSWERS, version=2, weight=19)

@@ -56,3 +56,10 @@ def test_a_shown_score_has_no_noise_of_floats_and_the_ranking_one_is_untouched()
     assert (shown.total, shown.terms[0].contribution) == (0.084, 0.084)
     assert shown.missing == exact.missing
     assert [term.name for term in shown.terms] == [term.name for term in exact.terms]
+
+
+def test_weighted_gives_nothing_for_a_confidence_that_nobody_has_stated() -> None:
+    formula = Formula(PolicyMethod.WEIGHTED, {"confidence": 1.0})
+    unassessed = score(formula, Item(likely=Decimal(3)))
+    assert [(term.name, term.value, term.contribution) for term in unassessed.terms] == [("confidence", 0.0, 0.0)]
+    assert unassessed.total == 0 < score(formula, Item(level=MomentumLevel.M0, confidence=0.1)).total
