@@ -19,6 +19,7 @@ from ledger.events.envelope import Event
 from ledger.meanwhile import Background
 from ledger.store.connections import own_connection
 from projections import schema
+from projections.building import Cancelled
 from projections.log import Log, commands
 from projections.projector import PoisonFact, View
 from projections.rebuild import rebuild
@@ -127,13 +128,14 @@ class Follower(Background):
         known = {found.view: found for found in schema.positions(connection)}
         head = self._log.head()
         fresh = [view for view in self._views.values() if not known[view.name].position and head > BUILD_FACTS]
-        for view in dict.fromkeys([*stale, *fresh]):
-            log.info("view %s is built from %d facts", view.name, head)
-            rebuild(self._url, self._log, [view], cancelled=self._stopping.is_set)
+        unbuilt = list(dict.fromkeys([*stale, *fresh]))
         # A stopped view gets another chance from a program that may have been mended.
-        connection.execute("UPDATE views.positions SET fault = NULL WHERE view = ANY(%s)", [list(self._views)])
+        others = [view.name for view in self._views.values() if view not in unbuilt]
+        connection.execute("UPDATE views.positions SET fault = NULL WHERE view = ANY(%s)", [others])
         with self._moved:
             self.faults.clear()
+        self._build(connection, unbuilt, head)
+        with self._moved:
             self.positions = {p.view: p.position for p in schema.positions(connection) if p.view in self._views}
             self._moved.notify_all()  # who waits for what is there already need not wait for the next fact
         self.leads = True
@@ -145,6 +147,24 @@ class Follower(Background):
                 self._beat(connection)
             if not self._round(connection):
                 self._log.wait_past(max(self.positions.values(), default=0), POLL_S)
+
+    def _build(self, connection: Connection[Any], views: Sequence[View], head: int) -> None:
+        """This will build views from the first fact in one pass; where that fails each alone, so that a fault stops one view only."""
+        if not views:
+            return
+        names = ", ".join([view.name for view in views])
+        log.info("built from %d facts: %s", head, names)
+        try:
+            rebuild(self._url, self._log, views, cancelled=self._stopping.is_set)
+        except (psycopg.OperationalError, psycopg.InterfaceError, Cancelled):
+            raise
+        except Exception as error:
+            if len(views) > 1:
+                for view in views:
+                    self._build(connection, [view], head)
+                return
+            log.critical("view %s cannot be built; the other views go on", names, exc_info=error)
+            self._stop(connection, names, f"It cannot be built: {error}")
 
     def _beat(self, connection: Connection[Any]) -> None:
         connection.execute(_BEAT)

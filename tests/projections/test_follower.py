@@ -83,6 +83,31 @@ def test_a_poison_fact_stops_its_own_view_at_its_own_position_and_loudly(
     assert position_of(database_url, "others") == (later, None)
 
 
+def test_of_views_that_another_version_built_the_one_that_cannot_be_built_again_stops_alone(
+    database_url: str, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(recorder, 5)
+    poison = recorder.record((uuid4(), ProposalSubmitted(TEAM, "poison", None)))
+    head = recorder.ledger.head()
+    with Follower(database_url, recorder.ledger, [others("none"), titles()]) as follower:
+        assert follower.wait_for("titles", head, 20)
+        assert follower.wait_for("others", head, 20)
+    newer = [View(view.name, view.tables, view.on, version=2) for view in (others(), titles())]
+    with caplog.at_level(logging.CRITICAL), Follower(database_url, recorder.ledger, newer) as follower:
+        later = recorder.record((uuid4(), ProposalSubmitted(TEAM, "after it", None)))
+        assert follower.wait_for("titles", later, 20)
+        assert not follower.wait_for("others", later, 20)
+    _, fault = position_of(database_url, "others")
+    assert f"position {poison}" in str(fault)
+    assert position_of(database_url, "titles") == (later, None)
+    assert [record.getMessage() for record in caplog.records] == ["view others cannot be built; the other views go on"]
+    mended = View("others", newer[0].tables, others("none").on, version=2)
+    with Follower(database_url, recorder.ledger, [mended]) as follower:
+        recorder.record((uuid4(), ProposalSubmitted(TEAM, "and after", None)))
+        assert follower.wait_for("others", recorder.ledger.head(), 20)
+    assert position_of(database_url, "others") == (recorder.ledger.head(), None)
+
+
 def test_a_row_that_the_database_refuses_stops_its_view_at_that_fact(database_url: str, recorder: Recorder) -> None:
     unique = Table(
         "unique_titles", Title, key=("title",), columns=(Column("title", "text", lambda row: row.title[:3]),)
