@@ -33,9 +33,9 @@ from ledger.events.proposal import (
     WorkPaused,
     WorkStarted,
 )
-from ledger.values import Acknowledgement, Disposition, PlaybackStage, ProposalStatus
+from ledger.values import Acknowledgement, DecisionId, Disposition, PlaybackStage, ProposalStatus
 from projections.backlog.cards import card_of
-from projections.backlog.structs import Card, ConcernShort, DecisionShort
+from projections.backlog.structs import Card, ConcernShort, DecisionShort, OpenPlayback
 from projections.backlog.tables import CARDS
 from projections.projector import Projector
 from projections.rows import Rows
@@ -117,6 +117,15 @@ def _decision(rows: Rows, event: Event, decision_id: UUID | None, **changes: Any
         _put(rows, event, card, decision=replace(decision, **changes))
 
 
+def _playback(rows: Rows, event: Event, decision_id: DecisionId, stage: PlaybackStage) -> None:
+    """This will note where a playback stands, of an earlier decision too: that waits until it is confirmed (rule 11)."""
+    card = card_of(rows, event)
+    others = tuple([playback for playback in card.playbacks if playback.decision_id != decision_id])
+    is_open = stage is not PlaybackStage.CONFIRMED
+    _put(rows, event, card, playbacks=(*others, OpenPlayback(decision_id, stage)) if is_open else others)
+    _decision(rows, event, decision_id, playback=stage)
+
+
 def explained(rows: Rows, event: Event, fact: DecisionExplained) -> None:
     """This will note that a reason came later."""
     _decision(rows, event, fact.decision_id, explained=True)
@@ -140,24 +149,23 @@ def communicated(rows: Rows, event: Event, fact: DecisionCommunicated) -> None:
 def acknowledged(rows: Rows, event: Event, fact: DecisionAcknowledged) -> None:
     """This will note the recipient's answer; NOT_UNDERSTOOD asks for a playback."""
     if fact.answer is Acknowledgement.NOT_UNDERSTOOD:
-        _decision(rows, event, fact.decision_id, answer=fact.answer, playback=PlaybackStage.ASKED)
-    else:
-        _decision(rows, event, fact.decision_id, answer=fact.answer)
+        _playback(rows, event, fact.decision_id, PlaybackStage.ASKED)
+    _decision(rows, event, fact.decision_id, answer=fact.answer)
 
 
 def played_back(rows: Rows, event: Event, fact: ConcernPlayedBack) -> None:
     """This will note that the playback waits for the proposer."""
-    _decision(rows, event, fact.decision_id, playback=PlaybackStage.PLAYED_BACK)
+    _playback(rows, event, fact.decision_id, PlaybackStage.PLAYED_BACK)
 
 
 def playback_confirmed(rows: Rows, event: Event, fact: PlaybackConfirmed) -> None:
     """This will note that it was understood."""
-    _decision(rows, event, fact.decision_id, playback=PlaybackStage.CONFIRMED)
+    _playback(rows, event, fact.decision_id, PlaybackStage.CONFIRMED)
 
 
 def playback_corrected(rows: Rows, event: Event, fact: PlaybackCorrected) -> None:
     """This will ask for another playback."""
-    _decision(rows, event, fact.decision_id, playback=PlaybackStage.ASKED)
+    _playback(rows, event, fact.decision_id, PlaybackStage.ASKED)
 
 
 def appeal_lodged(rows: Rows, event: Event, fact: AppealLodged) -> None:

@@ -120,6 +120,14 @@ class DecisionShort(Struct, frozen=True, array_like=True, gc=False):
     imported: bool = False
 
 
+class OpenPlayback(Struct, frozen=True, array_like=True, gc=False):
+    """A decision that was not understood, which stays open until its proposer confirms a playback, whatever is answered meanwhile."""
+
+    decision_id: DecisionId
+    #: ASKED: its decider has to play the concern back; PLAYED_BACK: whoever asked has to answer that.
+    stage: PlaybackStage
+
+
 class Card(Struct, frozen=True, array_like=True, gc=False):
     """One proposal, with all that a backlog page shows of it."""
 
@@ -169,6 +177,8 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
     ranked_in: TeamId | None = None
     #: Where it stood when the work began that is under way; None: that had a YES, or a source does not say.
     stood: ProposalStatus | None = None
+    #: Of its last decision and of earlier ones.
+    playbacks: tuple[OpenPlayback, ...] = ()
 
     @property
     def is_pending(self) -> bool:
@@ -209,11 +219,11 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def awaits(self) -> tuple[MemberId, ...]:
-        """This will give the members whose turn it is with the last answer: to acknowledge a NO, or to answer a playback."""
+        """This will give the members whose turn it is: to acknowledge the last answer, a NO, or to answer a playback of any."""
         decision = self.decision
         if decision is None:
             return ()
-        if decision.playback is PlaybackStage.PLAYED_BACK:
+        if any(playback.stage is PlaybackStage.PLAYED_BACK for playback in self.playbacks):
             return self.proposers
         if self._waits_to_be_told and decision.told_at is not None and decision.answer is None:
             return tuple(member for member in self.proposers if member in decision.audience)
@@ -229,7 +239,7 @@ class Card(Struct, frozen=True, array_like=True, gc=False):
         decision = self.decision
         if decision is None:
             return False
-        is_asked = decision.open_appeal is not None or decision.playback is PlaybackStage.ASKED
+        is_asked = decision.open_appeal is not None or any(p.stage is PlaybackStage.ASKED for p in self.playbacks)
         return is_asked or (self._waits_to_be_told and decision.told_at is None)
 
     @property

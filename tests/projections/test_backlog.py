@@ -26,6 +26,8 @@ from ledger.events.proposal import (
     EstimateChanged,
     EstimateGiven,
     ImpactAssessed,
+    PlaybackConfirmed,
+    PlaybackCorrected,
     ProposalRedirected,
     ProposalReopened,
     ProposalSubmitted,
@@ -412,6 +414,31 @@ def test_an_appeal_waits_in_the_inbox_whatever_is_answered_meanwhile(
     recorder.record((proposal, DecisionTaken(decision, Verdict.YES, Disposition.SCHEDULE, decider=PAT)))
     assert waiting(database_url, follow) == ([], ["one"])
     recorder.record((proposal, AppealDismissed(appeal, PAT, "It is done.")))
+    assert waiting(database_url, follow) == ([], [])
+
+
+def test_a_playback_waits_in_the_inbox_whatever_is_answered_meanwhile(
+    database_url: str, recorder: Recorder, follow: Follow
+) -> None:
+    proposal = propose(recorder, "one")
+    first = decline(recorder, proposal)
+    recorder.record((proposal, DecisionCommunicated(first, Channel.CHAT, (ADA,))))
+    recorder.record((proposal, ProposalReopened(ReopenCause.REPROPOSED)))
+    recorder.record(
+        (proposal, DecisionTaken(DecisionId(uuid4()), Verdict.YES, Disposition.SCHEDULE, decider=PAT)),
+    )
+    assert waiting(database_url, follow) == ([], [])
+    recorder.record((proposal, DecisionAcknowledged(first, ADA, Acknowledgement.NOT_UNDERSTOOD)))
+    assert waiting(database_url, follow) == ([], ["one"])
+    recorder.record((proposal, ConcernPlayedBack(first, PAT, "You mean the build.")))
+    assert waiting(database_url, follow) == (["one"], [])
+    recorder.record((proposal, ProposalReopened(ReopenCause.REPROPOSED)))
+    recorder.record((proposal, DecisionTaken(DecisionId(uuid4()), Verdict.YES, Disposition.SCHEDULE, decider=PAT)))
+    assert waiting(database_url, follow) == (["one"], [])
+    recorder.record((proposal, PlaybackCorrected(first, ADA, "I mean the tests.")))
+    assert waiting(database_url, follow) == ([], ["one"])
+    recorder.record((proposal, ConcernPlayedBack(first, PAT, "You mean the tests.")))
+    recorder.record((proposal, PlaybackConfirmed(first, ADA)))
     assert waiting(database_url, follow) == ([], [])
 
 
