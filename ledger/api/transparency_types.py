@@ -24,7 +24,8 @@ NOES = shown(
     imported="Imported.",
     share_with_reason=f"The share with a reason by now, {SHARE}",
     share_told=f"The share told to the proposer, {SHARE}",
-    share_told_in_time=f"The share told within the service level, of those covered, {SHARE}",
+    still_in_time="Of those covered: not told yet, with time left.",
+    share_told_in_time=f"The share told within the service level, of those covered that were told or whose time has run out, {SHARE}",
     share_acknowledged=f"The share answered by a recipient, {SHARE}",
     share_understood=f"The share understood, {SHARE}",
 )

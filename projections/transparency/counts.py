@@ -20,11 +20,13 @@ class Noes(Struct, frozen=True):
     unexplained: int = 0
     told: int = 0
     told_in_time: int = 0
-    #: Those for which the team's service level promised a time; `told_in_time` is out of these.
+    #: Those for which the team's service level promised a time.
     promised: int = 0
     acknowledged: int = 0
     understood: int = 0
     imported: int = 0
+    #: Of those promised: not told yet, with time left.
+    still_in_time: int = 0
 
     def share(self, part: int) -> float | None:
         """This will give a part's share of all; None where there are none."""
@@ -42,8 +44,9 @@ class Noes(Struct, frozen=True):
 
     @property
     def share_told_in_time(self) -> float | None:
-        """This will give the share told within the service level, of those that it covers."""
-        return self.told_in_time / self.promised if self.promised else None
+        """This will give the share told within the service level, of those that it covers and that were told or are late by now."""
+        settled = self.promised - self.still_in_time
+        return self.told_in_time / settled if settled else None
 
     @property
     def share_acknowledged(self) -> float | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from projections.conditions import Conditions, Connection, Teams, rows
 from projections.transparency import selects
@@ -22,7 +23,6 @@ from projections.transparency.counts import (
     Transparency,
     Waiting,
 )
-from projections.transparency.selects import COUNTED
 from projections.transparency.structs import MarkKind
 
 
@@ -61,6 +61,7 @@ class _DecisionCounts(Struct, frozen=True):
 
 class _Decisions(Struct, frozen=True):
     by_disposition: tuple[_DecisionCounts, ...]
+    still_in_time: dict[str, int]
     waiting: Waiting
 
 
@@ -122,7 +123,7 @@ async def transparency(
     parts: Collection[Part] = tuple(Part),
     as_of: int | None = None,
 ) -> Transparency:
-    """This will count what the parts ask for, in one statement. `now` ends a period without an end, for the cadence alone."""
+    """This will count what the parts ask for, in one statement. `now` ends a period without an end, for cadence and time to tell."""
     where = Conditions(as_of)
     where.among("x.team_id", "visible", visible).among("x.team_id", "teams", period.team_ids)
     where.values |= {
@@ -170,8 +171,11 @@ def _assembled(told: dict[Part, Any]) -> Transparency:
 def _answers(decisions: _Decisions) -> dict[str, Any]:
     whole = {found.disposition: found.noes for found in decisions.by_disposition if not found.scoped}
     parts = {found.disposition: found.noes.count for found in decisions.by_disposition if found.scoped}
-    kinds = {name: whole.get(name.upper(), Noes()) for name in ("decline", "postpone", "redirect")}
-    noes = Noes(*(sum(getattr(kind, name) for kind in kinds.values()) for name in COUNTED))
+    kinds = {
+        name: replace(whole.get(name.upper(), Noes()), still_in_time=decisions.still_in_time.get(name.upper(), 0))
+        for name in ("decline", "postpone", "redirect")
+    }
+    noes = Noes(*(sum(getattr(kind, name) for kind in kinds.values()) for name in Noes.__struct_fields__))
     scheduled = whole.get("SCHEDULE", Noes())
     return {
         "accepted": scheduled.count,

@@ -88,7 +88,9 @@ def decisions(w: Conditions) -> str:
         f" COALESCE(sum(n) FILTER (WHERE {_is(Said.SELF_DECIDED)}), 0)::bigint AS self_decided FROM d GROUP BY 1, 2)"
         " SELECT json_build_object('by_disposition', COALESCE((SELECT json_agg(json_build_object("
         "'disposition', disposition, 'scoped', scoped, 'noes', to_json(counted), 'self_decided', self_decided)) FROM counted),"
-        " '[]'), 'waiting', (SELECT json_build_object('count', n, 'median_days', days[1], 'p90_days', days[2]) FROM"
+        " '[]'), 'still_in_time', COALESCE((SELECT json_object_agg(disposition, n) FROM (SELECT disposition, count(*) AS n"
+        f" FROM views.transparency_decisions AS x WHERE {_in(w, 'decided_at')} AND x.tell_by > %(now)s GROUP BY 1) AS running), '{{}}'),"
+        " 'waiting', (SELECT json_build_object('count', n, 'median_days', days[1], 'p90_days', days[2]) FROM"
         " (SELECT count(*) AS n, percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY waited_days) AS days"
         f" FROM views.transparency_decisions AS x WHERE {_in(w, 'decided_at')} AND waited_days IS NOT NULL) AS waited))"
     )

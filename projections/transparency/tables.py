@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from projections.table import Column, Index, Table
-from projections.transparency.structs import CountedDecision, CountedProposal, CountedTeam, Mark, Matter
+from projections.transparency.structs import CountedDecision, CountedProposal, CountedTeam, Mark, Matter, Said
 
 
 def _when(attribute: str) -> Column:
@@ -64,8 +64,12 @@ DECISIONS = Table(
         Column("system", "text"),
         Column("waited_days", "float8", optional=True),
         Column("codes", "text[]", lambda row: list(row.codes)),
+        # Once it is told, time no longer runs.
+        Column("tell_by", "timestamptz", lambda row: None if row.said & Said.TOLD else row.tell_by, optional=True),
     ),
     indexes=(
+        Index("team_id, tell_by", where="tell_by IS NOT NULL"),
+        Index("team_id, tell_by", current=False, where="tell_by IS NOT NULL"),
         Index("team_id, decided_at, month, disposition, said, area, system, waited_days"),
         Index("team_id", current=False, holds="decided_at, month, disposition, said, area, system, waited_days"),
     ),

@@ -6,8 +6,15 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
-from ledger.events.proposal import ConcernRaised, DecisionTaken, ProposalSubmitted, ProposalWithdrawn
-from ledger.values import Dating, Disposition, Reason, Source, Verdict
+from ledger.events.proposal import (
+    ConcernRaised,
+    DecisionCommunicated,
+    DecisionTaken,
+    ProposalSubmitted,
+    ProposalWithdrawn,
+)
+from ledger.events.team import ServiceLevelSet, TeamFormed
+from ledger.values import Channel, Dating, DecisionId, Disposition, Reason, Source, Verdict
 from projections.conditions import Teams
 from projections.outcomes import queries as outcomes
 from projections.outcomes.queries import Grouping
@@ -54,6 +61,25 @@ def test_shares_of_the_noes_say_what_was_told_and_understood(url: str) -> None:
     assert noes.share_with_reason == 1
     assert (noes.acknowledged, noes.understood) == (1, 1)
     assert counts(url, Period(until=datetime(1990, 1, 1, tzinfo=UTC))).noes.share_told is None
+
+
+def test_a_no_with_time_left_to_tell_it_is_neither_in_time_nor_late(recorder: Recorder, database_url: str) -> None:
+    recorder.record((told.TEAM, TeamFormed("checkout")), (told.TEAM, ServiceLevelSet(30, 48)))
+    for number in range(3):
+        proposal, decision = uuid4(), DecisionId(uuid4())
+        recorder.record((proposal, ProposalSubmitted(told.TEAM, "An old one", told.ANA)))
+        no = DecisionTaken(decision, Verdict.NO, Disposition.DECLINE, reasons=(Reason("OTHER", ""),))
+        recorder.record((proposal, no))
+        if number == 0:
+            recorder.record((proposal, DecisionCommunicated(decision, Channel.CHAT, (told.ANA,))))
+    follow(database_url, recorder)
+
+    def noes(now: datetime) -> tuple[int, int, int, float | None]:
+        found = ask(database_url, lambda c: transparency(c, None, Period(), now)).noes
+        return found.promised, found.told_in_time, found.still_in_time, found.share_told_in_time
+
+    assert noes(NOON + timedelta(hours=1)) == (3, 1, 2, 1.0)
+    assert noes(LATER) == (3, 1, 0, pytest.approx(1 / 3))
 
 
 def test_time_to_decision_is_from_submission_to_first_answer(url: str) -> None:
