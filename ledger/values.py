@@ -382,3 +382,8 @@ def utc(at: datetime) -> datetime:
 def instant_text(at: datetime) -> str:
     """This will give an instant as RFC 3339 in UTC, ending in Z; a naive one is refused."""
     return utc(at).isoformat().replace("+00:00", "Z")
+
+
+def numbered(number: int | Decimal, noun: str) -> str:
+    """This will write how many there are of something: 1 day, 2 days, 0.5 days. The noun is one that takes an s."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -27,7 +27,7 @@ from ledger.api.decision_types import DECISION, DECISION_STORY, FACETS, NOTICE, 
 from ledger.api.errors import bad_input, not_found
 from ledger.api.sources import ProposalArgument, SourceArgument, proposal_meant, refuse_unknown
 from ledger.api.standing import Connection
-from ledger.values import Disposition, MemberId
+from ledger.values import Disposition, MemberId, numbered
 from projections.audit import decisions, returning, story
 
 FACET_NAMES = ("reason", "team", "area", "decider", "period", "told", "explained", "source")
@@ -65,7 +65,9 @@ def wanted(given: DeclinedFilter | None) -> decisions.NoFilter:
     if given is None:
         return decisions.NoFilter()
     if given.search is not None and not 0 < len(given.search.strip()) <= SEARCH_MAX:
-        raise bad_input(f"filter.search has {len(given.search)} characters; it needs 1 to {SEARCH_MAX}, and a word.")
+        raise bad_input(
+            f"filter.search has {numbered(len(given.search), 'character')}; it needs 1 to {SEARCH_MAX}, and a word."
+        )
     forwards(given.since, given.until)
     return decisions.NoFilter(
         dispositions=tuple_of(given.dispositions) or (Disposition.DECLINE,),

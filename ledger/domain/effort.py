@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from ledger.domain.rejected import Code, Rejected
+from ledger.values import numbered
 
 #: The finest step of engineer-days.
 STEP = Decimal("0.25")
@@ -38,15 +39,19 @@ def three_points(optimistic: Decimal, likely: Decimal, pessimistic: Decimal) -> 
     if optimistic > likely:
         raise Rejected(
             Code.ESTIMATE_INVALID,
-            f"The optimistic {optimistic} days are more than the likely {likely}. Lower the one or raise the other.",
+            f"The optimistic {_days(optimistic)} more than the likely {likely}. Lower the one or raise the other.",
             "optimistic",
         )
     if likely > pessimistic:
         raise Rejected(
             Code.ESTIMATE_INVALID,
-            f"The likely {likely} days are more than the pessimistic {pessimistic}. Lower the one or raise the other.",
+            f"The likely {_days(likely)} more than the pessimistic {pessimistic}. Lower the one or raise the other.",
             "likely",
         )
+
+
+def _days(days: Decimal) -> str:
+    return f"{numbered(days, 'day')} {'is' if days == 1 else 'are'}"
 
 
 def stepped(days: Decimal | float) -> Decimal:

@@ -30,7 +30,7 @@ from ledger.events.team import (
     ServiceLevelSet,
     TeamFormed,
 )
-from ledger.values import GLOBAL_ROLES, ORGANISATION, TEAM_ROLES, MemberId, Role, TeamId
+from ledger.values import GLOBAL_ROLES, ORGANISATION, TEAM_ROLES, MemberId, Role, TeamId, numbered
 
 TeamFact = (
     TeamFormed | MemberJoined | MemberLeft | RoleGranted | RoleRevoked | CapacitySet | CadenceSet | ServiceLevelSet
@@ -185,7 +185,9 @@ def known(state: TeamState | None) -> TeamState:
 
 def _hours(hours: Decimal, hours_max: int, path: str) -> None:
     if not hours.is_finite() or not 0 < hours <= hours_max:
-        raise Rejected(Code.BAD_USER_INPUT, f"{hours} hours: give more than 0 and at most {hours_max:,}.", path)
+        raise Rejected(
+            Code.BAD_USER_INPUT, f"{numbered(hours, 'hour')}: give more than 0 and at most {hours_max:,}.", path
+        )
 
 
 def _in_team(team: TeamState, member_id: MemberId) -> None:

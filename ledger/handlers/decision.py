@@ -14,7 +14,7 @@ from ledger.events.proposal import DecisionTaken
 from ledger.handlers.authorising import hide, role, sees
 from ledger.handlers.seen import Change, Seen
 from ledger.ranking import DEFAULT_FORMULA, Formula
-from ledger.values import ProposalId
+from ledger.values import PolicyId, ProposalId
 
 
 def take_decision(seen: Seen, issued: Issued[TakeDecision]) -> Change:
@@ -29,7 +29,8 @@ def take_decision(seen: Seen, issued: Issued[TakeDecision]) -> Change:
         hide(reviews.known)
     waited_for = (c.proposal_id for c in command.revisit if c.proposal_id is not None)
     others = existing(seen, issued, [*command.chosen_instead, *waited_for])
-    facts = decide_take_decision(proposal, issued, review, _formula(seen, review), active_codes(seen), others)
+    policies = _policies(seen, command.policy_id, review.policy_id)
+    facts = decide_take_decision(proposal, issued, review, _formula(seen, review), active_codes(seen), others, policies)
     seen.free_within(issued, "decision_id")
     days = next((fact.days_reserved for fact in facts if isinstance(fact, DecisionTaken)), None)
     on_review = reviews.decide_item(command.proposal_id, command.decision_id, command.verdict, days)
@@ -58,6 +59,11 @@ def active_codes(seen: Seen) -> dict[str, str | None]:
     """This will give the reason codes that a NO may give, each with the companion that it asks for."""
     catalogue = seen.catalogue()
     return {} if catalogue is None else catalogue.active()
+
+
+def _policies(seen: Seen, *policy_ids: PolicyId | None) -> dict[PolicyId, str]:
+    found = {policy_id: seen.policy(policy_id) for policy_id in policy_ids if policy_id is not None}
+    return {policy_id: policy.name for policy_id, policy in found.items() if policy is not None}
 
 
 def _formula(seen: Seen, review: ReviewState) -> Formula:

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.values import ProposalId, ProposalStatus, RevisitCondition, RevisitKind
+from ledger.values import ProposalId, ProposalStatus, RevisitCondition, RevisitKind, numbered
 from projections.audit.structs import AuditedDecision, AuditedProposal, AuditedTeam
 from projections.audit.tables import DECISIONS, PROPOSALS, TEAMS
 from projections.conditions import Conditions, Connection, Teams, rows, total
@@ -83,7 +83,13 @@ def _standing(
             return _figure(c, short, "hours/week", f"drag above {c.hours} h/week", proposal.drag)
         case RevisitKind.ESTIMATE_BELOW:
             over = None if proposal.likely_days is None or c.days is None else float(proposal.likely_days - c.days)
-            return _figure(c, over, "days", f"estimate below {c.days} days", proposal.likely_days)
+            return _figure(
+                c,
+                over,
+                "days",
+                f"estimate below {'no days' if c.days is None else numbered(c.days, 'day')}",
+                proposal.likely_days,
+            )
         case RevisitKind.CASE_REVISED:
             holds = proposal.case_version > decision.case_version
             now = f"version {proposal.case_version} is the latest, {decision.case_version} was decided on"

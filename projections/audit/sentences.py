@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from ledger.events import catalogue, member, policy, proposal, redaction, review, simulation, team
-from ledger.values import Acknowledgement, Disposition, EffortUnit, Reason, Verdict
+from ledger.values import Acknowledgement, Disposition, EffortUnit, Reason, Verdict, numbered
 
 #: The full stop of a sentence whose quotation has ended it.
 _ENDED_TWICE = re.compile(r"(?<=[.!?…]”)\.$")
@@ -84,13 +84,17 @@ _ANSWERS = {
 
 
 def _completed(fact: proposal.WorkCompleted) -> str:
-    took = f" It took {fact.actual_days} engineer-days." if fact.actual_days is not None else ""
+    took = f" It took {numbered(fact.actual_days, 'engineer-day')}." if fact.actual_days is not None else ""
     return f"The work was completed.{took}{_said(fact.note, ' ')}"
+
+
+def _days(days: int) -> str:
+    return "day" if days == 1 else f"{days} days"
 
 
 def _capacity(fact: review.ReviewOpened) -> str:
     return (
-        f"The review was opened with {fact.capacity} engineer-days to give, knowing the ledger up to position "
+        f"The review was opened with {numbered(fact.capacity, 'engineer-day')} to give, knowing the ledger up to position "
         f"{fact.knowledge_position}."
     )
 
@@ -147,15 +151,16 @@ _SENTENCES: dict[type[Struct], Callable[[Any], str]] = {
         f"{f' of {f.promised} promised' if f.promised is not None else ''}{_said(f.note)}."
     ),
     proposal.RiskMaterialised: lambda f: (
-        f"A risk came true and cost {f.loss_hours} engineer-hours"
+        f"A risk came true and cost {numbered(f.loss_hours, 'engineer-hour')}"
         f"{f' ({f.incident})' if f.incident else ''}{_said(f.text)}."
     ),
     proposal.SourceNoted: lambda f: f"The source notes {f.kind.replace('_', ' ')}{_said(f.text)}.",
     review.ReviewScheduled: lambda f: f"A{'n' if f.kind == 'ENGINEERING' else ''} {f.kind.lower()} review was planned.",
-    review.AgendaFrozen: lambda f: f"The agenda was fixed with {len(f.items)} items.",
+    review.AgendaFrozen: lambda f: f"The agenda was fixed with {numbered(len(f.items), 'item')}.",
     review.ReviewOpened: _capacity,
     review.ItemDecided: lambda f: (
-        f"An item was answered {f.verdict}{f', reserving {f.days_reserved} days' if f.verdict == 'YES' else ''}."
+        f"An item was answered {f.verdict}"
+        + (f", reserving {numbered(f.days_reserved, 'day')}." if f.verdict == "YES" else ".")
     ),
     review.ItemCarriedOver: lambda f: f"An item was left for the next review{_said(f.reason)}.",
     review.ReviewClosed: lambda f: f"The review was closed{_said(f.minutes_url, '; minutes: ')}.",
@@ -165,12 +170,13 @@ _SENTENCES: dict[type[Struct], Callable[[Any], str]] = {
     team.MemberLeft: lambda f: "Somebody left the team.",
     team.RoleGranted: lambda f: f"Somebody was given the role {f.role}.",
     team.RoleRevoked: lambda f: f"The role {f.role} was taken from somebody.",
-    team.CapacitySet: lambda f: f"The team gives {f.days_per_cycle} engineer-days a cycle to paying debt.",
+    team.CapacitySet: lambda f: f"The team gives {numbered(f.days_per_cycle, 'engineer-day')} a cycle to paying debt.",
     team.CadenceSet: lambda f: (
-        f"The team meets every {f.engineering_days} days for engineering reviews and every {f.product_days} for product reviews."
+        f"The team meets every {_days(f.engineering_days)} for engineering reviews and every {_days(f.product_days)}"
+        " for product reviews."
     ),
     team.ServiceLevelSet: lambda f: (
-        f"The team promises an answer within {f.days_to_decide} days, told within {f.hours_to_tell} hours."
+        f"The team promises an answer within {numbered(f.days_to_decide, 'day')}, told within {numbered(f.hours_to_tell, 'hour')}."
     ),
     policy.PolicyDefined: lambda f: f"The policy {_quoted(f.name)} was defined by {f.formula.method}.",
     policy.PolicyRevised: lambda f: f"The policy became version {f.policy_version}, by {f.formula.method}.",
@@ -178,11 +184,11 @@ _SENTENCES: dict[type[Struct], Callable[[Any], str]] = {
     catalogue.ReasonCodeAdded: lambda f: f"The reason {f.code} was added{_said(f.meaning)}.",
     catalogue.ReasonCodeRetired: lambda f: f"The reason {f.code} was retired{_said(f.reason)}.",
     simulation.SimulationRequested: lambda f: (
-        f"It was asked what another prioritisation would have done for {len(f.team_ids)}"
-        f" {'team' if len(f.team_ids) == 1 else 'teams'}."
+        f"It was asked what another prioritisation would have done for {numbered(len(f.team_ids), 'team')}."
     ),
     simulation.SimulationCompleted: lambda f: (
-        f"{f.reviews} reviews were replayed under {f.policies} policies, up to position {f.last_position}."
+        f"{numbered(f.reviews, 'review')} {'was' if f.reviews == 1 else 'were'} replayed under {f.policies}"
+        f" {'policy' if f.policies == 1 else 'policies'}, up to position {f.last_position}."
     ),
     simulation.SimulationFailed: lambda f: f"The replay could not be run{_said(f.reason)}.",
     simulation.SimulationCancelled: lambda f: f"The replay was called off{_said(f.reason)}.",

@@ -153,7 +153,13 @@ def review(**changes: Any) -> ReviewState:
 CODES = {reason.code: reason.companion for reason in REASON_CODES}
 #: What a decide function is told besides state and command, unless a test says otherwise.
 CONTEXT: dict[str, dict[str, Any]] = {
-    "decide_take_decision": {"review": review(), "formula": DEFAULT_FORMULA, "codes": CODES, "others": (OTHER, THIRD)},
+    "decide_take_decision": {
+        "review": review(),
+        "formula": DEFAULT_FORMULA,
+        "codes": CODES,
+        "others": (OTHER, THIRD),
+        "policies": {},
+    },
     "decide_explain_decision": {"codes": CODES},
     "decide_assess_impact": {"weekly_hours": Decimal(200)},
     **{

@@ -134,11 +134,11 @@ def test_a_decision_id_is_used_once() -> None:
 
 def test_rule_4_a_stale_basis_names_what_changed() -> None:
     moved = (*READY, case(2), replace(ESTIMATED, estimate_version=2))
-    decide(DECLINE, *moved, review=review(policy_id=POLICY, policy_version=3)).refused(
+    decide(DECLINE, *moved, review=review(policy_id=POLICY, policy_version=3), policies={POLICY: "CD3"}).refused(
         Code.STALE_BASIS,
         "case_version",
         saying="What you looked at has changed: the case 1 → 2, the estimate 1 → 2, "
-        f"the policy default → {POLICY} version 3. Look at the new versions, then decide on those.",
+        "the policy default → “CD3” version 3. Look at the new versions, then decide on those.",
     )
 
 
@@ -451,6 +451,22 @@ def test_rule_13_going_over_the_capacity_needs_a_reason() -> None:
     why = "The auditors insist."
     assert decide(replace(YES, over_capacity_reason=why), review=tight).facts[0].over_capacity_reason == why
     assert decide(replace(YES, over_capacity_reason=why)).facts[0].over_capacity_reason is None
+
+
+@pytest.mark.parametrize(
+    ("reserved", "days", "saying"),
+    [
+        (0, 2, "This takes 2 days and 1 of 1 is left, 1 too few. Reserve fewer, or give `over_capacity_reason`."),
+        (1, 1, "This takes 1 day, and all of 1 are reserved already. "),
+        (4, 1, "This takes 1 day, and 4 of 1 are reserved already. "),
+    ],
+)
+def test_rule_13_the_refusal_is_a_sentence_whatever_is_left(reserved: int, days: int, saying: str) -> None:
+    tight = review(capacity=Decimal(1), reserved=Decimal(reserved))
+    whole = saying if saying.endswith("`.") else f"{saying}Give `over_capacity_reason`, or carry the item over."
+    decide(replace(YES, days_reserved=Decimal(days)), review=tight).refused(
+        Code.OVER_CAPACITY, "over_capacity_reason", saying=whole
+    )
 
 
 # What belongs together

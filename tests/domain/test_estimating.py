@@ -74,6 +74,11 @@ def test_rule_3_the_refusal_says_what_to_do() -> None:
         "optimistic",
         saying="The optimistic 5 days are more than the likely 4. Lower the one or raise the other.",
     )
+    given(*ADMITTED).when(replace(ESTIMATE, optimistic=Decimal(1), likely=Decimal("0.5"))).refused(
+        Code.ESTIMATE_INVALID,
+        "optimistic",
+        saying="The optimistic 1 day is more than the likely 0.5. Lower the one or raise the other.",
+    )
     given(*ADMITTED).when(replace(ESTIMATE, optimistic=Decimal("1.3"))).refused(
         Code.ESTIMATE_INVALID,
         "optimistic",

@@ -1,13 +1,17 @@
 """Why not, and all that the audit view answers besides."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
-from ledger.events.proposal import DecisionTaken, ProposalSubmitted
+from ledger.events.proposal import DecisionTaken, ProposalSubmitted, WorkCompleted
 from ledger.events.registry import FACT_TYPES
+from ledger.events.review import AgendaFrozen
+from ledger.events.team import CadenceSet, ServiceLevelSet
 from ledger.ranking import Item, readable, score
 from ledger.values import (
     Dating,
@@ -22,7 +26,7 @@ from ledger.values import (
 )
 from projections.audit import decisions, matters, quality, returning, story, timeline, versions
 from projections.audit.following_structs import PlaybackState, Waiver
-from projections.audit.sentences import _SENTENCES
+from projections.audit.sentences import _SENTENCES, sentence
 from projections.audit.story import DecisionStory, ProposalStory
 from projections.audit.structs import AppealState, ConcernState
 from projections.audit.version_structs import VersionKind
@@ -322,6 +326,19 @@ def test_a_timeline_has_each_fact_with_both_times_and_a_sentence(url: str) -> No
     assert earlier[-1].kind == "DecisionTaken"
     imported = ask(url, lambda c: timeline.timeline(c, None, told.OLD, limit=1))
     assert imported[0].known_at == datetime(2006, 2, 24, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("fact", "told_as"),
+    [
+        (AgendaFrozen((told.agenda_item(told.DECLINED, 1),)), "The agenda was fixed with 1 item."),
+        (CadenceSet(1, 14), "The team meets every day for engineering reviews and every 14 days for product reviews."),
+        (ServiceLevelSet(1, 1), "The team promises an answer within 1 day, told within 1 hour."),
+        (WorkCompleted(Decimal(1)), "The work was completed. It took 1 engineer-day."),
+    ],
+)
+def test_one_of_a_thing_is_told_as_one(fact: Struct, told_as: str) -> None:
+    assert sentence(fact) == told_as
 
 
 def test_every_type_of_fact_has_a_sentence() -> None:

@@ -22,6 +22,7 @@ from ledger.ranking import Formula, expected_days
 from ledger.values import (
     Basis,
     Disposition,
+    PolicyId,
     ProposalId,
     ProposalStatus,
     RedirectTarget,
@@ -40,9 +41,11 @@ def decide_take_decision(
     formula: Formula,
     codes: Mapping[str, str | None],
     others: Collection[ProposalId],
+    policies: Mapping[PolicyId, str],
 ) -> list[Struct]:
     """This will answer one item (rules 4 to 8 and 13). `formula`: what ranks the review's agenda; `codes`: the active reason codes
-    with the companion that each asks for; `others`: those of the proposals named in the command that exist.
+    with the companion that each asks for; `others`: those of the proposals named in the command that exist; `policies`: the names of
+    the command's and the review's.
 
     Raises WRONG_STATE, CONFLICT, REVIEW_NOT_OPEN, NOT_ON_AGENDA, CONCERN_OPEN, STALE_BASIS, OVER_CAPACITY, and what the
     checks of the answer raise.
@@ -56,7 +59,7 @@ def decide_take_decision(
     if not known.imported:  # of one that is, its source may know only roughly when it was made
         not_before(issued, known.submitted_at, "the proposal was submitted")
     check_concerns(known)
-    check_basis(known, command, review)
+    check_basis(known, command, review, policies)
     _check_shape(command)
     if command.verdict is Verdict.NO:
         _check_no(known, issued, codes, others)
@@ -185,14 +188,20 @@ def _reserve(state: ProposalState, command: TakeDecision, review: ReviewState) -
     if days <= left:
         return days, None
     if not seen(command.over_capacity_reason):
-        raise Rejected(
-            Code.OVER_CAPACITY,
-            f"This takes {plain(days)} days and {plain(left)} of {plain(review.capacity)} are left, "
-            f"{plain(days - left)} too few. "
-            "Reserve fewer, or give `over_capacity_reason`.",
-            "over_capacity_reason",
-        )
+        raise Rejected(Code.OVER_CAPACITY, _over(days, left, review.capacity), "over_capacity_reason")
     return days, command.over_capacity_reason
+
+
+def _over(days: Decimal, left: Decimal, whole: Decimal) -> str:
+    takes = f"This takes {plain(days)} day{'' if days == 1 else 's'}"
+    if left > 0:
+        are = "is" if left == 1 else "are"
+        return (
+            f"{takes} and {plain(left)} of {plain(whole)} {are} left, {plain(days - left)} too few. "
+            "Reserve fewer, or give `over_capacity_reason`."
+        )
+    gone = "all" if left == 0 else plain(whole - left)
+    return f"{takes}, and {gone} of {plain(whole)} are reserved already. Give `over_capacity_reason`, or carry the item over."
 
 
 def decide_explain_decision(

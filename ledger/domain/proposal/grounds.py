@@ -1,5 +1,7 @@
 """What an answer rests on: no concern in the way, the versions that were looked at, and the item's place."""
 
+from collections.abc import Mapping
+
 from ledger.commands.proposal import TakeDecision
 from ledger.domain.proposal.state import ProposalState
 from ledger.domain.rejected import Code, Rejected
@@ -25,8 +27,10 @@ def _short(text: str, most: int = 80) -> str:
     return f"“{text}”" if len(text) <= most else f"“{text[: most - 1]}…”"
 
 
-def check_basis(state: ProposalState, command: TakeDecision, review: ReviewState) -> None:
-    """This will check rule 4, and name each version that has moved on."""
+def check_basis(
+    state: ProposalState, command: TakeDecision, review: ReviewState, policies: Mapping[PolicyId, str]
+) -> None:
+    """This will check rule 4, and name each version that has moved on. `policies`: the names of those that exist."""
     pairs = (
         ("case_version", "the case", command.case_version, state.case_version),
         ("estimate_version", "the estimate", command.estimate_version, state.estimate_version),
@@ -35,7 +39,8 @@ def check_basis(state: ProposalState, command: TakeDecision, review: ReviewState
     moved = [(name, f"{what} {seen} → {now}") for name, what, seen, now in pairs if seen != now]
     seen_policy, policy = (command.policy_id, command.policy_version), (review.policy_id, review.policy_version)
     if seen_policy != policy:
-        moved.append(("policy_version", f"the policy {_policy(*seen_policy)} → {_policy(*policy)}"))
+        was, now = _policy(*seen_policy, policies), _policy(*policy, policies)
+        moved.append(("policy_version", f"the policy {was} → {now}"))
     if moved:
         raise Rejected(
             Code.STALE_BASIS,
@@ -45,8 +50,11 @@ def check_basis(state: ProposalState, command: TakeDecision, review: ReviewState
         )
 
 
-def _policy(policy_id: PolicyId | None, version: int) -> str:
-    return "default" if policy_id is None else f"{policy_id} version {version}"
+def _policy(policy_id: PolicyId | None, version: int, names: Mapping[PolicyId, str]) -> str:
+    if policy_id is None:
+        return "default"
+    name = names.get(policy_id)
+    return f"{policy_id if name is None else f'“{name}”'} version {version}"
 
 
 def place(

@@ -8,7 +8,7 @@ from msgspec import Struct
 from ledger.domain.codes import IMPORT_ONLY, OTHER, SHAPES, Shape
 from ledger.domain.proposal.standing import seen
 from ledger.domain.rejected import Code, Rejected
-from ledger.values import Reason
+from ledger.values import Reason, numbered
 
 TEXT_MIN = 40
 LINK = re.compile(r"\b(https?://|urn:|mailto:)\S")
@@ -57,7 +57,7 @@ def _check(reason: Reason, codes: Mapping[str, str | None], beside: Beside, path
     if length < TEXT_MIN:
         raise Rejected(
             Code.REASON_TOO_SHORT,
-            f"The text for {code} has {length} characters; at least {TEXT_MIN} are needed. "
+            f"The text for {code} has {numbered(length, 'character')}; at least {TEXT_MIN} are needed. "
             "Say it so that those who asked understand it.",
             *path,
             "text",
