@@ -1,6 +1,6 @@
-"""Runs the outside suites at length: `python -m tests.outside`. Needs node and npm for two of them, and says so where they are missing.
+"""Runs the outside suites at length, with cases that no run has drawn yet: `python -m tests.outside`.
 
-Further words go to pytest, such as `--db=embedded`.
+Two of them need node and npm, and it says so where these are missing. Further words go to pytest, such as `--db=embedded`.
 """
 
 import os
@@ -11,4 +11,5 @@ import pytest
 
 if __name__ == "__main__":
     os.environ.setdefault("OUTSIDE_CASES", "1000")
-    raise SystemExit(pytest.main(["-n", "0", "-q", "-rs", str(Path(__file__).parent), *sys.argv[1:]]))
+    at_length = ["-n", "0", "-q", "-rs", "--hypothesis-profile=search"]
+    raise SystemExit(pytest.main([*at_length, str(Path(__file__).parent), *sys.argv[1:]]))
