@@ -79,10 +79,10 @@ class Names:
 class History:
     """The facts of a ledger up to `position`, a row each, in the order of knowing: by `known`, then by position.
 
-    A native fact is known when it was recorded; an imported one when its source recorded it, and where that is not said, no earlier
-    than what its source told of the same proposal before; nothing about a proposal is known before the proposal itself. `known` and
-    `occurred` are microseconds since 1970, UTC; `subject` is the number of the proposal, review, team or policy; a figure that is not
-    said is NaN. A fact takes 94 bytes, a proposal 16 and its title.
+    A native fact is known when it was recorded; an imported one when its source recorded it, and where that is not said, by when it was
+    known for sure: with the next that its source dates of the same proposal, or else at the end of what was imported. Nothing about a
+    proposal is known before the proposal itself. `known` and `occurred` are microseconds since 1970, UTC; `subject` is the number of
+    the proposal, review, team or policy; a figure that is not said is NaN. A fact takes 94 bytes, a proposal 16 and its title.
     """
 
     ledger_id: UUID
@@ -167,7 +167,7 @@ def ordered(
     names: Names,
 ) -> History:
     """This will put columns that stand in the order of the log into the order of knowing."""
-    known = _after_submission(kind, subject, _said(kind, subject, known))
+    known = _after_submission(kind, subject, _said(kind, subject, known, imported))
     order = np.lexsort((positions, known))
     return History(
         ledger_id,
@@ -192,15 +192,21 @@ def _after_submission(kind: NDArray[np.uint8], subject: Small, known: Ints) -> I
     return np.where(of_proposal, np.maximum(known, begun[np.where(of_proposal, subject, 0)]), known)
 
 
-def _said(kind: NDArray[np.uint8], subject: Small, known: Ints) -> Ints:
-    """This will date what has no date of knowing: as the latest before it in its stream, or at the head of a stream the first after it."""
+def _said(kind: NDArray[np.uint8], subject: Small, known: Ints, imported: Bools) -> Ints:
+    """This will date what has no date of knowing: no earlier than what stands before it in its stream, nor than the first dated after it.
+
+    What nothing dated follows was known by the end of what was imported: later is safe from hindsight. A stream without any date, such
+    as the team that an import forms, is as old as the log.
+    """
     unsaid = np.flatnonzero(known == UNSAID)
     if not len(unsaid):
         return known
     stream = np.where(kind <= LAST_OF_PROPOSAL, 0, kind // 10).astype(np.int64) * (int(subject.max()) + 1) + subject
     by_stream = np.argsort(stream, kind="stable")
     said = known[by_stream].copy()
-    oldest = int(known[known != UNSAID].min(initial=np.iinfo(np.int64).max)) if len(unsaid) < len(known) else 0
+    is_said = known != UNSAID
+    oldest = int(known[is_said].min(initial=np.iinfo(np.int64).max)) if is_said.any() else 0
+    last = int(known[is_said & imported].max(initial=oldest))
     streams = stream[by_stream]
     starts = np.flatnonzero(np.r_[True, streams[1:] != streams[:-1]])
     filled = said.copy()
@@ -209,12 +215,13 @@ def _said(kind: NDArray[np.uint8], subject: Small, known: Ints) -> Ints:
     for index in touched:
         start, end = starts[index], ends[index]
         own = said[start:end]
-        dated = own[own != UNSAID]
-        if not len(dated):  # of a stream without any date it is said nowhere: as old as the log
+        dated = np.flatnonzero(own != UNSAID)
+        if not len(dated):
             filled[start:end] = oldest
             continue
-        running = np.maximum.accumulate(own)
-        filled[start:end] = np.where(own == UNSAID, np.where(running == UNSAID, dated[0], running), own)
+        following = np.searchsorted(dated, np.arange(len(own)))
+        after = np.where(following < len(dated), own[dated[np.minimum(following, len(dated) - 1)]], last)
+        filled[start:end] = np.where(own == UNSAID, np.maximum(after, np.maximum.accumulate(own)), own)
     result = known.copy()
     result[by_stream] = filled
     return result

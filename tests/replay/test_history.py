@@ -13,7 +13,7 @@ from ledger.events.proposal import DecisionTaken, EstimateChanged, EstimateGiven
 from ledger.handlers.redaction import RedactionAsked, redact
 from ledger.ranking import Item, expected_days
 from ledger.replay import loading
-from ledger.replay.history import History, micros
+from ledger.replay.history import DAY_US, UNSAID, History, micros, ordered
 from ledger.replay.keeping import forget
 from ledger.replay.kinds import Kind
 from ledger.replay.loading import load
@@ -21,7 +21,7 @@ from ledger.store.application import Ledger
 from ledger.values import SYSTEM, Verdict
 from tests import databases
 from tests.databases import Server
-from tests.replay.tale import Tale
+from tests.replay.tale import START_US, Tale
 
 
 def test_the_columns_say_what_the_log_says(story_url: str, story: History) -> None:
@@ -138,15 +138,20 @@ def test_a_cut_holds_no_trace_of_what_came_later() -> None:
         assert not np.shares_memory(column, getattr(whole, name))
 
 
-def test_an_undated_fact_is_known_no_earlier_than_what_came_before_it() -> None:
-    from ledger.replay.history import UNSAID, ordered
-
+@pytest.mark.parametrize("has_started", [True, False])
+def test_an_undated_fact_is_known_no_earlier_than_the_next_that_is_dated(has_started: bool) -> None:
+    """Known too early it would be hindsight: nobody could see on the day of the estimate that the task would be dropped."""
     tale = Tale()
     tale.submit(1, 0, days=2)
     tale.tell(2, Kind.DECIDED, 0, 1, 0, -1, imported=True)
+    if has_started:
+        tale.tell(40, Kind.STARTED, 0, 0, imported=True)
+    tale.submit(90, 1)
+    tale.tell(90, Kind.ESTIMATED, 1, 1, 4, 4, 4, 4, imported=True)
     told = tale.history()
+    undated = np.flatnonzero(told.kind == Kind.DECIDED)
     known = told.known.copy()
-    known[-1] = UNSAID
+    known[undated] = UNSAID
     laid = ordered(
         told.ledger_id,
         told.position,
@@ -159,8 +164,18 @@ def test_an_undated_fact_is_known_no_earlier_than_what_came_before_it() -> None:
         told.figures,
         told.names,
     )
-    assert laid.known[-1] == told.known[-2]
-    assert laid.kind[-1] == Kind.DECIDED
+    (row,) = np.flatnonzero(laid.kind == Kind.DECIDED)
+    assert (laid.known[row] - START_US) // DAY_US == (40 if has_started else 90)
+    assert laid.known.max() == told.known.max()  # and the log ends when it ended
+
+
+def test_no_undated_fact_of_a_real_history_is_known_before_the_work_that_followed(imported: History) -> None:
+    yes = imported.of(Kind.DECIDED)
+    yes = yes[imported.figures[yes, 0] == 1]
+    decided = dict(zip(imported.subject[yes].tolist(), imported.known[yes].tolist(), strict=True))
+    starts = [row for row in imported.of(Kind.STARTED) if int(imported.subject[row]) in decided]
+    later = [row for row in starts if decided[int(imported.subject[row])] == imported.known[row]]
+    assert len(later) > 3_000
 
 
 def test_a_title_that_was_redacted_is_in_no_file_of_the_replay(server: Server, tmp_path: Path) -> None:
