@@ -73,6 +73,8 @@ class Outcomes:
         self._work(history, count)
         self._drag(history, count)
         rows = history.of(Kind.LOSS)
+        # What came in spite of the work that was done would have come in any world.
+        rows = rows[~(self.completed[history.subject[rows]] <= history.occurred[rows])]
         self.loss_item, self.loss_at = history.subject[rows].astype(np.int64), history.occurred[rows].astype(np.float64)
         self.loss_hours = history.figures[rows, 0]
         self._begins = np.where(
@@ -137,8 +139,9 @@ class Outcomes:
             drag = float(self.drag_at(np.array([item]), np.array([float(history.occurred[row])]))[0, 0])
             self.measured[item] = history.figures[row, 0]
             self.ratio[item] = history.figures[row, 0] / drag if drag > 0 else 1.0
+        effort_said = np.isfinite(self.actual_days) | np.isfinite(self.spent_days) | np.isfinite(self.expected)
         self.grade = np.where(
-            ~self.has_drag,
+            ~(self.has_drag & effort_said),
             UNKNOWN,
             np.where(np.isfinite(self.measured) & np.isfinite(self.actual_days), OBSERVED, IMPUTED),
         )
@@ -232,7 +235,7 @@ class Outcomes:
             items = work.item[part]
             drag = self._open_drag(items) * (work.end[part, None] <= self.weeks)
             closed += drag.sum(axis=0)
-            is_sure = self.grade[items] == OBSERVED
+            is_sure = np.isfinite(self.measured[items])
             factors = (
                 self.ratio[items],
                 np.where(is_sure, self.ratio[items], self.confidence[items] * (1 - IMPACT_SLACK)),

@@ -132,6 +132,41 @@ def test_what_is_imputed_has_bounds() -> None:
     assert path.high[-1] == 9 * 10 * 1.25 - 40
 
 
+def test_what_was_measured_needs_no_bounds_even_where_the_effort_was_not_said() -> None:
+    tale = Tale()
+    tale.submit(1, 0, drag=10)
+    tale.tell(1, Kind.ESTIMATED, 0, 1, 4, 3, 4, 5)
+    tale.review(7, yes=(0,), capacity=4)
+    tale.tell(21, Kind.COMPLETED, 0)
+    tale.tell(70, Kind.BENEFIT, 0, 1, 30)  # a tenth of what was promised
+    tale.review(77, capacity=4)
+    outcomes = Outcomes(lay_out(tale.history(), Scenario((AS_DECIDED,))))
+    path = outcomes.path(outcomes.deliveries(None))
+    assert [path.low[-1], path.net[-1], path.high[-1]] == [9 - 40, 9 - 32, 9 - 24]  # nine weeks of 1 h; 5, 4 or 3 days
+
+
+def test_a_loss_that_came_in_spite_of_the_work_was_spared_to_nobody() -> None:
+    tale = worked()
+    tale.tell(42, Kind.LOSS, 0, 25)  # item 0 had been done for three weeks
+    outcomes = Outcomes(lay_out(tale.history(), Scenario((AS_DECIDED,))))
+    assert outcomes.path(outcomes.deliveries(None)).net[-1] == 50
+    early = np.array([0])
+    before = worked()
+    without = Outcomes(lay_out(before.history(), Scenario((AS_DECIDED,))))
+    first = outcomes.visible.reviews[0]
+    assert outcomes.worth(first, early)[0] == without.worth(first, early)[0]
+
+
+def test_work_of_which_nobody_said_what_it_took_is_not_known() -> None:
+    tale = Tale()
+    tale.submit(1, 0, drag=10)
+    tale.review(7, yes=(0,), capacity=4)
+    tale.tell(21, Kind.COMPLETED, 0)
+    tale.review(77, capacity=4)
+    report = simulate(tale.history(), Scenario((AS_DECIDED,)))
+    assert (report.actual.shares.unknown, report.actual.shares.items) == (1, 1)
+
+
 def test_what_history_began_and_has_not_finished_is_not_imputed_to_be_quick() -> None:
     tale = worked()
     tale.tell(8, Kind.STARTED, 1, 0)  # and no end in 69 days
