@@ -3,7 +3,7 @@
 What is odd is refused here, before anything is done for it: other content types, compressed or endless bodies, what is no JSON object.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -33,6 +33,8 @@ HEADERS = {
 }
 #: Where a request's digest is, among the extensions of its scope.
 DIGEST = "ledger.digest"
+#: Headers that may come in several lines, and are one list then.
+LISTS = frozenset({"accept", "if-none-match"})
 IN_QUERY = ("query", "operationName", "documentId", "variables", "extensions")
 
 Authenticate = Callable[[str], Awaitable[Viewer | None]]
@@ -58,8 +60,17 @@ class RequestRefused(Exception):  # noqa: N818 - named for what happened
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
+def _lists(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """This will join the headers of one name that are one list, as RFC 9110, 5.3 has it."""
+    found: dict[str, str] = {}
+    for name, text in headers:
+        if (known := name.decode("latin-1")) in LISTS:
+            found[known] = f"{found[known]}, {text.decode('latin-1')}" if known in found else text.decode("latin-1")
+    return found
+
+
 class Incoming:
-    """A request as it comes: of several headers of one name the first counts; names are in small letters."""
+    """A request as it comes: of several headers of one name the first counts, if they are no list; names are in small letters."""
 
     __slots__ = ("_receive", "digest", "headers", "is_post", "method", "query")
 
@@ -67,7 +78,10 @@ class Incoming:
         self.method: str = scope["method"]
         self.is_post = self.method == "POST"
         self.query: bytes = scope["query_string"]
-        self.headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in reversed([*scope["headers"]])}
+        headers = [*scope["headers"]]
+        self.headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in reversed(headers)}
+        if len(self.headers) < len(headers):
+            self.headers |= _lists(headers)
         #: SHA-256 of all of its bytes, where it can come again word for word (`ledger.app.repeating`); None: it can't.
         self.digest: Any = (scope.get("extensions") or {}).get(DIGEST)
         self._receive = receive
@@ -131,19 +145,31 @@ def not_knowable(error: Exception) -> RequestRefused:
 
 @lru_cache(maxsize=256)
 def media_type_of(accept: str) -> str:
-    """This will choose the media type of the answer; without a wish it is application/json. Raises RequestRefused."""
+    """This will choose the media type of the answer; without a wish it is application/json. Raises RequestRefused.
+
+    What a wish says of a type itself counts before what it says of a range that the type is in (RFC 9110, 12.5.1); of two that are as
+    welcome the one that is named earlier, and of both in one range application/json.
+    """
     if not accept.strip():
         return JSON
-    wished: list[tuple[float, int, str]] = []
+    wished: dict[str, tuple[float, int]] = {}
     for place, part in enumerate(accept.lower().split(",")):
         kind, *parameters = (piece.strip() for piece in part.split(";"))
-        quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-        found = {GRAPHQL_JSON: GRAPHQL_JSON, JSON: JSON, "application/*": JSON, "*/*": JSON}.get(kind)
-        if found and quality.strip("0."):
-            wished.append((-float(quality) if quality.replace(".", "", 1).isdecimal() else -1.0, place, found))
-    if not wished:
+        wished.setdefault(kind, (_quality(parameters), place))
+    welcome: list[tuple[float, int, str]] = []
+    for offered in (JSON, GRAPHQL_JSON):
+        quality, place = next((wished[kind] for kind in (offered, "application/*", "*/*") if kind in wished), (0.0, 0))
+        if quality:
+            welcome.append((-quality, place, offered))
+    if not welcome:
         raise RequestRefused(406, refusal(BAD_USER_INPUT, f"Answers are {GRAPHQL_JSON} or {JSON}: accept one of them."))
-    return min(wished)[2]
+    return min(welcome, key=lambda wish: wish[:2])[2]
+
+
+def _quality(parameters: Iterable[str]) -> float:
+    """This will give how welcome something is, from 0; 1 where that is not said in a number."""
+    said = next((parameter[2:] for parameter in parameters if parameter.startswith("q=")), "1")
+    return float(said) if said.isascii() and said.replace(".", "", 1).isdecimal() else 1.0
 
 
 @lru_cache(maxsize=256)

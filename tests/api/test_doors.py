@@ -227,6 +227,31 @@ def test_a_request_error_is_400_only_for_the_new_media_type(
         assert "data" not in response.json()
 
 
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (["application/json;q=0, */*"], GRAPHQL_JSON),
+        (["*/*", "application/json;q=0"], GRAPHQL_JSON),
+        ([f"{GRAPHQL_JSON};q=0, application/*"], "application/json"),
+        ([f"*/*;q=0.1, {GRAPHQL_JSON};q=0.2"], GRAPHQL_JSON),
+        (["text/html", GRAPHQL_JSON], GRAPHQL_JSON),
+        (["text/html", "application/*"], "application/json"),
+        (["*/*", "application/*;q=0"], None),
+        ([f"{GRAPHQL_JSON};q=0.0", "application/json;q=0"], None),
+    ],
+)
+def test_what_is_not_accepted_is_not_answered_with(api: Api, accept: list[str], media_type: str | None) -> None:
+    ada = api.client()
+    headers = [("Content-Type", "application/json"), ("Authorization", f"Bearer {ada.token}")]
+    with plain(api.base_url) as http:
+        headers += [("Accept", one) for one in accept]
+        response = http.post("/graphql", content=json.dumps({"query": VIEWER}), headers=headers)
+    if media_type is None:
+        refused(response, 406, "BAD_USER_INPUT")
+    else:
+        assert (response.status_code, response.headers["content-type"]) == (200, f"{media_type}; charset=utf-8")
+
+
 def test_a_field_error_is_200_with_data(api: Api) -> None:
     ada = api.client()
     response = post(
