@@ -45,7 +45,7 @@ SELECT stream_id FROM ledger.events
    AND strpos(convert_from(payload, 'UTF8'), %(given)s::text) > 0 LIMIT 1
 """  # noqa: S608 - names of our own
 #: By the view, and by the log from where the view is on: so it is exact, and waits for nothing.
-_AFTER_VIEW = _GIVEN_AFTER.format(after="(SELECT position FROM views.positions WHERE view = 'audit')")
+_AFTER_VIEW = _GIVEN_AFTER.format(after="COALESCE((SELECT position FROM views.positions WHERE view = 'audit'), 0)")
 _PROPOSAL_OF = f"""
 SELECT proposal_id FROM views.audit_decisions WHERE decision_id = %(given)s UNION ALL
 SELECT proposal_id FROM views.audit_concerns WHERE concern_id = %(given)s UNION ALL

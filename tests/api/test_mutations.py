@@ -89,6 +89,8 @@ def test_whose_an_id_is_is_known_with_the_view_behind_it_or_not_there(api: Api) 
         assert lookups.proposal_of(UUID(ids[2])) is None
         api.sql("UPDATE views.positions SET position = 0 WHERE view = 'audit'")
         assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
+        api.sql("DELETE FROM views.positions WHERE view = 'audit'")
+        assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
         api.sql("DROP TABLE views.audit_concerns")
         assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
 
