@@ -60,4 +60,4 @@ def test_the_database_itself_refuses_to_edit_or_remove(town: Town, statement: st
         pytest.raises(psycopg.Error, match="append-only"),
     ):
         connection.execute(statement.encode())
-    assert town.ledger.head() == before
+    assert town.recorded(before) == []
