@@ -321,6 +321,38 @@ GUARDED = {
     "CREATE OR REPLACE FUNCTION directory.refuse_access_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'": (
         "the function directory.refuse_access_change was changed"
     ),
+    "CREATE OR REPLACE TRIGGER append_only BEFORE TRUNCATE ON ledger.events EXECUTE FUNCTION ledger.refuse_change();"
+    " ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER append_only": (
+        "the trigger append_only on ledger.events was made anew"
+    ),
+    "CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.commands WHEN (false)"
+    " EXECUTE FUNCTION ledger.refuse_change(); ALTER TABLE ledger.commands ENABLE ALWAYS TRIGGER append_only": (
+        "the trigger append_only on ledger.commands was made anew"
+    ),
+    "CREATE OR REPLACE TRIGGER redaction_only BEFORE UPDATE OF leaf ON ledger.events FOR EACH ROW"
+    " EXECUTE FUNCTION ledger.refuse_all_but_redaction(); ALTER TABLE ledger.events ENABLE ALWAYS TRIGGER redaction_only": (
+        "the trigger redaction_only on ledger.events was made anew"
+    ),
+    "DROP EVENT TRIGGER ledger_refuse_drop; CREATE EVENT TRIGGER ledger_refuse_drop ON sql_drop WHEN TAG IN ('DROP VIEW')"
+    " EXECUTE FUNCTION ledger_guard.refuse_ddl(); ALTER EVENT TRIGGER ledger_refuse_drop ENABLE ALWAYS": (
+        "the event trigger ledger_refuse_drop was made anew"
+    ),
+    "DROP EVENT TRIGGER ledger_refuse_drop; CREATE FUNCTION public.nothing() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+    " CREATE EVENT TRIGGER ledger_refuse_drop ON sql_drop EXECUTE FUNCTION public.nothing();"
+    " ALTER EVENT TRIGGER ledger_refuse_drop ENABLE ALWAYS": "the event trigger ledger_refuse_drop was made anew",
+    "ALTER TABLE ledger.events DROP CONSTRAINT events_stream_id_version_key": "events has lost its UNIQUE (stream_id, version)",
+    "ALTER TABLE ledger.events ALTER payload DROP NOT NULL": "the column events.payload may be empty",
+    "ALTER TABLE ledger.commands SET UNLOGGED": "the table commands is not kept by the write-ahead log",
+    "ALTER TABLE ledger.events ENABLE ROW LEVEL SECURITY; CREATE POLICY all_rows ON ledger.events USING (true)": (
+        "row security may hide rows of the table events"
+    ),
+    "CREATE TABLE public.more () INHERITS (ledger.events)": "rows of more are read as if they were the table events's",
+    "INSERT INTO ledger.head (one_row, position, recorded_at, clock) VALUES (false, 3, now(), 'wall')": (
+        "the table head has 2 rows"
+    ),
+    "ALTER TABLE ledger.head DISABLE TRIGGER USER; UPDATE ledger.head SET clock = 'story'": (
+        "the table head says that the ledger's clock is story, and it was made with wall"
+    ),
     "CREATE RULE quiet AS ON DELETE TO ledger.events DO INSTEAD NOTHING": "the rule quiet on ledger.events is not the ledger's",
 }
 
@@ -335,6 +367,31 @@ def test_a_guard_that_is_down_is_named(
     found = guard.faults(reads)
     assert any(GUARDED[statement] in fault.message for fault in found), found
     assert refusal(sealing()).fault in found
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("ALTER ROLE ledger_writer SUPERUSER", "the role ledger_writer is a superuser"),
+        ("ALTER ROLE ledger_reader BYPASSRLS", "the role ledger_reader is not held by row security"),
+        ("ALTER ROLE ledger_writer CREATEROLE", "the role ledger_writer is allowed to make roles"),
+        ("GRANT pg_write_all_data TO ledger_writer", "the role ledger_writer was made a member of pg_write_all_data"),
+        ("GRANT ledger_owner TO ledger_writer", "the role ledger_writer was made a member of ledger_owner"),
+    ],
+)
+def test_a_role_that_can_do_more_is_named(superuser: psycopg.Connection, statement: str, says: str) -> None:
+    """Roles are the whole server's: nobody else may see this."""
+    assert guard.faults(superuser) == []
+    with superuser.transaction(force_rollback=True):
+        superuser.execute(statement)  # type: ignore[arg-type]
+        assert [fault.message for fault in guard.faults(superuser)] == [says]
+
+
+def test_who_may_write_past_all_grants_is_told(superuser: psycopg.Connection) -> None:
+    role = f"mallory_{uuid4().hex}"
+    with superuser.transaction(force_rollback=True):
+        superuser.execute(f"CREATE ROLE {role} IN ROLE pg_write_all_data")  # type: ignore[arg-type]
+        assert f"{role} is a member of pg_write_all_data" in guard.members(superuser)
 
 
 def test_the_members_of_the_strong_roles_are_told(superuser: psycopg.Connection, reads: psycopg.Connection) -> None:

@@ -16,6 +16,7 @@ from ledger.settings import masked
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
 from ledger.store.integrity.checking import Fault, Kind
+from ledger.store.integrity.footing import gaps
 from ledger.store.migrations import Migration, migrations
 
 log = logging.getLogger(__name__)
@@ -24,23 +25,27 @@ EVERY_S = 60.0
 #: Further apart than this the clocks of this machine and the database may not be, in seconds.
 CLOCK_APART_S_MAX = 60.0
 
-#: Table and trigger → function.
+#: When a trigger fires, as PostgreSQL keeps it: bits of pg_trigger.tgtype.
+_ROW, _BEFORE, _DELETE, _UPDATE, _TRUNCATE = 1, 2, 8, 16, 32
+_ANY_CHANGE = _BEFORE | _DELETE | _UPDATE | _TRUNCATE
+#: Table and trigger → function, and when it fires.
 TRIGGERS = {
-    ("events", "append_only"): "refuse_change",
-    ("events", "redaction_only"): "refuse_all_but_redaction",
-    ("commands", "append_only"): "refuse_change",
-    ("identity", "append_only"): "refuse_change",
-    ("migrations", "append_only"): "refuse_change",
-    ("head", "append_only"): "refuse_change",
+    ("events", "append_only"): ("refuse_change", _ANY_CHANGE),
+    ("events", "redaction_only"): ("refuse_all_but_redaction", _ROW | _BEFORE | _UPDATE),
+    ("commands", "append_only"): ("refuse_change", _ANY_CHANGE),
+    ("identity", "append_only"): ("refuse_change", _ANY_CHANGE),
+    ("migrations", "append_only"): ("refuse_change", _ANY_CHANGE),
+    ("head", "append_only"): ("refuse_change", _BEFORE | _DELETE | _TRUNCATE),
 }
 #: The same of the record of access, whose function is the directory's; its owner may change it, so all this shows is that nobody did.
 ACCESS_TRIGGERS = {
-    ("access", "append_only"): "refuse_access_change",
-    ("access", "never_truncated"): "refuse_access_change",
+    ("access", "append_only"): ("refuse_access_change", _ROW | _BEFORE | _UPDATE | _DELETE),
+    ("access", "never_truncated"): ("refuse_access_change", _BEFORE | _TRUNCATE),
 }
 #: Its functions that are compared.
 ACCESS_FUNCTIONS = ("directory.refuse_access_change", "directory.access_kept_days")
-EVENT_TRIGGERS = ("ledger_refuse_alter", "ledger_refuse_drop")
+#: Event trigger → the event, and that it fires on all tags and calls the guard's own function.
+EVENT_TRIGGERS = {"ledger_refuse_alter": "ddl_command_end", "ledger_refuse_drop": "sql_drop"}
 TABLES = ("events", "commands", "head", "identity", "migrations")
 OWNER, REDACTOR = "ledger_owner", "ledger_redactor"
 #: Object, grantee, privilege: all that anybody but the owner may do in the schema.
@@ -63,15 +68,17 @@ GRANTS = {
 }
 
 _TRIGGERS = """
-SELECT c.relname, t.tgname, p.proname, t.tgenabled::text
+SELECT c.relname, t.tgname, p.proname, t.tgenabled::text, t.tgtype::int, t.tgqual IS NOT NULL OR t.tgattr::text <> ''
   FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_proc AS p ON p.oid = t.tgfoid
  WHERE c.relnamespace = 'ledger'::regnamespace AND NOT t.tgisinternal ORDER BY 1, 2"""
 _ACCESS_TRIGGERS = """
-SELECT c.relname, t.tgname, p.proname, t.tgenabled::text
+SELECT c.relname, t.tgname, p.proname, t.tgenabled::text, t.tgtype::int, t.tgqual IS NOT NULL OR t.tgattr::text <> ''
   FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
   JOIN pg_proc AS p ON p.oid = t.tgfoid
  WHERE n.nspname = 'directory' AND c.relname = 'access' AND NOT t.tgisinternal ORDER BY 1, 2"""
-_EVENT_TRIGGERS = "SELECT evtname, evtenabled::text FROM pg_event_trigger ORDER BY 1"
+_EVENT_TRIGGERS = """
+SELECT evtname, evtenabled::text, evtevent, evttags IS NULL AND evtfoid::regproc::text = 'ledger_guard.refuse_ddl'
+  FROM pg_event_trigger ORDER BY 1"""
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _RULES = "SELECT tablename, rulename FROM pg_rules WHERE schemaname = 'ledger' ORDER BY 1, 2"
 _FUNCTIONS = """
@@ -100,10 +107,11 @@ SELECT object, COALESCE(r.rolname, 'PUBLIC'), a.privilege_type FROM (
      WHERE pronamespace = 'ledger'::regnamespace
 ) AS o CROSS JOIN LATERAL aclexplode(o.acl) AS a LEFT JOIN pg_roles AS r ON r.oid = a.grantee
  WHERE a.grantee <> o.owner ORDER BY 1, 2, 3"""
-#: Who may become the roles that can do more than append and read: by being made a member, not by being a superuser.
+#: Who may do more than append and read: by being made a member of a strong role, or by writing past all grants.
 _MEMBERS = """
 SELECT DISTINCT g.rolname, m.rolname FROM pg_auth_members AS a JOIN pg_roles AS g ON g.oid = a.roleid JOIN pg_roles AS m ON m.oid = a.member
- WHERE g.rolname IN ('ledger_owner', 'ledger_migrator', 'ledger_redactor')
+ WHERE g.rolname IN ('ledger_owner', 'ledger_migrator', 'ledger_redactor', 'pg_write_all_data', 'pg_write_server_files',
+                     'pg_execute_server_program')
    AND (g.rolname, m.rolname) NOT IN (('ledger_owner', 'ledger_migrator'), ('ledger_redactor', 'ledger_owner')) ORDER BY 1, 2"""
 _ACCESS_FUNCTION = re.compile(
     r"CREATE (?:OR REPLACE )?FUNCTION (directory\.[a-z_]+)\(.*?\bAS (?:\$\$(.*?)\$\$|'(.*?)');", re.DOTALL
@@ -119,6 +127,7 @@ def faults(connection: Connection, *, event_triggers: bool = True) -> list[Fault
     found = [
         *_triggers(connection, "ledger", _TRIGGERS, TRIGGERS),
         *_rules(connection),
+        *gaps(connection),
         *_functions(connection),
         *_grants(connection),
         *_triggers(connection, "directory", _ACCESS_TRIGGERS, ACCESS_TRIGGERS),
@@ -192,18 +201,22 @@ def _all(connection: Connection, statement: Any) -> list[tuple[Any, ...]]:
     return connection.execute(statement).fetchall()
 
 
-def _triggers(connection: Connection, schema: str, statement: str, wanted: dict[tuple[str, str], str]) -> Iterator[str]:
-    there = {(table, name): (function, enabled) for table, name, function, enabled in _all(connection, statement)}
-    for key, function in wanted.items():
+def _triggers(
+    connection: Connection, schema: str, statement: str, wanted: dict[tuple[str, str], tuple[str, int]]
+) -> Iterator[str]:
+    there = {(table, name): found for table, name, *found in _all(connection, statement)}
+    for key, (function, fires) in wanted.items():
         table, name = key
         match there.pop(key, None):
             case None:
                 yield f"the trigger {name} on {schema}.{table} is gone"
-            case (other, _) if other != function:
+            case [other, *_] if other != function:
                 yield f"the trigger {name} on {schema}.{table} calls {other} and not {function}"
-            case (_, enabled) if enabled != "A":
+            case [_, enabled, *_] if enabled != "A":
                 how = "disabled" if enabled == "D" else "not enabled always"
                 yield f"the trigger {name} on {schema}.{table} is {how}"
+            case [_, _, found, has_condition] if found != fires or has_condition:
+                yield f"the trigger {name} on {schema}.{table} was made anew and does not fire at each change"
     for table, name in there:
         yield f"the trigger {name} on {schema}.{table} is not the ledger's"
 
@@ -221,12 +234,15 @@ def _access_functions(connection: Connection) -> Iterator[str]:
 
 
 def _event_triggers(connection: Connection) -> Iterator[str]:
-    there = dict(_all(connection, _EVENT_TRIGGERS))
-    for name in EVENT_TRIGGERS:
-        if name not in there:
-            yield f"the event trigger {name} is gone"
-        elif there[name] != "A":
-            yield f"the event trigger {name} is {'disabled' if there[name] == 'D' else 'not enabled always'}"
+    there = {name: found for name, *found in _all(connection, _EVENT_TRIGGERS)}
+    for name, event in EVENT_TRIGGERS.items():
+        match there.get(name):
+            case None:
+                yield f"the event trigger {name} is gone"
+            case [enabled, *_] if enabled != "A":
+                yield f"the event trigger {name} is {'disabled' if enabled == 'D' else 'not enabled always'}"
+            case [_, found, is_whole] if found != event or not is_whole:
+                yield f"the event trigger {name} was made anew and does not refuse each change"
 
 
 def _rules(connection: Connection) -> Iterator[str]:
