@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
@@ -49,7 +48,6 @@ class ViewPosition(Struct, frozen=True):
 
     view: str
     position: int
-    updated_at: datetime
     #: Why it has stopped; None: it has not.
     fault: str | None
     definition: str
@@ -87,7 +85,7 @@ def ensure(connection: Connection[Any], views: Sequence[View]) -> list[View]:
 
 def positions(connection: Connection[Any]) -> list[ViewPosition]:
     """This will say how far each view has got."""
-    rows = connection.execute("SELECT view, position, updated_at, fault, definition FROM views.positions ORDER BY view")
+    rows = connection.execute("SELECT view, position, fault, definition FROM views.positions ORDER BY view")
     return [ViewPosition(*row) for row in rows]
 
 

@@ -13,7 +13,7 @@ from ledger.directory.members import Person, people
 from ledger.exports.material import Told
 from ledger.exports.page import Part
 from ledger.exports.telling import told
-from ledger.store.connections import patient_async_connection
+from ledger.store.connections import ONE_STATE, patient_async_connection
 from projections.audit.story import ProposalStory, proposal_story
 from projections.audit.timeline import TimelineEntry, timeline
 from projections.audit.version_structs import KINDS, RECORDED, Version, version_of
@@ -55,7 +55,7 @@ def report(url: str, proposal_id: UUID, *, as_of: int | None = None, checkpoint:
 async def _report(url: str, proposal_id: UUID, as_of: int | None, checkpoint: str | None) -> Report:
     async with await patient_async_connection(url) as connection, connection.transaction():
         # One snapshot: the story, the log and the names belong together.
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await connection.execute(ONE_STATE)
         until, ledger_id = await _until(connection, as_of)
         now = datetime.now(UTC) if as_of is None else await instant_of(connection, until, datetime.now(UTC))
         story = await proposal_story(connection, None, proposal_id, now, as_of=until)

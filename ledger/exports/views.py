@@ -18,7 +18,7 @@ import psycopg
 from msgspec import Struct
 
 from ledger.exports.choosing import Chosen
-from ledger.store.connections import Connection, patient_connection
+from ledger.store.connections import ONE_STATE, Connection, patient_connection
 from projections.audit.tables import APPEALS, CONCERNS, DECISIONS
 from projections.backlog.tables import CARDS
 from projections.catalogue import BUILT_AS
@@ -114,7 +114,7 @@ def copy(
     lines = out.with_name(f"{out.name}.rows")
     try:
         with patient_connection(url) as connection, connection.transaction(), lines.open("wb") as file:
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.execute(ONE_STATE)
             position = _position(connection, wanted)
             count = 0
             for page in _pages(connection, wanted, chosen):

@@ -19,7 +19,7 @@ from ledger.replay.keeping import Kept
 from ledger.replay.kinds import READINGS, TOPICS_READ, WIDTH
 from ledger.replay.numbers import Numbers
 from ledger.store.codec import PAYLOAD, decode
-from ledger.store.connections import Connection, patient_connection
+from ledger.store.connections import ONE_STATE, Connection, patient_connection
 from ledger.values import Source
 
 PAGE = 20_000
@@ -70,7 +70,7 @@ def load(
     read in one snapshot. Raises psycopg.OperationalError when it can't be reached.
     """
     with patient_connection(database_url) as connection, connection.transaction():
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.execute(ONE_STATE)
         connection.execute("SET ROLE ledger_reader") if _may_be_reader(connection) else None
         ledger_id, head = connection.execute(_HEAD).fetchone()  # type: ignore[misc]
         path = None if cache is None or upto is not None else keeping.file_of(cache, ledger_id)

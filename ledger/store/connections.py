@@ -22,6 +22,9 @@ STATEMENT_TIMEOUT_MS = 5_000
 #: Longest wait for a connection, in seconds.
 CONNECT_TIMEOUT_S = 5
 
+#: Begins a transaction that reads one state of the database from its first statement to its last.
+ONE_STATE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
 WRITER = "ledger_writer"
 READER = "ledger_reader"
 
