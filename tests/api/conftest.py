@@ -182,9 +182,15 @@ def database_url(
 
 
 @pytest.fixture
-def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Settings:
+def wait_s() -> float:
+    """How long a reader waits for a view; a test of one that comes too late says less."""
+    return 5
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path, wait_s: float) -> Settings:
     """Where the test has an identity provider the ledger lets its people in."""
-    found = Settings(database_url=database_url, data_dir=tmp_path, token_pepper=PEPPER, pool_size=4, wait_s=5)
+    found = Settings(database_url=database_url, data_dir=tmp_path, token_pepper=PEPPER, pool_size=4, wait_s=wait_s)
     if "provider" not in request.fixturenames:
         return found
     return replace(found, oidc=(request.getfixturevalue("provider").settings(),))
