@@ -1,5 +1,7 @@
 """What the handlers need of the views and the directory: the one place where these two meet."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from time import monotonic, sleep
 from typing import Any
@@ -52,6 +54,9 @@ SELECT proposal_id FROM views.audit_concerns WHERE concern_id = %(given)s UNION 
 SELECT proposal_id FROM views.audit_appeals WHERE appeal_id = %(given)s UNION ALL
 ({_AFTER_VIEW}) LIMIT 1
 """  # noqa: S608 - names of our own
+#: Waits until nobody has the turn of an id (or of another that shares its last 31 bits), and has it until the transaction ends.
+_TURN = b"SELECT pg_advisory_xact_lock(%s::int, %s::int)"
+_TURNS_OF_IDS = 0x1D
 _MEMBER = b"SELECT FROM directory.members WHERE member_id = %s"
 _STANDING = f"""
 SELECT h.position, p.position, p.fault
@@ -99,14 +104,27 @@ class ViewLookups:
         with self._pool.connection() as connection:
             return connection.execute(_MEMBER, [member_id]).fetchone() is not None
 
-    def proposal_of(self, given: UUID) -> ProposalId | None:
-        """This will give the proposal that has a decision, a concern or an appeal of this id; None: it is free."""
+    @contextmanager
+    def proposal_of(self, given: UUID) -> Iterator[ProposalId | None]:
+        """This will give the proposal that has a decision, a concern or an appeal of this id; None: it is free, until the block ends.
+
+        Whoever else asks for the id, in whatever process, waits for that end, and then sees what was recorded in the block.
+        """
         with self._pool.connection() as connection:
+            connection.execute("BEGIN")
+            connection.execute(_TURN, [_TURNS_OF_IDS, given.int % 2**31])
             try:
-                row = connection.execute(_PROPOSAL_OF.encode(), {"given": given}).fetchone()
+                with connection.transaction():
+                    row = connection.execute(_PROPOSAL_OF.encode(), {"given": given}).fetchone()
             except psycopg.errors.UndefinedTable:  # no view was ever built
                 row = connection.execute(_GIVEN_AFTER.format(after=0).encode(), {"given": given}).fetchone()
-            return None if row is None else ProposalId(row[0])
+            try:
+                yield None if row is None else ProposalId(row[0])
+            finally:
+                with suppress(
+                    psycopg.OperationalError
+                ):  # what was recorded in the block is so, whatever becomes of the turn
+                    connection.rollback()
 
     def _rows(self, view: View, statement: bytes, *values: object) -> list[Any]:
         with self._pool.connection() as connection:

@@ -1,5 +1,7 @@
 """What the handlers look up, read from the facts themselves: a story is short, and waits for no view while it is told."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from ledger.events.envelope import Event
@@ -47,10 +49,11 @@ class LogLookups:
         """This will take anybody for a member: a story is told without a directory."""
         return True
 
-    def proposal_of(self, given: UUID) -> ProposalId | None:
-        """This will give the proposal that has a decision, a concern or an appeal of this id."""
+    @contextmanager
+    def proposal_of(self, given: UUID) -> Iterator[ProposalId | None]:
+        """This will give the proposal that has a decision, a concern or an appeal of this id; nobody else tells the story meanwhile."""
         self._read_on()
-        return self._holders.get(given)
+        yield self._holders.get(given)
 
     def _read_on(self) -> None:
         while events := self._ledger.read(self._position, PAGE):

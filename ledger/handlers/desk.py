@@ -125,22 +125,23 @@ class Handlers:
 
     def _attempt(self, handler: Handler, issued: Issued[Any], request_hash: bytes) -> Outcome:
         seen = Seen(self._ledger, self._lookups)
-        seen.look(streams(issued.command))
-        about = subject(issued.command)
-        events = _events(issued, handler(seen, issued), seen)
-        try:
-            receipt = self._ledger.append(
-                events, command_id=issued.command_id, request_hash=request_hash, at=utc(issued.at)
-            )
-        except CommandReused as fault:
-            raise _reused(fault) from fault
-        except StoryRanBackwards as fault:
-            raise Rejected(
-                Code.BAD_USER_INPUT,
-                f"The story has reached {instant_text(fault.recorded_at)} and cannot go back to {instant_text(fault.at)}. "
-                "Give a later time.",
-                "at",
-            ) from fault
+        with seen.turns:
+            seen.look(streams(issued.command))
+            about = subject(issued.command)
+            events = _events(issued, handler(seen, issued), seen)
+            try:
+                receipt = self._ledger.append(
+                    events, command_id=issued.command_id, request_hash=request_hash, at=utc(issued.at)
+                )
+            except CommandReused as fault:
+                raise _reused(fault) from fault
+            except StoryRanBackwards as fault:
+                raise Rejected(
+                    Code.BAD_USER_INPUT,
+                    f"The story has reached {instant_text(fault.recorded_at)} and cannot go back to {instant_text(fault.at)}. "
+                    "Give a later time.",
+                    "at",
+                ) from fault
         if receipt.repeated:
             return outcome(receipt, about, self._recorded(receipt, issued.command_id))
         return outcome(receipt, about, stored(receipt, events))

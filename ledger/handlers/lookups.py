@@ -1,6 +1,7 @@
 """What the handlers must be told from outside, since a stream cannot be asked for what it does not know."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 from uuid import UUID
 
@@ -30,8 +31,8 @@ class Lookups(Protocol):
         """This will say whether the directory has this member, by a name or erased: the log knows ids only."""
         ...
 
-    def proposal_of(self, given: UUID) -> ProposalId | None:
-        """This will give the proposal that has a decision, a concern or an appeal of this id; None: it is free."""
+    def proposal_of(self, given: UUID) -> AbstractContextManager[ProposalId | None]:
+        """This will give the proposal that has a decision, a concern or an appeal of this id; None: it is free, until the block ends."""
         ...
 
     def policy_in_force(self, team_id: TeamId) -> PolicyId | None:

@@ -1,6 +1,7 @@
 """What one attempt at a command has seen of the ledger: streams folded into states, each loaded once."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from typing import Any, TypeAlias, TypeVar, get_args
 from uuid import UUID
 
@@ -60,6 +61,8 @@ class Seen:
 
     def __init__(self, ledger: Ledger, lookups: Lookups) -> None:
         self.lookups = lookups
+        #: Ends once what was decided is recorded, or is not.
+        self.turns = ExitStack()
         self._ledger = ledger
         self._events: dict[UUID, list[Event]] = {}
         self._states: dict[UUID, Known] = {}
@@ -157,12 +160,12 @@ class Seen:
     def free_within(self, issued: Issued[Any], field: str) -> None:
         """This will refuse an id for something new of a proposal that something of another proposal has: views know it by that alone.
 
-        What is made from the command's id is nobody else's, and is not looked up.
+        What is made from the command's id is nobody else's, and is not looked up. A given id stays this command's until `turns` ends.
         """
         given = getattr(issued.command, field)
         if given == derived_id(issued.command_id, field.removesuffix("_id")):
             return
-        if self.lookups.proposal_of(given) not in (None, issued.command.proposal_id):
+        if self.turns.enter_context(self.lookups.proposal_of(given)) not in (None, issued.command.proposal_id):
             raise Rejected(Code.CONFLICT, TAKEN, field)
 
 

@@ -1,5 +1,6 @@
 """Mutations through HTTP, handlers, the log and back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from uuid import UUID, uuid4
 
@@ -83,16 +84,39 @@ def test_whose_an_id_is_is_known_with_the_view_behind_it_or_not_there(api: Api) 
     assert ada.do("raiseConcern", proposalId=ids[0], concernId=ids[2], text="Why so soon?")["userErrors"] == []
     ada.ask("query Q($at: Position) { concerns(atLeast: $at) { totalCount } }", at=str(api.ledger.head()))
     with closing(ViewLookups(api.database_url)) as lookups:
-        assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
-        assert lookups.proposal_of(UUID(ids[0])) is None
+
+        def whose(given: str) -> str | None:
+            with lookups.proposal_of(UUID(given)) as found:
+                return found and str(found)
+
+        assert whose(ids[2]) == ids[0]
+        assert whose(ids[0]) is None
         api.sql("DELETE FROM views.audit_concerns")
-        assert lookups.proposal_of(UUID(ids[2])) is None
+        assert whose(ids[2]) is None
         api.sql("UPDATE views.positions SET position = 0 WHERE view = 'audit'")
-        assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
+        assert whose(ids[2]) == ids[0]
         api.sql("DELETE FROM views.positions WHERE view = 'audit'")
-        assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
+        assert whose(ids[2]) == ids[0]
         api.sql("DROP TABLE views.audit_concerns")
-        assert str(lookups.proposal_of(UUID(ids[2]))) == ids[0]
+        assert whose(ids[2]) == ids[0]
+
+
+def test_of_two_who_bring_the_same_id_at_once_one_has_it(api: Api) -> None:
+    team = api.team()
+    people = [api.client(Role.ENGINEER, team) for _ in range(4)]
+    proposals = [str(uuid4()) for _ in people]
+    for person, proposal_id in zip(people, proposals, strict=True):
+        given = {"proposalId": proposal_id, "teamId": str(team), "title": "Debt", "businessCase": case()}
+        assert person.do("submitProposal", **given)["userErrors"] == []
+    for _ in range(5):
+        concern_id = str(uuid4())
+
+        def raised(number: int, concern_id: str = concern_id) -> list[str]:
+            done = people[number].do("raiseConcern", proposalId=proposals[number], concernId=concern_id, text="Why?")
+            return [error["code"] for error in done["userErrors"]]
+
+        with ThreadPoolExecutor(len(people)) as pool:
+            assert sorted(pool.map(raised, range(len(people)))) == [[], ["CONFLICT"], ["CONFLICT"], ["CONFLICT"]]
 
 
 def test_a_command_id_that_is_left_out_is_made_and_given(api: Api) -> None:
