@@ -52,6 +52,8 @@ def forecast_(
     at = None if as_of is None else as_of.replace(tzinfo=UTC)
     with sentences(picture), replaying(position, json) as (history, moved):
         asking = np.unique(history.figures[history.of(Kind.SUBMITTED), 0]).astype(np.int64)
+        if not len(asking):
+            raise Failed("The log has no proposals: there is nothing to forecast from.", USAGE)
         every = teams or tuple(sorted(history.names.team_names[team] for team in asking))
         found = []
         for done, team in enumerate(every, 1):
@@ -71,14 +73,17 @@ def forecast_(
 
 def _show_forecasts(found: list[Forecast]) -> None:
     table = Table(
-        caption="With this probability done by then, if throughput stays as it was. never: not within 20 years.",
+        caption="With this probability done by then, if throughput stays as it was. never: not within 20 years. "
+        "not known: nothing was done that could be drawn from.",
         caption_justify="left",
     )
-    for heading in ("team", "items", "from", "50 %", "85 %", "95 %"):
+    for heading in ("team", "items", "from", "50 %", "85 %", "95 %", "drawn from"):
         table.add_column(heading, justify="right" if heading == "items" else "left")
     for one in found:
-        days = ("never" if at is None else f"{at:%Y-%m-%d}" for at in (one.p50, one.p85, one.p95))
-        table.add_row(one.team, str(one.items), f"{one.as_of:%Y-%m-%d}", *days)
+        without = "never" if one.done else "not known"
+        days = (without if at is None else f"{at:%Y-%m-%d}" for at in (one.p50, one.p85, one.p95))
+        drawn = f"{one.done} done in {one.weeks} {'week' if one.weeks == 1 else 'weeks'}"
+        table.add_row(one.team, str(one.items), f"{one.as_of:%Y-%m-%d}", *days, drawn)
     show(Console(), table)
 
 
