@@ -66,6 +66,8 @@ def figures(report: Report) -> dict[str, Any]:
                 "low": round(result.net_hours.low),
                 "high": round(result.net_hours.high),
                 "gain": round(result.gain_hours),
+                "gain low": round(result.gain.low),
+                "gain high": round(result.gain.high),
                 "regret": None if result.regret_hours is None else round(result.regret_hours),
                 "yes": result.chosen,
                 "median wait": result.waits.median and round(result.waits.median),
@@ -157,7 +159,7 @@ def page(text: str, found: dict[str, Any]) -> str:
         rows,
         text,
     )
-    return re.sub(r"(?P<head><!-- figure: (?P<path>[\w.]+) -->)[-\d,]*", figure, text)
+    return re.sub(r"(?P<head><!-- figure: (?P<path>[\w. ]+?) -->)[-\d,]*", figure, text)
 
 
 def _told(results: dict[str, Any], row: Callable[[str, Any], str]) -> list[str]:
@@ -173,6 +175,7 @@ def _net(name: str, of: dict[str, Any]) -> str:
         f"{of['net']:,}",
         f"{of['low']:,} … {of['high']:,}",
         f"{of['gain']:+,}",
+        f"{of['gain low']:+,} … {of['gain high']:+,}" if of["gain low"] != of["gain high"] else "",
         regret,
         of["yes"],
         waits,

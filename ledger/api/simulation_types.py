@@ -160,6 +160,7 @@ shown(
     caught="The reviews at which it did.",
     net_hours="Net hours recovered by the end of the log.",
     gain_hours="Against what was done.",
+    gain="Its bounds, from which drops out what both did alike.",
     regret_hours="Short of the best plan in hindsight; null: not reckoned.",
     momentum="The share of the weekly hours that is free of drag; empty where no team's hours are known.",
     open_drag="Drag of what is open, in hours a week.",

@@ -41,6 +41,8 @@ def results(report: Report) -> "pd.DataFrame":
             "net_hours_low": result.net_hours.low,
             "net_hours_high": result.net_hours.high,
             "gain_hours": result.gain_hours,
+            "gain_hours_low": result.gain.low,
+            "gain_hours_high": result.gain.high,
             "regret_hours": result.regret_hours,
             "chosen": result.chosen,
             "used_days": result.used_days,

@@ -235,12 +235,7 @@ class Outcomes:
             items = work.item[part]
             drag = self._open_drag(items) * (work.end[part, None] <= self.weeks)
             closed += drag.sum(axis=0)
-            is_sure = np.isfinite(self.measured[items])
-            factors = (
-                self.ratio[items],
-                np.where(is_sure, self.ratio[items], self.confidence[items] * (1 - IMPACT_SLACK)),
-                np.where(is_sure, self.ratio[items], 1 + IMPACT_SLACK),
-            )
+            factors = (self.ratio[items], *self._factors(items))
             running = np.where(np.isfinite(work.end[part]), work.end[part] - work.start[part], WEEK_US)
             share = np.clip((self.weeks - work.start[part, None]) / np.maximum(running, 1.0)[:, None], 0.0, 1.0)
             for bound, (factor, hours) in enumerate(
@@ -256,12 +251,52 @@ class Outcomes:
         """This will give the net hours of `path` in its last week, without the weeks before: a sum over the work, for many policies."""
         if self._kept is None:
             return float(self.path(work).net[-1])
-        rows, kept = self._kept
-        since = np.maximum(np.searchsorted(self.weeks, work.end, side="left"), 1)  # the first week counts for nothing
-        saved = (kept[rows[work.item], since] * self.ratio[work.item]).sum()
+        saved = (self._won(work) * self.ratio[work.item]).sum()
+        return float(saved - (self._share(work) * work.hours).sum() + self.loss_hours[self._spared(work)].sum())
+
+    def difference(self, work: Deliveries, other: Deliveries) -> tuple[float, float]:
+        """This will bound by how much one world's net hours at the end lie above another's.
+
+        What both did alike drops out: its worth is not known better, but it is the same in both. So these bounds are narrower than those
+        of the two worlds by themselves.
+        """
+        count = len(self.team)
+        won, share, hours = np.zeros(count), np.zeros(count), np.zeros((2, count))
+        for sign, one in ((1, work), (-1, other)):
+            won[one.item] += sign * self._won(one)
+            share[one.item] += sign * self._share(one)
+            hours[:, one.item] = one.hours_low, one.hours_high
+        low, high = self._factors(np.arange(count))
+        spared = self.loss_hours[self._spared(work)].sum() - self.loss_hours[self._spared(other)].sum()
+        least = np.minimum(low * won, high * won) - (hours * share).max(axis=0)
+        most = np.maximum(low * won, high * won) - (hours * share).min(axis=0)
+        return float(least.sum() + spared), float(most.sum() + spared)
+
+    def _factors(self, items: Ints) -> tuple[Floats, Floats]:
+        """This will bound what of its assessed drag a work takes away: as measured, or by how far the assessment may be off."""
+        is_sure = np.isfinite(self.measured[items])
+        low = np.where(is_sure, self.ratio[items], self.confidence[items] * (1 - IMPACT_SLACK))
+        return low, np.where(is_sure, self.ratio[items], 1 + IMPACT_SLACK)
+
+    def _won(self, work: Deliveries) -> Floats:
+        """This will give the hours of assessed drag that each work takes away by the last week; the first week counts for nothing."""
+        since = np.maximum(np.searchsorted(self.weeks, work.end, side="left"), 1)
+        if self._kept is not None:
+            rows, kept = self._kept
+            found: Floats = kept[rows[work.item], since]
+            return found
+        found = np.zeros(len(work.item))
+        for begin in range(0, len(work.item), CHUNK):
+            part = slice(begin, begin + CHUNK)
+            is_done = since[part, None] <= np.arange(len(self.weeks))
+            found[part] = (self._open_drag(work.item[part]) * is_done).sum(axis=1)
+        return found
+
+    def _share(self, work: Deliveries) -> Floats:
+        """This will give the share of each work's effort that is spent by the last week."""
         running = np.where(np.isfinite(work.end), work.end - work.start, WEEK_US)
-        share = np.clip((self.weeks[-1] - work.start) / np.maximum(running, 1.0), 0.0, 1.0)
-        return float(saved - (share * work.hours).sum() + self.loss_hours[self._spared(work)].sum())
+        share: Floats = np.clip((self.weeks[-1] - work.start) / np.maximum(running, 1.0), 0.0, 1.0)
+        return share
 
     def _spared(self, work: Deliveries) -> Bools:
         """This will mark the losses that a world was spared by having done the work before them."""

@@ -34,7 +34,9 @@ class Bounds(Struct, frozen=True):
 
 
 class Shares(Struct, frozen=True):
-    """Of the work that a world did: how much of its worth was measured afterwards, is imputed from assessments, or is not known at all."""
+    """Of the items that a world worked on, the shares whose worth was measured afterwards, is imputed from assessments, or is not known:
+    of items, whatever each is worth.
+    """
 
     observed: float
     imputed: float
@@ -108,8 +110,9 @@ class Result(Struct, frozen=True):
     #: Reviews at which the truncation test failed.
     caught: tuple[int, ...]
     net_hours: Bounds
-    #: Against what was done: net hours more (or fewer).
+    #: Against what was done: net hours more (or fewer), and their bounds, from which drops out what both did alike.
     gain_hours: float
+    gain: Bounds
     #: M(t) = 1 − open drag ÷ weekly hours; empty where no team's weekly hours are known.
     momentum: tuple[float, ...]
     open_drag: tuple[float, ...]

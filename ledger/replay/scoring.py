@@ -11,7 +11,7 @@ from ledger.replay.hindsight import Caught
 from ledger.replay.history import DAY_US, Floats, Ints
 from ledger.replay.outcomes import IMPUTED, OBSERVED, UNKNOWN, Deliveries, Outcomes, Path
 from ledger.replay.report import Bounds, Check, Flip, Result, Shares, Starved, Waits, rounded
-from ledger.replay.scenario import Method
+from ledger.replay.scenario import Imputation, Method, Scenario
 
 #: Reviews at which an item could be chosen and was not, before it counts as starved.
 STARVED_REVIEWS = 3
@@ -29,18 +29,21 @@ class Scored:
         #: Net hours at the end.
         self.net = outcomes.net_at_end(self.work)
 
-    def result(self, actual: Path, agreement: Agreement, flips: tuple[tuple[Flip, ...], int]) -> Result:
+    def result(self, actual: "Scored", agreement: Agreement, flips: tuple[tuple[Flip, ...], int]) -> Result:
         """This will write the result down, beside what was really done."""
         run, outcomes, path = self.run, self.outcomes, self.path
         seen = outcomes.visible
         check = Check.FAILED if self.caught else Check.PASSED
         starved = _starved(outcomes, run)
+        gain = path.net[-1] - actual.path.net[-1]
+        low, high = outcomes.difference(self.work, actual.work)
         return Result(
             policy=run.choice,
             hindsight_check=Check.NOT_APPLICABLE if run.choice.method == Method.ORACLE else check,
             caught=tuple(caught.review + 1 for caught in self.caught),
             net_hours=Bounds(rounded(path.low[-1]), rounded(path.net[-1]), rounded(path.high[-1])),
-            gain_hours=rounded(path.net[-1] - actual.net[-1]),
+            gain_hours=rounded(gain),
+            gain=Bounds(rounded(low), rounded(gain), rounded(high)),
             momentum=_momentum(outcomes, path),
             open_drag=_curve(path.open_drag),
             net=_curve(path.net),
@@ -125,6 +128,22 @@ def waits(outcomes: Outcomes, run: Run) -> Waits:
         rounded(np.quantile(days, 0.85, method="inverted_cdf")),
         rounded(days.max()),
     )
+
+
+def still_waiting(outcomes: Outcomes, scenario: Scenario, run: Run) -> float | None:
+    """This will give the days that the oldest item waits which its team's last review could have taken and did not; None: there is none."""
+    seen, world = outcomes.visible, run.world
+    longest: float | None = None
+    for step in {step.review.team: step for step in run.steps}.values():  # each team's last
+        review, sight = step.review, seen.sights[step.review.number]
+        items = seen.figures.item[sight.rows]
+        figures = seen.figures.expected[sight.rows]
+        is_there = sight.alive & (sight.pending | world.missed[items]) & ~world.early[items] & ~sight.blocked
+        is_there &= ~np.isin(items, step.chosen) & (np.isfinite(figures) | (scenario.imputation is not Imputation.NONE))
+        if is_there.any():
+            days = (review.at_us - outcomes.submitted[items[is_there]].min()) / DAY_US
+            longest = rounded(days if longest is None else max(days, longest))
+    return longest
 
 
 def _starved(outcomes: Outcomes, run: Run) -> tuple[Starved, ...]:

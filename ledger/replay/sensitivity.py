@@ -12,6 +12,7 @@ from ledger.replay.history import Floats, History
 from ledger.replay.kinds import Kind
 from ledger.replay.outcomes import IMPACT_SLACK
 from ledger.replay.scenario import PolicyChoice, Scenario
+from ledger.replay.visible import visible
 from ledger.values import Verdict
 
 #: Draws that one task takes: the same split on any number of processes, so that the answer is too.
@@ -73,8 +74,9 @@ def survival(
 
 def _counted(history: History, scenario: Scenario, choice: PolicyChoice, start: int, end: int) -> dict[Key, int]:
     counts: dict[Key, int] = {}
+    reviews = lay_out(history, scenario).reviews
     for draw in range(start, end):
-        seen = lay_out(drawn_history(history, scenario.seed, draw), scenario)
+        seen = visible(drawn_history(history, scenario.seed, draw), reviews, scenario.areas)
         for flip in turned(run(seen, scenario, choice, forced=forced_in(seen, scenario), digests=False)):
             key = (flip.item, flip.verdict)
             counts[key] = counts.get(key, 0) + 1

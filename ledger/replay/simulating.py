@@ -106,7 +106,7 @@ def _report(
         if best is not None and scenario.regret:
             one.regret = best.net - one.net
         turned = flips(without, one)
-        results.append(one.result(scored[0].path, alike, turned))
+        results.append(one.result(scored[0], alike, turned))
         progress("Scoring", done + 1, len(scored))
     history = seen.history
     return Report(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import msgspec
@@ -17,8 +17,9 @@ from ledger.replay.kinds import Kind
 from ledger.replay.outcomes import Outcomes
 from ledger.replay.quick import Quick
 from ledger.replay.report import rounded
+from ledger.replay.reviews import calendar
 from ledger.replay.scenario import Method, PolicyChoice, Scenario, ScenarioError, checked
-from ledger.replay.scoring import waits
+from ledger.replay.scoring import still_waiting, waits
 from ledger.values import MomentumLevel
 
 TRIED_MAX = 100_000
@@ -27,7 +28,10 @@ CHUNK = 50
 
 
 class Tried(Struct, frozen=True):
-    """One policy on one window: net hours by its end against what was done, and days that items waited for their yes."""
+    """One policy on one window: net hours by its end against what was done, and days that items waited for their yes.
+
+    The longest wait is also that of an item which could have had its yes at the last review and still waits there.
+    """
 
     policy: PolicyChoice
     net_hours: float
@@ -102,14 +106,24 @@ def sweep(
         raise ScenarioError(f"A sweep tries 1 to {TRIED_MAX} policies, and these are {len(policies)}.", "policies")
     earlier = history.cut(history.known_by(micros(tuned_until)))
     first = checked(replace(scenario, policies=(policies[0],), until=tuned_until))
-    second = checked(replace(scenario, policies=(policies[0],), since=tuned_until))
-    lay_out(earlier, first)
-    lay_out(history, second)
+    # A review at that very instant was tuned on.
+    second = checked(replace(scenario, policies=(policies[0],), since=tuned_until + timedelta(microseconds=1)))
+    for log, window, side in ((earlier, first, "up to"), (history, second, "after")):
+        _refuse_empty(log, window, f"{side} {tuned_until:%Y-%m-%d}")
     tuned = _each(earlier, first, policies, executor, progress)
     order = sorted(range(len(tuned)), key=lambda index: (-tuned[index].net_hours, index))[:kept]
     best = [tuned[index] for index in order]
     later = _each(history, second, [one.policy for one in best], executor, lambda done, total: None)
     return Swept(len(policies), tuned_until, tuple(best), tuple(later), pareto(later))
+
+
+def _refuse_empty(history: History, window: Scenario, when: str) -> None:
+    try:
+        calendar(history, window)
+    except ScenarioError as error:
+        if error.path != ("from",):
+            raise
+        raise ScenarioError(f"No review was held {when}. Tune until another day.", "until") from error
 
 
 def pareto(tried: Sequence[Tried]) -> tuple[Tried, ...]:
@@ -181,7 +195,12 @@ class _Trial:
         replayed = self._replayed(choice)
         net = self._outcomes.net_at_end(self._outcomes.deliveries(replayed))
         waited = waits(self._outcomes, replayed)
-        return Tried(choice, rounded(net), rounded(net - self._actual), waited.longest, waited.median)
+        every = [
+            days
+            for days in (waited.longest, still_waiting(self._outcomes, self._scenario, replayed))
+            if days is not None
+        ]
+        return Tried(choice, rounded(net), rounded(net - self._actual), max(every, default=None), waited.median)
 
     def _replayed(self, choice: PolicyChoice) -> Run:
         if not Quick.fits(self._seen, self._scenario, choice):

@@ -13,7 +13,7 @@ from ledger.replay.scenario import Method, PolicyChoice, Scenario
 from ledger.replay.scoring import drawdown, payback, under_water
 from ledger.replay.simulating import simulate
 from ledger.values import Verdict
-from tests.replay.tale import START_US, Tale
+from tests.replay.tale import START_US, Tale, proposal_id
 
 AS_DECIDED, MOMENTUM, NOTHING = (PolicyChoice(m) for m in (Method.AS_DECIDED, Method.MOMENTUM, Method.NOTHING))
 ALL = tuple(PolicyChoice(m, weights={"drag": 1.0} if m == "WEIGHTED" else {}) for m in Method)
@@ -130,6 +130,36 @@ def test_what_is_imputed_has_bounds() -> None:
     path = outcomes.path(outcomes.deliveries(None))
     assert path.low[-1] == 9 * 10 * 0.75 - 40
     assert path.high[-1] == 9 * 10 * 1.25 - 40
+
+
+def test_a_gain_is_bounded_by_what_the_worlds_did_otherwise_alone() -> None:
+    tale = worked()
+    tale.submit(3, 2, days=4, drag=50)
+    tale.tell(5, Kind.STARTED, 2, 1)  # in both worlds: without a yes
+    tale.tell(21, Kind.COMPLETED, 2, 4)
+    scenario = Scenario((MOMENTUM,), regret=False)
+    report = simulate(tale.history(), scenario)
+    (result,) = report.results
+    assert result.order[0] == proposal_id(1)
+    # Item 1 instead of item 0: nine weeks of 20 h × 0.75 … 1.25 against nine of 10 h; 4 days against 5; and the loss of 30 h is spared
+    assert result.gain_hours == 9 * 20 - 9 * 10 + 8 + 30
+    assert (result.gain.low, result.gain.likely, result.gain.high) == (
+        9 * 20 * 0.75 - 9 * 10 * 1.25 + 38,
+        result.gain_hours,
+        9 * 20 * 1.25 - 9 * 10 * 0.75 + 38,
+    )
+    assert result.net_hours.high - result.net_hours.low > result.gain.high - result.gain.low
+
+
+@pytest.mark.parametrize("kept", [0, 50_000_000])
+def test_a_gain_lies_within_its_bounds_and_doing_the_same_is_surely_the_same(
+    story: History, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.replay.outcomes.KEPT_MAX", kept)
+    report = simulate(story, Scenario((AS_DECIDED, MOMENTUM, NOTHING), regret=False))
+    for result in report.results:
+        assert result.gain.low <= result.gain.likely == result.gain_hours <= result.gain.high
+    assert (report.results[0].gain.low, report.results[0].gain.high) == (0, 0)
 
 
 def test_what_was_measured_needs_no_bounds_even_where_the_effort_was_not_said() -> None:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from ledger.replay import calibration, executor, forecast, pareto, simulate, sweep, weights
+from ledger.replay import calibration, executor, forecast, pareto, sensitivity, simulate, sweep, weights
 from ledger.replay.executing import SchedulerError
 from ledger.replay.history import DAY_US, History, instant, micros
 from ledger.replay.kinds import Kind
 from ledger.replay.scenario import Method, PolicyChoice, Scenario, ScenarioError
 from ledger.replay.sensitivity import drawn_history
 from ledger.replay.sweep import Tried
+from ledger.replay.visible import Visible
 from tests.replay.tale import START_US, Tale
 
 UNTIL = datetime(2026, 1, 10, tzinfo=UTC)
@@ -21,6 +22,7 @@ POLICIES = (
     PolicyChoice("FIFO"),
     *weights(118, 3, scale={"drag": 20.0, "risk": 5.0, "level": 5.0}),
 )
+FRONT = (PolicyChoice("CD3"), PolicyChoice("FIFO"))
 
 
 def test_weights_sum_to_one() -> None:
@@ -76,6 +78,38 @@ def test_a_sweep_is_tuned_on_the_earlier_window_only(story: History) -> None:
     assert len({one.net_hours for one in told.best}) > 1  # there was something to tune
 
 
+def test_a_review_at_the_border_is_tuned_on_and_not_scored_on() -> None:
+    tale = Tale()
+    for item in range(6):
+        tale.submit(1, item, days=4, drag=5)
+    for day in (10, 20, 30):
+        tale.review(day, capacity=4)
+    found = sweep(tale.history(), Scenario((PolicyChoice("FIFO"),)), POLICIES[:1], instant(START_US + 20 * DAY_US))
+    # Of the later window there is the last review alone, and nothing pays by then; of the earlier one the first two.
+    assert (found.best[0].longest_wait, found.later[0].median_wait) == (19, 29)
+
+
+@pytest.mark.parametrize(("day", "sentence"), [(5, "up to 2023-11-19"), (25, "after 2023-12-09")])
+def test_a_sweep_without_reviews_on_one_side_says_which(day: int, sentence: str) -> None:
+    tale = Tale()
+    tale.submit(1, 0, days=4, drag=5)
+    tale.review(20)
+    with pytest.raises(ScenarioError, match=f"No review was held {sentence}"):
+        sweep(tale.history(), Scenario((PolicyChoice("FIFO"),)), POLICIES[:1], instant(START_US + day * DAY_US))
+
+
+def test_what_waits_for_ever_has_waited_longest() -> None:
+    """Or a policy that never answers what is hard would stand on the front for its short waits."""
+    tale = Tale()
+    tale.submit(0.5, 0, days=4)  # no drag: MOMENTUM and CD3 have nothing to go by
+    for item in range(1, 6):
+        tale.submit(item * 10 - 2, item, days=2, drag=5)
+        tale.review(item * 10, capacity=4)
+    found = sweep(tale.history(), Scenario((PolicyChoice("FIFO"),)), FRONT, instant(START_US + 25 * DAY_US))
+    assert {one.policy.name: one.longest_wait for one in found.later} == {"CD3": 49.5, "FIFO": 32}
+    assert {one.policy.name: one.median_wait for one in found.later} == {"CD3": 12, "FIFO": 22}  # of those with a yes
+
+
 def test_a_sweep_is_bounded(story: History) -> None:
     with pytest.raises(ScenarioError, match="1 to 100000"):
         sweep(story, Scenario((PolicyChoice("FIFO"),)), (), UNTIL)
@@ -103,6 +137,23 @@ def test_survival_is_a_share_of_the_draws(story: History) -> None:
     assert shares
     assert all(share is not None and 0 <= share <= 1 for share in shares)
     assert any(share is not None and 0 < share < 1 for share in shares)
+
+
+def test_draws_leave_the_capacity_of_laid_over_reviews_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was taken on there is what it could take, whatever a draw makes of the estimates."""
+    tale = Tale()
+    for item in range(20):
+        tale.submit(1, item, drag=5)
+        tale.tell(1, Kind.ESTIMATED, item, 1, 4, 1, 3, 11)
+        tale.tell(10 + item, Kind.STARTED, item, 0)
+    tale.submit(40, 20)
+    scenario = Scenario((PolicyChoice("MOMENTUM"),), every_days=7, runs=10)
+    drawn: list[Visible] = []
+    own = sensitivity.run
+    monkeypatch.setattr(sensitivity, "run", lambda seen, *rest, **more: drawn.append(seen) or own(seen, *rest, **more))
+    sensitivity.survival(tale.history(), scenario, scenario.policies[0])
+    assert [sum(review.capacity for review in seen.reviews) for seen in drawn] == [80.0] * 10
+    assert len({tuple(seen.figures.expected.tolist()) for seen in drawn}) == 10
 
 
 def test_a_draw_keeps_within_the_three_points_and_a_quarter_of_the_drag(story: History) -> None:
@@ -146,10 +197,24 @@ def test_an_uneven_throughput_is_forecast_with_its_spread_and_seed(story: Histor
     assert answer.as_of < answer.p50 < answer.p85 <= answer.p95
 
 
+def test_weeks_before_the_team_was_there_are_no_weeks_without_throughput() -> None:
+    tale = Tale(teams=2)
+    tale.submit(1, 0)
+    for week in range(4):
+        for each in range(2):
+            item = 1 + week * 2 + each
+            tale.submit(70 + 0.1, item, team=1)
+            tale.done(70 + week * 7 + 6, item, 1)
+    answer = forecast(tale.history(), "Team 1", 4, as_of=instant(START_US + 99 * DAY_US), weeks=52)
+    assert (answer.weeks, answer.done) == (4, 8)
+    assert answer.p50 == answer.p95 == instant(START_US + (99 + 14) * DAY_US)
+
+
 def test_a_team_that_finished_nothing_has_no_forecast() -> None:
     tale = Tale()
     tale.submit(1, 0)
-    assert forecast(tale.history(), "Team 0", 1).p50 is None
+    answer = forecast(tale.history(), "Team 0", 1)
+    assert (answer.p50, answer.done) == (None, 0)
     with pytest.raises(ValueError, match="no team"):
         forecast(tale.history(), "Nobody", 1)
 
