@@ -10,7 +10,7 @@ from ledger.cli.running import USAGE, Failed
 from ledger.settings import Settings
 from ledger.store.integrity.checkpoint import Checkpoint, open_checkpoint
 from ledger.store.integrity.cosignature import WitnessVerifier
-from ledger.store.integrity.keeping import Kept
+from ledger.store.integrity.keeping import CHECKPOINT, PUBLIC_KEY, Kept
 from ledger.store.integrity.note import BadKey, BadNote, Verifier
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,6 +65,13 @@ def chosen(
             return open_checkpoint(checkpoint.read_bytes(), Verifier.parse(key.read_text("utf-8")), *known)
         verifier = None if outside is None else outside.verifier()
         note = None if outside is None else outside.note()
-        return None if verifier is None or note is None else open_checkpoint(note, verifier, *known)
+        if outside is not None and (verifier is None) != (note is None):
+            gone = CHECKPOINT if note is None else PUBLIC_KEY
+            raise Failed(f"{outside.folder} was sealed into, and its {gone} is gone: nothing can be held against it.")
+        if verifier is None or note is None:
+            if known:
+                raise Failed("There is no checkpoint that a witness could have cosigned. Name one with --checkpoint.")
+            return None
+        return open_checkpoint(note, verifier, *known)
     except (BadNote, BadKey) as error:
         raise Failed(f"The checkpoint does not hold: {error}") from error

@@ -9,11 +9,11 @@ from ledger.cli import outside
 from ledger.cli.running import Failed, answer, as_json, console, database, progress
 from ledger.settings import Settings
 from ledger.store.integrity import reading
-from ledger.store.integrity.checkpoint import Checkpoint
+from ledger.store.integrity.checkpoint import Checkpoint, origin
 from ledger.store.integrity.cosignature import WitnessVerifier, merged
 from ledger.store.integrity.keeping import Kept, KeyUnsafe, signer
 from ledger.store.integrity.note import BadKey, BadNote
-from ledger.store.integrity.sealer import EVERY_S, Refused, Sealer, origin
+from ledger.store.integrity.sealer import EVERY_S, Refused, Sealer
 
 KEY_FILE = "seal-key"
 

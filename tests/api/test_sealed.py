@@ -16,11 +16,11 @@ from ledger.settings import Settings
 from ledger.store.application import Ledger
 from ledger.store.faults import NotReconciled
 from ledger.store.integrity import reading
-from ledger.store.integrity.checkpoint import open_checkpoint
+from ledger.store.integrity.checkpoint import open_checkpoint, origin
 from ledger.store.integrity.keeping import Kept
 from ledger.store.integrity.note import Signer, Verifier
 from ledger.store.integrity.reconciling import reconcile
-from ledger.store.integrity.sealer import Sealer, origin
+from ledger.store.integrity.sealer import Sealer
 from tests.api.conftest import PEPPER, served
 from tests.integrity.conftest import FACTS, do, fill
 from tests.store.examples import append, command

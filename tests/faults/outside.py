@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from ledger.store.integrity import reading
-from ledger.store.integrity.checkpoint import Checkpoint
+from ledger.store.integrity.checkpoint import Checkpoint, origin
 from ledger.store.integrity.keeping import Kept
 from ledger.store.integrity.note import Signer
-from ledger.store.integrity.sealer import Sealer, origin
+from ledger.store.integrity.sealer import Sealer
 
 
 class Outside:

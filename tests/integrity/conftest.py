@@ -11,9 +11,10 @@ import pytest
 from ledger.store.application import Ledger
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
+from ledger.store.integrity.checkpoint import origin
 from ledger.store.integrity.keeping import Kept
 from ledger.store.integrity.note import Signer
-from ledger.store.integrity.sealer import Sealer, origin
+from ledger.store.integrity.sealer import Sealer
 from tests.store.examples import command
 
 #: More than a full tile.

@@ -106,6 +106,25 @@ def test_a_changed_export_is_found(file: Path, checkpoint: Checkpoint, change, k
     assert (fault.kind, fault.position) == (kind, position)
 
 
+@pytest.mark.parametrize(
+    ("was", "made"),
+    [
+        (b'Z","meta"', b'","meta"'),
+        (b'"topic":"', b'"topic":"\xff'),
+        (b'"payload":{', b'"payload":' + b"[" * 100_000 + b"]" * 100_000 + b',"then":{'),
+    ],
+    ids=["a time without a zone", "no text", "brackets"],
+)
+def test_a_hostile_line_is_named_too(file: Path, was: bytes, made: bytes) -> None:
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[119] = lines[119].replace(was, made, 1)
+    file.write_bytes(b"".join(lines))
+    fault = verify_export(file).fault
+    assert fault is not None
+    assert fault.kind is Kind.META
+    assert "can't be read" in fault.message
+
+
 def test_a_line_that_can_t_be_read_is_named(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-20])
     fault = verify_export(file).fault

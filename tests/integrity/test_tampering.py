@@ -15,7 +15,7 @@ from ledger.store.integrity.keeping import Kept
 from ledger.store.integrity.note import BadNote, Signer
 from ledger.store.integrity.sealer import Refused, Sealer
 from ledger.store.integrity.verifying import Verified, verify
-from tests.integrity.conftest import FACTS, Sealing, do
+from tests.integrity.conftest import FACTS, Sealing, cut_to, do
 from tests.store.examples import append, command
 
 pytestmark = pytest.mark.usefixtures("filled")
@@ -134,9 +134,64 @@ TAMPERINGS = {
         FACTS + 1,
         "its leaf is not the hash",
     ),
+    "a command listed behind the end": Tampering(
+        ("INSERT INTO ledger.commands SELECT gen_random_uuid(), 'x', 9999, 1",),
+        Kind.COMMAND,
+        9999,
+        "a command is listed here, behind the end of the ledger",
+    ),
+    "a time that no calendar has": Tampering(
+        ("UPDATE ledger.events SET occurred_at = 'infinity' WHERE position = 120",),
+        Kind.COLUMN,
+        120,
+        "the column occurred_at is empty",
+    ),
+    "a payload that is none": Tampering(
+        (
+            "ALTER TABLE ledger.events ALTER payload DROP NOT NULL",
+            "UPDATE ledger.events SET payload = NULL, salt = '' WHERE position = 120",
+        ),
+        Kind.COLUMN,
+        120,
+        "the column payload is empty",
+    ),
+    "a time of recording that is none": Tampering(
+        (
+            "ALTER TABLE ledger.events ALTER recorded_at DROP NOT NULL",
+            "UPDATE ledger.events SET recorded_at = NULL WHERE position = 120",
+        ),
+        Kind.LEAF,
+        120,
+        "its leaf is not the hash",
+    ),
+    "a topic that is no text": Tampering(
+        (
+            (
+                'UPDATE ledger.events SET meta = set_byte(meta, position(\'"topic":"\'::bytea IN meta) + 10, 255)'
+                " WHERE position = 120"
+            ),
+        ),
+        Kind.META,
+        120,
+        "its envelope can't be read",
+    ),
+    "a redaction that names nothing": Tampering(
+        (
+            (
+                "UPDATE ledger.events SET topic = 'FactRedacted', payload = 'none', meta = convert_to(replace(convert_from(meta, 'UTF8'),"
+                ' \'"topic":"MemberJoined"\', \'"topic":"FactRedacted"\'), \'UTF8\') WHERE position = 120'
+            ),
+            REHASH,
+        ),
+        Kind.PAYLOAD,
+        120,
+        "it is a redaction, and its payload names no position",
+    ),
 }
 #: What the sealer need not see: it signs up to the head, and what it has not signed proves nothing.
-BEHIND_THE_HEAD = "a fact put behind the head"
+UNSEEN = ("a fact put behind the head", "a command listed behind the end")
+#: What the guard sees first.
+NULLS = ("a payload that is none", "a time of recording that is none")
 
 
 def checkpoint_of(kept: Kept, signer: Signer) -> Checkpoint:
@@ -196,7 +251,7 @@ def test_it_is_found_and_named(
     assert verify(database_url).holds == tampering.needs_checkpoint
 
 
-@pytest.mark.parametrize("name", [name for name in TAMPERINGS if name != BEHIND_THE_HEAD])
+@pytest.mark.parametrize("name", [name for name in TAMPERINGS if name not in (*UNSEEN, *NULLS)])
 @pytest.mark.usefixtures("sealed")
 def test_a_sealer_that_starts_refuses_to_sign(
     superuser: psycopg.Connection, sealing: Sealing, name: str, kept: Kept
@@ -209,7 +264,7 @@ def test_a_sealer_that_starts_refuses_to_sign(
     assert kept.note() == before
 
 
-@pytest.mark.parametrize("name", [name for name in TAMPERINGS if name != BEHIND_THE_HEAD])
+@pytest.mark.parametrize("name", [name for name in TAMPERINGS if name not in (*UNSEEN, *NULLS)])
 def test_a_sealer_that_runs_refuses_to_sign_on(
     sealed: Sealer, superuser: psycopg.Connection, name: str, kept: Kept
 ) -> None:
@@ -218,6 +273,68 @@ def test_a_sealer_that_runs_refuses_to_sign_on(
     before = kept.note()
     assert refusal(sealed).fault.position == tampering.position
     assert kept.note() == before
+
+
+#: A fact is taken out, and all that come after it move up, with versions and leaves as if it had never been.
+RENUMBERED = (
+    "CREATE TEMP TABLE gone AS SELECT stream_id, version, command_id FROM ledger.events WHERE position = 120",
+    "DELETE FROM ledger.events WHERE position = 120",
+    "DELETE FROM ledger.commands WHERE command_id = (SELECT command_id FROM gone)",
+    "UPDATE ledger.events SET position = -position WHERE position > 120",
+    "UPDATE ledger.events SET position = -position - 1 WHERE position < 0",
+    "UPDATE ledger.commands SET first_position = first_position - 1 WHERE first_position > 120",
+    "UPDATE ledger.head SET position = position - 1",
+    (
+        "UPDATE ledger.events SET leaf = sha256('\\x00'::bytea || int8send(position)"
+        " || int8send((extract(epoch FROM recorded_at) * 1000000)::bigint) || meta) WHERE position >= 120"
+    ),
+)
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_fact_that_was_taken_out_is_named_and_not_the_end(
+    superuser: psycopg.Connection, check: Callable[[], Verified], sealing: Sealing, database_url: str
+) -> None:
+    """Position 120 was the last of its stream, so that by themselves the facts are one fewer and good."""
+    do(superuser, RENUMBERED)
+    assert verify(database_url).holds
+    fault = check().fault
+    assert fault is not None
+    assert (fault.kind, fault.position) == (Kind.REWRITTEN, 120)
+    assert "further on, at 300, the ledger ends at 299" in fault.message
+
+
+@pytest.mark.usefixtures("sealed")
+def test_an_older_checkpoint_put_back_beside_a_rewritten_ledger_is_found(
+    superuser: psycopg.Connection, sealing: Sealing, kept: Kept, ledger: Ledger, signer: Signer
+) -> None:
+    """The sealer was stopped, and its folder's tiles know more than the checkpoint that stands there."""
+    note = kept.note()
+    assert note is not None
+    append(ledger, command(uuid4(), 1))
+    assert sealing().seal() is not None
+    kept.keep(note)
+    cut_to(superuser, FACTS)
+    fault = refusal(sealing()).fault
+    assert (fault.kind, fault.position) == (Kind.REWRITTEN, FACTS + 1)
+    append(ledger, command(uuid4(), 1))
+    fault = refusal(sealing()).fault
+    assert (fault.kind, fault.position) == (Kind.REWRITTEN, FACTS + 1)
+    assert "an older checkpoint was put back, or the ledger was rewritten" in fault.message
+    assert checkpoint_of(kept, signer).size == FACTS
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_sealer_that_was_stopped_before_it_signed_goes_on(sealing: Sealing, kept: Kept, ledger: Ledger) -> None:
+    assert sealing().seal() is not None
+    note = kept.note()
+    assert note is not None
+    append(ledger, command(uuid4(), 1))
+    assert sealing().seal() is not None
+    kept.keep(note)
+    found = sealing().seal()
+    assert found is not None
+    assert found.size == FACTS + 1
 
 
 def test_what_follows_a_swap_of_versions_is_found(superuser: psycopg.Connection, database_url: str) -> None:

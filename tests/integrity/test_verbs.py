@@ -47,6 +47,22 @@ def answered(found: subprocess.CompletedProcess[str]) -> Any:
 
 
 @pytest.mark.usefixtures("filled")
+def test_a_checkpoint_that_was_taken_away_is_not_taken_for_none(run: Run, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    witnessed = run("verify", "--folder", outside, "--witness", str(Witness("witness.example").verifier))
+    assert witnessed.returncode == 1
+    assert "There is no checkpoint that a witness could have cosigned" in witnessed.stderr
+    assert run("verify", "--folder", outside).returncode == 0
+    assert run("seal", "--once", "--folder", outside).returncode == 0
+    for gone in ("checkpoint", "log.key"):
+        (outside / gone).rename(tmp_path / gone)
+        found = run("verify", "--folder", outside)
+        assert found.returncode == 1
+        assert f"was sealed into, and its {gone} is gone" in found.stderr
+        (tmp_path / gone).rename(outside / gone)
+
+
+@pytest.mark.usefixtures("filled")
 def test_a_sealed_ledger_holds_online_and_offline(run: Run, tmp_path: Path) -> None:
     outside, facts = tmp_path / "outside", tmp_path / "facts.jsonl"
     sealed = answered(run("seal", "--once", "--json", "--folder", outside))

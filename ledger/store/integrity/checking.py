@@ -69,6 +69,8 @@ class Redaction(Struct, frozen=True):
     position: int
 
 
+#: What reading bytes raises that are no JSON of the wanted form; the last is for a hundred thousand brackets.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _claims = msgspec.json.Decoder(_Claims).decode
 _redaction = msgspec.json.Decoder(Redaction).decode
 
@@ -135,12 +137,10 @@ def _hold(page: Page, due: int) -> bool:
     try:
         claims = [*map(_claims, page.meta)]
         leaves = leaves_at(page.position, page.recorded, page.meta)
-    except (msgspec.DecodeError, struct.error):  # no envelope, or a time that no envelope can have
+        commitments = _commitments(page, claims)
+    # No envelope, a time that none can have, or a column without a value.
+    except (*UNREADABLE, struct.error, TypeError):
         return False
-    commitments = [
-        sha256(salt + payload).hexdigest() if salt or payload else said.payload_sha256
-        for salt, payload, said in zip(page.salt, page.payload, claims, strict=True)
-    ]
     columns = zip(page.stream_id, page.version, page.topic, page.occurred_at, page.command_id, commitments, strict=True)
     return (
         [*page.position] == [*range(due, due + len(claims))]
@@ -149,16 +149,26 @@ def _hold(page: Page, due: int) -> bool:
     )
 
 
+def _commitments(page: Page, claims: Sequence[_Claims]) -> list[str]:
+    """This will give what each envelope must commit to; one whose words are gone may say what it likes. Raises TypeError."""
+    return [
+        sha256(salt + payload).hexdigest() if salt != b"" or payload != b"" else said.payload_sha256
+        for salt, payload, said in zip(page.salt, page.payload, claims, strict=True)
+    ]
+
+
 def _wrong(row: Row, due: int) -> Fault:
     """This will name what is wrong with a fact by itself."""
     if row.position < due:
         return Fault(Kind.MISSING, due, f"position {row.position} stands where this one belongs")
+    if None in row:
+        return Fault(Kind.COLUMN, due, f"the column {Row._fields[row.index(None)]} is empty")
     if row.position > due:
         last = row.position - 1
         return Fault(Kind.MISSING, due, "the fact is missing" if last == due else f"the facts up to {last} are missing")
     try:
         claims = _claims(row.meta)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         return Fault(Kind.META, due, f"its envelope can't be read: {error}")
     if leaf(due, row.recorded_at, row.meta) != row.leaf:
         return Fault(Kind.LEAF, due, "its leaf is not the hash of its position, time and envelope")
@@ -170,8 +180,7 @@ def _wrong(row: Row, due: int) -> Fault:
 
 def _follow(found: Stretch, page: Page) -> Fault | None:
     """This will take good facts in, or say how the first that does not follow those before it doesn't."""
-    if b"" in page.payload or REDACTION_TOPIC in page.topic:
-        _redactions(found, page)
+    odd = _redactions(found, page) if b"" in page.payload or REDACTION_TOPIC in page.topic else None
     versions, before, fault, position = found.versions, found.last_at, None, found.next - 1
     for position, at, stream_id, version in zip(
         page.position, page.recorded, page.stream_id, page.version, strict=True
@@ -191,16 +200,23 @@ def _follow(found: Stretch, page: Page) -> Fault | None:
         versions[stream_id] = version
     else:
         position += 1
+    if odd is not None and (fault is None or odd.position < fault.position):
+        fault, position = odd, odd.position
     found.next, found.last_at = position, before
     return fault
 
 
-def _redactions(found: Stretch, page: Page) -> None:
+def _redactions(found: Stretch, page: Page) -> Fault | None:
+    """This will note what is redacted and by what, or say which redaction names nothing."""
     for position, topic, payload in zip(page.position, page.topic, page.payload, strict=True):
         if not payload:
             found.emptied.add(position)
         elif topic == REDACTION_TOPIC:
-            found.redacted.setdefault(_redaction(payload).position, position)
+            try:
+                found.redacted.setdefault(_redaction(payload).position, position)
+            except UNREADABLE:
+                return Fault(Kind.PAYLOAD, position, "it is a redaction, and its payload names no position")
+    return None
 
 
 def _column(row: Row, said: tuple[object, ...]) -> Fault:

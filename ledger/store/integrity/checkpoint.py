@@ -11,6 +11,11 @@ from ledger.store.integrity.tree import HASH_BYTES
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
+def origin(ledger_id: str) -> str:
+    """This will name a ledger as checkpoints do."""
+    return f"decision-ledger/{ledger_id}"
+
+
 class Checkpoint(Struct, frozen=True):
     """The state of a log that somebody vouches for. `origin` names the log."""
 

@@ -22,7 +22,7 @@ from msgspec import Raw, Struct
 
 from ledger.store.connections import Connection
 from ledger.store.integrity import reading
-from ledger.store.integrity.checking import Fault, Joined, Kind, checked
+from ledger.store.integrity.checking import UNREADABLE, Fault, Joined, Kind, checked
 from ledger.store.integrity.checkpoint import Checkpoint
 from ledger.store.integrity.rows import Page, Row
 from ledger.store.integrity.verifying import STRETCH, Progress, Verified, against, verified
@@ -151,7 +151,7 @@ def pages(file: BinaryIO, size: int = reading.PAGE) -> Iterator[list[tuple[Row, 
             raise Unfit(Fault(Kind.META, 0, _partly(text)))
         try:
             page.append(_row(text))
-        except (msgspec.DecodeError, ValueError) as error:
+        except (*UNREADABLE, ValueError) as error:
             yield page
             raise Unfit(Fault(Kind.META, 0, f"line {number} of the export can't be read: {error}")) from error
         if len(page) == size:
@@ -192,6 +192,8 @@ def _row(text: bytes) -> tuple[Row, bytes | None]:
     meta = bytes(found.meta)
     said = _claims(meta)
     payload = bytes(found.payload)
+    if found.recorded_at.tzinfo is None:
+        raise ValueError("recorded_at has no zone")
     row = Row(
         found.position,
         found.recorded_at,

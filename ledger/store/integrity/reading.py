@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
+
 from ledger.store.connections import Connection, reader_connection
 from ledger.store.integrity.rows import Page, Row
 
@@ -17,6 +19,12 @@ _ROWS = (
     "SELECT position, timestamptz_send(recorded_at), stream_id::text, version, topic, occurred_at, command_id::text, salt, meta,"
     " payload, leaf FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position LIMIT %s"
 )
+#: The same of rows that no program of the ledger's wrote: times that no calendar here has, or none at all.
+_ODD_ROWS = _ROWS.replace(
+    "timestamptz_send(recorded_at)", "timestamptz_send(COALESCE(recorded_at, 'infinity'))"
+).replace(
+    " occurred_at,", " CASE WHEN occurred_at BETWEEN '0001-01-02 00:00Z' AND '9999-12-30 00:00Z' THEN occurred_at END,"
+)
 _LEAVES = "SELECT leaf FROM ledger.events WHERE position > %s AND position <= %s ORDER BY position"
 #: A command that says otherwise than its facts, or facts without a command: position, what is wrong.
 _COMMANDS = """
@@ -26,6 +34,8 @@ SELECT COALESCE(e.first_position, c.first_position), c.command_id IS NULL, e.com
   FULL JOIN (SELECT * FROM ledger.commands WHERE first_position <= %(head)s) AS c USING (command_id)
  WHERE (e.first_position, e.event_count) IS DISTINCT FROM (c.first_position, c.event_count)
  ORDER BY 1 LIMIT 1"""
+_COMMAND_AHEAD = """
+SELECT first_position FROM ledger.commands WHERE first_position > (SELECT max(position) FROM ledger.head) ORDER BY 1 LIMIT 1"""
 
 
 def reader(url: str) -> Connection:
@@ -65,13 +75,22 @@ def pages(
     """This will give the same column by column."""
     with connection.cursor(binary=True) as cursor:
         while after < to:
-            found: list[Any] = cursor.execute(_ROWS, [after, to, PAGE], prepare=True).fetchall()
-            if not found:
+            try:
+                page = _page(cursor.execute(_ROWS, [after, to, PAGE], prepare=True).fetchall())
+            except (psycopg.DataError, TypeError):
+                page = _page(cursor.execute(_ODD_ROWS, [after, to, PAGE]).fetchall())
+            if page is None:
                 return
-            position, sent, *others = zip(*found, strict=True)
-            yield Page(position, [int.from_bytes(at, signed=True) + _SENT_EPOCH for at in sent], *others)
-            progress(len(found))
-            after = position[-1]
+            yield page
+            progress(len(page.position))
+            after = page.position[-1]
+
+
+def _page(found: list[Any]) -> Page | None:
+    if not found:
+        return None
+    position, sent, *others = zip(*found, strict=True)
+    return Page(position, [int.from_bytes(at, signed=True) + _SENT_EPOCH for at in sent], *others)
 
 
 def leaves(connection: Connection, after: int, to: int) -> list[bytes]:
@@ -84,7 +103,8 @@ def command_at_fault(connection: Connection, to: int) -> tuple[int, str] | None:
     """This will give the first position up to `to` whose command is not recorded as its facts say, and how."""
     row = connection.execute(_COMMANDS, {"head": to}).fetchone()
     if row is None:
-        return None
+        ahead = connection.execute(_COMMAND_AHEAD).fetchone()
+        return ahead and (ahead[0], "a command is listed here, behind the end of the ledger")
     position, no_command, no_facts = row
     if no_command:
         return position, "its command is not in the list of commands"

@@ -3,7 +3,7 @@
 from ledger.store.faults import NotReconciled
 from ledger.store.integrity import reading
 from ledger.store.integrity.checkpoint import Checkpoint
-from ledger.store.integrity.keeping import Kept
+from ledger.store.integrity.keeping import PUBLIC_KEY, Kept
 from ledger.store.integrity.logtree import LogTree
 from ledger.store.integrity.note import BadNote
 
@@ -12,6 +12,10 @@ def signed(kept: Kept) -> Checkpoint | None:
     """This will give the kept checkpoint; None: there is none yet. Raises NotReconciled for one that the kept key did not sign."""
     verifier = kept.verifier()
     try:
+        if verifier is None and kept.note() is not None:
+            raise NotReconciled(
+                f"The checkpoint in {kept.folder} can't be checked: the key {PUBLIC_KEY} beside it is gone."
+            )
         return None if verifier is None else kept.checkpoint(verifier)
     except BadNote as error:
         raise NotReconciled(f"The checkpoint in {kept.folder} does not hold: {error}.") from error

@@ -24,18 +24,13 @@ from ledger.store.integrity.tree import (
     root,
     verify_consistency,
 )
-from ledger.store.integrity.verifying import STRETCH, against, first_other
+from ledger.store.integrity.verifying import STRETCH, against, first_other, sooner
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 #: Old facts looked at again with each pass.
 AGAIN = 2_048
-
-
-def origin(ledger_id: str) -> str:
-    """This will name a ledger as checkpoints do."""
-    return f"decision-ledger/{ledger_id}"
 
 
 class Refused(Exception):  # noqa: N818 - named for what happened
@@ -131,7 +126,8 @@ class Sealer:
         while (after := joined.next - 1) < last.size:
             end = min(last.size, after + STRETCH)
             joined.add(checked(after + 1, reading.pages(self._connection, after, end), last.size))
-            self._refuse(joined.fault)
+            leaves = partial(reading.leaves, self._connection)
+            self._refuse(sooner(joined.fault, last, self._kept.tiles, leaves))
             if joined.next <= end:
                 if reading.head(self._connection) < last.size:
                     break  # the tail is cut off
@@ -139,7 +135,17 @@ class Sealer:
             self._progress(end, last.size)
         self._refuse(against(joined, last, self._kept.tiles, partial(reading.leaves, self._connection)))
         self._compare(last)
+        self._ahead(last)
         return joined
+
+    def _ahead(self, last: Checkpoint) -> None:
+        """This will check that tiles further than the checkpoint, as a sealer leaves that was stopped in between, are of this ledger."""
+        kept = self._kept.tiles.ahead(last.size)
+        found = reading.leaves(self._connection, last.size, last.size + len(kept))
+        for index, leaf in enumerate(kept):
+            if index >= len(found) or found[index] != leaf:
+                sentence = "it is not the fact of the kept tiles: an older checkpoint was put back, or the ledger was rewritten"
+                raise Refused(Fault(Kind.REWRITTEN, last.size + index + 1, sentence))
 
     def _compare(self, last: Checkpoint) -> None:
         """This will check that the tiles themselves lead to the root that was signed."""

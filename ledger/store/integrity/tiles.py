@@ -99,6 +99,20 @@ class Tiles:
             found += self.hashes(0, number, min(WIDTH, end - first))[max(0, start - first) :]
         return found
 
+    def ahead(self, size: int) -> list[bytes]:
+        """This will read the leaves that are kept after the first `size`."""
+        found: list[bytes] = []
+        while True:
+            number, before = divmod(size + len(found), WIDTH)
+            for width in range(WIDTH, before, -1):
+                if (self._folder / tile_path(0, number, width)).is_file():
+                    found += self.hashes(0, number, width)[before:]
+                    break
+            else:
+                return found
+            if width < WIDTH:
+                return found
+
     def node(self, level: int, index: int) -> bytes:
         """This will give the hash of a complete node: as it is kept, or from the at most 128 below it in the same tile."""
         tile, above = divmod(level, HEIGHT)

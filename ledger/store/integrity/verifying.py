@@ -73,7 +73,8 @@ def verify(
                 if joined.add(stretch):
                     break
         fault = joined.fault or _unsaid(connection, joined, end) or _end(joined, head, end)
-        fault = fault or against(joined, checkpoint, kept, partial(reading.leaves, connection))
+        leaves = partial(reading.leaves, connection)
+        fault = sooner(fault or against(joined, checkpoint, kept, leaves), checkpoint, kept, leaves)
         if fault is None and (at := reading.command_at_fault(connection, head)):
             fault = Fault(Kind.COMMAND, *at)
     return verified(joined, fault, checkpoint, started)
@@ -117,6 +118,22 @@ def against(
             Kind.REWRITTEN, 0, f"the first {checkpoint.size} facts are not those that the checkpoint was signed over"
         )
     return Fault(Kind.REWRITTEN, position, "it is not the fact that the checkpoint was signed over")
+
+
+def sooner(
+    fault: Fault | None, checkpoint: Checkpoint | None, kept: Tiles | None, leaves: Callable[[int, int], list[bytes]]
+) -> Fault | None:
+    """This will name the fact before a fault that is not the one that was signed: what was renumbered shows late by itself."""
+    if fault is None or checkpoint is None or kept is None:
+        return fault
+    position = first_other(kept, 0, min(checkpoint.size, fault.position - 1), leaves)
+    if position is None or position >= fault.position:
+        return fault
+    return Fault(
+        Kind.REWRITTEN,
+        position,
+        f"it is not the fact that the checkpoint was signed over; further on, at {fault.position}, {fault.message}",
+    )
 
 
 def first_other(kept: Tiles, after: int, to: int, leaves: Callable[[int, int], list[bytes]]) -> int | None:
