@@ -37,6 +37,8 @@ NEW: dict[type[Struct], tuple[str, ...]] = {
     DefinePolicy: ("policy_id",),
     Simulate: ("simulation_id",),
 }
+#: The version of a UUID that is made from a name.
+NAMED = 5
 #: Of the root type.
 ABOUT = (
     "What can be done: one verb for each command. Several in one document are done one after the other, and each stands for itself: one "
@@ -76,7 +78,9 @@ def verb(command: type[Struct]) -> Verb:
     new = NEW.get(command, ())
     name, about = command.__name__, (command.__doc__ or "").split("\n\n")[0].strip()
     fields = tuple(
-        field._replace(description=f"{field.description} Left out: it is made from the commandId.")
+        field._replace(
+            description=f"{field.description} A random UUID, not one made from a name. Left out: it is made from the commandId."
+        )
         if field.name in new
         else field
         for field in fields_of(command, frozenset(new))
@@ -123,9 +127,12 @@ async def perform(context: Context, found: Verb, given: Any) -> Payload:
     """This will hand the command to the handlers, in a worker thread if it needs one, and answer with what was recorded or why not."""
     refuse_scope(context)
     command_id = given.command_id or uuid4()
-    values = {name: derived_id(command_id, name.removesuffix("_id")) for name in found.new}
+    made = {name: derived_id(command_id, name.removesuffix("_id")) for name in found.new}
     try:
-        values |= values_of(found.fields, given)
+        values = made | values_of(found.fields, given)
+        for name, own in made.items():
+            if values[name] != own:
+                _refuse_named(name, values[name])
     except Rejected as no:
         return found.payload(command_id=command_id, user_errors=[refused(no)])
     issued = Issued(
@@ -156,6 +163,19 @@ async def perform(context: Context, found: Verb, given: Any) -> Payload:
         repeated=outcome.repeated,
         receipt=_receipt(outcome),
     )
+
+
+def _refuse_named(field: str, given: UUID) -> None:
+    """This will refuse an id for something new that is made from a name, whoever has it: the ledger so names what it makes and imports.
+
+    It could be guessed, and then taken before its history is imported; and that it is taken would tell that somebody's history was.
+    """
+    if given.version == NAMED:
+        raise Rejected(
+            Code.BAD_USER_INPUT,
+            f"`{field}` is a UUID made from a name (version 5). Give a random one (version 4 or 7), or leave it out.",
+            field,
+        )
 
 
 def _receipt(outcome: Outcome) -> Receipt:

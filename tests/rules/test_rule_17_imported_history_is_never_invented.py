@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from ledger.commands import derived_id
 from ledger.importing import import_histories
-from ledger.importing.naming import Names
+from ledger.importing.naming import Names, decision_id
 from tests.rules.queries import TIMELINE, WHY_NOT
 from tests.rules.saying import at, no
 from tests.rules.town import Team, Town
@@ -71,6 +72,29 @@ def test_an_imported_story_has_no_fact_that_its_source_does_not_tell(town: Town,
     entries = town.auditor.asks(TIMELINE, of=str(orchard.proposal("untold")))["nodes"]
     assert [entry["kind"] for entry in entries] == ["ProposalSubmitted", "DecisionTaken"]
     assert entries[0]["body"].get("proposer") is None
+
+
+def test_a_guessed_id_does_not_tell_whether_anything_was_imported(team: Team, orchard: Names) -> None:
+    for imported in ("told", "never imported"):
+        guessed = str(orchard.proposal(imported))
+        assert team.engineer.is_refused("submitProposal", **team.submission(proposalId=guessed)) == (
+            "BAD_USER_INPUT",
+            "`proposalId` is a UUID made from a name (version 5). Give a random one (version 4 or 7), or leave it out.",
+            at("proposalId"),
+        )
+    command_id = uuid4()
+    team.engineer.does(
+        "submitProposal",
+        **team.submission(commandId=str(command_id), proposalId=str(derived_id(command_id, "proposal"))),
+    )
+
+
+def test_nobody_takes_the_id_of_a_decision_that_is_yet_to_be_imported(team: Team, orchard: Names) -> None:
+    proposal_id = team.propose()
+    later = str(decision_id(orchard.command("yet to come#2")))
+    answer = no(team.opened(proposal_id), proposal_id, decisionId=later)
+    code, _, path = team.product.is_refused("takeDecision", **answer)
+    assert (code, path) == ("BAD_USER_INPUT", at("decisionId"))
 
 
 @pytest.mark.parametrize("code", ["NOT_CLASSIFIED", "NOT_RECORDED"])
