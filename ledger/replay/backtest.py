@@ -137,7 +137,9 @@ def again(seen: Visible, scenario: Scenario, replayed: Run, step: int, item: int
         move(world, before.review, before.chosen)
     for before in reversed(replayed.steps[step:]):  # what each team owed at its first review from there on
         world.debt[before.review.team] = before.debt
-    forced = (*replayed.forced, (replayed.steps[step].review.number, item, verdict))
+    number = replayed.steps[step].review.number
+    others = [given for given in replayed.forced if given[:2] != (number, item)]  # what was forced there gives way
+    forced = (*others, (number, item, verdict))
     stepper = Stepper(seen, scenario, replayed.choice, make(replayed.choice), None, digests=False)
     later = [
         stepper.step(world, before.review, seen.sights[before.review.number], given_at(forced, before.review))

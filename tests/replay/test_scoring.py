@@ -9,7 +9,7 @@ from ledger.replay.kinds import Kind
 from ledger.replay.oracle import plan
 from ledger.replay.outcomes import Outcomes
 from ledger.replay.report import Check, Report
-from ledger.replay.scenario import Method, PolicyChoice, Scenario
+from ledger.replay.scenario import Forced, Method, PolicyChoice, Scenario
 from ledger.replay.scoring import drawdown, payback, under_water
 from ledger.replay.simulating import simulate
 from ledger.values import Verdict
@@ -277,6 +277,13 @@ def test_shares_sum_to_one(report: Report) -> None:
         shares = result.shares
         assert shares.observed + shares.imputed + shares.unknown == pytest.approx(1, abs=1e-5)
         assert result.net_hours.low <= result.net_hours.likely <= result.net_hours.high
+
+
+def test_a_forced_flip_contributes_what_it_gains_or_costs() -> None:
+    scenario = Scenario((AS_DECIDED, MOMENTUM), forced=(Forced(proposal_id(1), 1, Verdict.YES),), regret=False)
+    as_decided, _ = simulate(worked().history(), scenario).results
+    (flip,) = as_decided.flips
+    assert flip.contribution == as_decided.gain_hours == 9 * 20 - 32 + 30
 
 
 def test_a_starved_item_was_passed_over_again_and_again(report: Report) -> None:
