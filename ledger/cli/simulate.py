@@ -17,8 +17,8 @@ from ledger.replay.scenario import checked
 TRIED = ("MOMENTUM", "CD3", "WSJF", "RICE", "KNAPSACK", "FIFO", "RANDOM", "NOTHING")
 FLIPS_SHOWN = 12
 TITLE_WIDTH = 44
-#: What a narrow terminal does without, the first of them first.
-SPARE = ("low … high", "used days", "regret", "wait, median … longest", "starved")
+#: What a narrow terminal does without, the first of them first; how sure a gain is it always says.
+SPARE = ("used days", "low … high", "regret", "wait, median … longest", "starved")
 SPARE_OF_FLIPS = ("score (cut)", "rank", "survives", "adds, hours")
 
 
@@ -104,7 +104,8 @@ def _show(report: Report) -> None:
         highlight=False,
     )
     table = Table(
-        caption="Hours are engineer-hours by the end of the log; low and high where worth is imputed.",
+        caption="Hours are engineer-hours by the end of the log; low and high where worth is imputed. "
+        "A gain between a low below 0 and a high above it can't be told from none.",
         caption_justify="left",
     )
     for heading in (
@@ -112,6 +113,7 @@ def _show(report: Report) -> None:
         "net hours",
         "low … high",
         "gain",
+        "gain, low … high",
         "regret",
         "yes",
         "used days",
@@ -125,6 +127,12 @@ def _show(report: Report) -> None:
     for result in report.results:
         table.add_row(*_row(result, result.policy.name))
     show(screen, table, spare=SPARE)
+    shares = report.actual.shares
+    screen.print(
+        f"Of the {shares.items:,} items that were done, the worth of {shares.observed:.0%} was measured afterwards, that of "
+        f"{shares.imputed:.0%} is imputed, and that of {shares.unknown:.0%} not known.",
+        highlight=False,
+    )
     _show_flips(screen, report)
     screen.print(f"Digest {report.digest}", highlight=False)
 
@@ -136,6 +144,7 @@ def _row(result: Result, name: str) -> tuple[str, ...]:
         f"{net.likely:,.0f}",
         f"{net.low:,.0f} … {net.high:,.0f}",
         f"{result.gain_hours:+,.0f}",
+        "" if result.gain.low == result.gain.high else f"{result.gain.low:+,.0f} … {result.gain.high:+,.0f}",
         "" if result.regret_hours is None else f"{result.regret_hours:,.0f}",
         str(result.chosen),
         f"{result.used_days:,.0f} of {result.capacity_days:,.0f}",
