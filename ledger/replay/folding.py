@@ -135,7 +135,8 @@ class TeamFold:
         self.own[subjects[begun[self.history.figures[start : review.cut][begun, 0] == self.team]]] = True
         of_proposal = kinds <= LAST_OF_PROPOSAL
         self.own &= self.in_area
-        mine = np.flatnonzero(of_proposal & self.own[np.where(of_proposal, subjects, 0)])
+        mine = np.flatnonzero(of_proposal)
+        mine = mine[self.own[subjects[mine]]]
         is_endogenous, rows = np.isin(kinds[mine], _ENDOGENOUS), mine + start
         new = np.where(
             is_endogenous, (rows >= self._endogenous_to) & (rows < review.decided_cut), rows >= self._exogenous_to

@@ -81,6 +81,17 @@ def test_an_answer_to_what_had_ended_shows_it_to_nobody() -> None:
     assert peeking(seen, scenario, runs) == [()]
 
 
+def test_a_review_before_there_was_any_proposal_sees_nothing() -> None:
+    tale = Tale()
+    tale.review(10)
+    tale.submit(15, 0, days=4, drag=4)
+    tale.review(20)
+    scenario = Scenario((PolicyChoice(Method.MOMENTUM),))
+    seen, runs = tried(tale.history(), scenario)
+    assert [step.chosen.tolist() for step in runs[0].steps] == [[], [0]]
+    assert peeking(seen, scenario, runs) == [()]
+
+
 def later_known() -> History:
     """Three items at one review; what would tell them apart comes after it."""
     tale = Tale()
