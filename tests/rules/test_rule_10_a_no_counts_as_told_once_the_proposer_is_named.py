@@ -27,9 +27,10 @@ def test_a_no_is_shown_as_not_told_until_its_audience_names_the_proposer(team: T
 
 def test_a_no_that_is_not_told_shows_its_age_against_what_the_team_promises(team: Team) -> None:
     team.town.steward.does("setServiceLevel", teamId=team.id, daysToDecide=30, hoursToTell=24)
-    proposal_id = team.propose()
-    answer = no(team.opened(proposal_id), proposal_id)
-    decision_id = team.decide({**answer, "occurredAt": now(hours=-72)})
+    decided_at = now(hours=-72)
+    proposal_id = team.propose(at=decided_at)
+    answer = no(team.opened(proposal_id, at=decided_at), proposal_id)
+    decision_id = team.decide({**answer, "occurredAt": decided_at})
     notice = team.notices(told=False)[decision_id]
     assert notice["ageHours"] == pytest.approx(72, abs=0.1)
     assert notice["hoursOverdue"] == pytest.approx(48, abs=0.1)
@@ -57,8 +58,10 @@ def test_telling_nobody_is_refused(team: Team) -> None:
 
 
 def test_the_age_of_a_no_that_is_not_told_is_that_of_the_state_asked_for(team: Team) -> None:
-    proposal_id, decided_at = team.propose(), now(hours=-72)
-    decision_id = team.decide({**no(team.opened(proposal_id), proposal_id), "occurredAt": decided_at})
+    decided_at = now(hours=-72)
+    proposal_id = team.propose(at=decided_at)
+    answer = no(team.opened(proposal_id, at=decided_at), proposal_id)
+    decision_id = team.decide({**answer, "occurredAt": decided_at})
 
     def age_s(as_of: dict[str, str]) -> float:
         (notice,) = team.engineer.asks(AGED, asOf=as_of)["nodes"]

@@ -3,6 +3,7 @@
 Ids are the clients' own, as texts. Whatever is read is read at the position of the last thing done, so that nothing waits blindly.
 """
 
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -174,11 +175,18 @@ class Team:
     # What is done
 
     def propose(
-        self, *, by: Person | None = None, days: int | None = 5, drag: int | None = 10, **case_more: Any
+        self,
+        *,
+        by: Person | None = None,
+        days: int | None = 5,
+        drag: int | None = 10,
+        at: datetime | None = None,
+        **case_more: Any,
     ) -> str:
         """A proposal with a case, an estimate and an impact, each in its first version."""
         proposal_id = str(uuid4())
-        asked = [("submitProposal", self.submission(proposalId=proposal_id, businessCase=case(**case_more)))]
+        said = {"proposalId": proposal_id, "businessCase": case(**case_more), "occurredAt": at}
+        asked = [("submitProposal", self.submission(**said))]
         if days is not None:
             asked.append(("estimateProposal", estimate(proposal_id, days, days, days)))
         if drag is not None:
@@ -206,9 +214,12 @@ class Team:
         """A review with these on its agenda, and not yet open."""
         return self._reviewing(kind, ("freezeAgenda", {"proposalIds": proposal_ids}))
 
-    def opened(self, *proposal_ids: str, kind: str = "PRODUCT", capacity: int | None = None) -> str:
-        """An open review with these on its agenda."""
-        given = {"attendees": [self.product.id, self.lead.id], "capacity": None if capacity is None else str(capacity)}
+    def opened(
+        self, *proposal_ids: str, kind: str = "PRODUCT", capacity: int | None = None, at: datetime | None = None
+    ) -> str:
+        """An open review with these on its agenda; `at`: when it was opened, if it is told of later."""
+        given: dict[str, Any] = {"attendees": [self.product.id, self.lead.id], "occurredAt": at}
+        given["capacity"] = None if capacity is None else str(capacity)
         return self._reviewing(kind, ("freezeAgenda", {"proposalIds": proposal_ids}), ("openReview", given))
 
     def _reviewing(self, kind: str, *asked: tuple[str, dict[str, Any]]) -> str:
