@@ -92,7 +92,7 @@ def _sentences(found: Verified, down: list[str], members: list[str], no_checkpoi
     if found.redacted:
         lines.append(f"{found.redacted} of them are redacted, each by a recorded redaction.")
     if found.unfinished:
-        lines.append(f"Redactions not carried out yet, at: {', '.join(map(str, found.unfinished))}.")
+        lines.append(f"Redactions not carried out yet, or undone since, at: {', '.join(map(str, found.unfinished))}.")
     lines += [f"GUARD DOWN: {sentence}." for sentence in down]
     if members:
         lines.append(f"Who may do more than append and read: {'; '.join(members)}.")
