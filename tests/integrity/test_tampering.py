@@ -302,6 +302,7 @@ def test_a_fact_that_was_taken_out_is_named_and_not_the_end(
     assert fault is not None
     assert (fault.kind, fault.position) == (Kind.REWRITTEN, 120)
     assert "further on, at 300, the ledger ends at 299" in fault.message
+    assert refusal(sealing()).fault == fault
 
 
 @pytest.mark.usefixtures("sealed")

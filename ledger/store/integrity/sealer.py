@@ -122,18 +122,17 @@ class Sealer:
 
     def _whole(self, last: Checkpoint) -> Joined:
         """This will check all that was signed before, fact by fact, against the checkpoint and the tiles."""
-        joined = Joined()
+        joined, leaves = Joined(), partial(reading.leaves, self._connection)
         while (after := joined.next - 1) < last.size:
             end = min(last.size, after + STRETCH)
             joined.add(checked(after + 1, reading.pages(self._connection, after, end), last.size))
-            leaves = partial(reading.leaves, self._connection)
             self._refuse(sooner(joined.fault, last, self._kept.tiles, leaves))
             if joined.next <= end:
                 if reading.head(self._connection) < last.size:
                     break  # the tail is cut off
                 self._refuse(Fault(Kind.MISSING, joined.next, "the fact is missing"))
             self._progress(end, last.size)
-        self._refuse(against(joined, last, self._kept.tiles, partial(reading.leaves, self._connection)))
+        self._refuse(sooner(against(joined, last, self._kept.tiles, leaves), last, self._kept.tiles, leaves))
         self._compare(last)
         self._ahead(last)
         return joined
