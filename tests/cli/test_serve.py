@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import time
 from pathlib import Path
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import Cli, named_in
 
+START_S = 60
 SAMPLE = Path(__file__).parents[1] / "importing/samples/orchard.jsonl"
 
 
@@ -18,6 +20,7 @@ def test_it_answers_until_it_is_told_to_end(cli: Cli, number: signal.Signals, wo
     with cli.running("serve", "--port", "0", "--workers", workers, "--json") as process:
         document = process.document()
         assert document == {"address": document["address"], "graphql": f"{document['address']}/graphql"}
+        until_ready(document["address"])
         answer = httpx.post(
             document["graphql"],
             json={"query": "{ viewer { client member { name } } }"},
@@ -32,6 +35,14 @@ def test_it_answers_until_it_is_told_to_end(cli: Cli, number: signal.Signals, wo
     with socket.socket() as knock:
         assert knock.connect_ex(("127.0.0.1", port)) != 0
     assert named_in(Path(cli.settings["LEDGER_DATA_DIR"])) == []
+
+
+def until_ready(address: str) -> None:
+    """A new ledger's views are made after the address is told."""
+    deadline = time.monotonic() + START_S
+    while (found := httpx.get(f"{address}/health/ready", timeout=START_S)).status_code != 200:
+        assert time.monotonic() < deadline, found.text
+        time.sleep(0.05)
 
 
 def test_a_port_that_is_taken_is_named(cli: Cli) -> None:

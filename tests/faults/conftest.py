@@ -10,13 +10,13 @@ import pytest
 from ledger.store.application import Ledger
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.migrations import migrate
-from tests.api.conftest import api, provider, settings
+from tests.api.conftest import api, provider, settings, wait_s
 from tests.faults import cluster
 from tests.faults.cluster import Cluster
 from tests.faults.figures import figures
 from tests.faults.outside import Outside
 
-__all__ = ["api", "figures", "provider", "settings"]
+__all__ = ["api", "figures", "provider", "settings", "wait_s"]
 
 #: Makes a server of the test's own with these settings over the usual ones.
 Clusters = Callable[..., Cluster]

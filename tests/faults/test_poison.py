@@ -29,7 +29,8 @@ def refuse(*_: Any) -> None:
     raise ValueError("this withdrawal is poison")
 
 
-POISONED = View(backlog.VIEW.name, backlog.VIEW.tables, {**backlog.VIEW.on, ProposalWithdrawn: refuse})
+ON = {**backlog.VIEW.on, ProposalWithdrawn: refuse}
+POISONED = View(backlog.VIEW.name, backlog.VIEW.tables, ON, version=backlog.VIEW.version)
 BACKLOG = "query B($at: Position) { backlog(first: 10, atLeast: $at) { nodes { proposalId } } }"
 TIMELINE = "query T($of: UUID!, $at: Position) { timeline(of: $of, first: 10, atLeast: $at) { nodes { kind } } }"
 
