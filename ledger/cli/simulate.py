@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger.cli.running import as_json
-from ledger.cli.simulating import give, pool, replaying, sentences, upto, workers
+from ledger.cli.simulating import give, pool, replaying, reviewing, sentences, upto, workers
 from ledger.cli.tables import show
 from ledger.replay import Check, PolicyChoice, Report, Result, Scenario, read, simulate
 from ledger.replay.plotting import plot
-from ledger.replay.scenario import checked
+from ledger.replay.scenario import RUNS_MAX, checked
 
 #: Tried where no scenario and no policy is named.
 TRIED = ("MOMENTUM", "CD3", "WSJF", "RICE", "KNAPSACK", "FIFO", "RANDOM", "NOTHING")
@@ -27,8 +27,8 @@ SPARE_OF_FLIPS = ("score (cut)", "rank", "survives", "adds, hours")
 @click.option("--policy", "policies", multiple=True, help="A policy, or module:function; instead of the scenario's.")
 @click.option("--team", "teams", multiple=True, help="A team's name or id; instead of the scenario's.")
 @click.option("--area", "areas", multiple=True, help="An area; the others get what they got.")
-@click.option("--every-days", type=int, help="A review every so many days, instead of those that were.")
-@click.option("--runs", type=int, help="Draws that say how sure each flip is.")
+@reviewing
+@click.option("--runs", type=click.IntRange(0, RUNS_MAX), help="Draws that say how sure each flip is.")
 @click.option(
     "--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw curves and flips: .svg or .png."
 )
@@ -63,9 +63,9 @@ def simulate_(
     decision-ledger simulate scenario.toml --plot out.svg
     decision-ledger simulate --policy CD3 --policy my.module:policy --team Checkout --json
     """
-    with sentences(picture):
+    with sentences(picture, scenario):
         wanted = checked(_wanted(scenario, policies, teams, areas, every_days, runs))
-    with replaying(position, json) as (history, moved), pool(processes, scheduler) as executor:
+    with replaying(position, json, scenario) as (history, moved), pool(processes, scheduler) as executor:
         report = simulate(history, wanted, executor=executor, progress=moved)
         if picture is not None:
             plot(report, picture)

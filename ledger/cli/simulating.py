@@ -13,11 +13,14 @@ from ledger.cli.running import USAGE, Failed, console, database
 from ledger.replay import History, Report, ScenarioError, SchedulerError, Swept, executor, load
 from ledger.replay.keeping import CACHE
 from ledger.replay.picture import PlotError, check
+from ledger.replay.scenario import EVERY_DAYS_MAX
 from ledger.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 R = TypeVar("R", Report, Swept)
 Moved = Callable[[str, int, int], None]
+#: The options that set a scenario's keys.
+OPTIONS = {"policies": "--policy", "teams": "--team", "areas": "--area", "every_days": "--every-days", "runs": "--runs"}
 
 
 def upto(command: F) -> F:
@@ -36,10 +39,10 @@ def workers(command: F) -> F:
 
 
 @contextmanager
-def replaying(position: int | None, json: bool) -> Iterator[tuple[History, Moved]]:
+def replaying(position: int | None, json: bool, scenario: Path | None = None) -> Iterator[tuple[History, Moved]]:
     """This will give the history and the function that moves the bars; what can't be run ends with a sentence."""
     settings = Settings.from_environment()
-    with sentences(), database(settings, migrated=True) as url, bars(json) as moved:
+    with sentences(scenario=scenario), database(settings, migrated=True) as url, bars(json) as moved:
         yield (
             load(
                 url,
@@ -51,17 +54,36 @@ def replaying(position: int | None, json: bool) -> Iterator[tuple[History, Moved
         )
 
 
+def reviewing(command: F) -> F:
+    """This will give a verb its `--every-days`."""
+    return click.option(
+        "--every-days",
+        type=click.IntRange(1, EVERY_DAYS_MAX),
+        help="A review every so many days, instead of those that were.",
+    )(command)
+
+
 @contextmanager
-def sentences(picture: Path | None = None) -> Iterator[None]:
-    """This will tell what is wrong with a scenario, the workers or a picture's name, and end with the code for that."""
+def sentences(picture: Path | None = None, scenario: Path | None = None) -> Iterator[None]:
+    """This will tell what is wrong with a scenario, the workers or a picture's name, and end with the code for that.
+
+    Without a scenario's file its keys are called by the options that set them.
+    """
     try:
         if picture is not None:
             check(picture)
         yield
     except ScenarioError as error:
-        raise Failed(f"The scenario can't be run. {error}", USAGE) from error
+        said = str(error) if scenario is not None else _of_options(error)
+        raise Failed(f"The scenario can't be run. {said}", USAGE) from error
     except (SchedulerError, PlotError) as error:
         raise Failed(str(error), USAGE) from error
+
+
+def _of_options(error: ScenarioError) -> str:
+    said = str(error).removeprefix(f"{'.'.join(error.path)}: ").replace("every_days", "--every-days")
+    option = OPTIONS.get(error.path[0]) if error.path else None
+    return said if option is None else f"{option}: {said}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ledger.cli.running import USAGE, Failed, as_json
-from ledger.cli.simulating import give, pool, replaying, sentences, upto, workers
+from ledger.cli.simulating import give, pool, replaying, reviewing, sentences, upto, workers
 from ledger.cli.tables import show
 from ledger.replay import History, PolicyChoice, Scenario, Swept, read, scales, sweep, weights
 from ledger.replay.history import instant
@@ -31,7 +31,7 @@ WEIGHTS_SHOWN = 3
     help="Tune on the reviews up to this day, score on those after it; left out: half of them each.",
 )
 @click.option("--team", "teams", multiple=True, help="A team's name or id; instead of the scenario's.")
-@click.option("--every-days", type=int, help="A review every so many days, instead of those that were.")
+@reviewing
 @click.option(
     "--kept", type=click.IntRange(1, 1_000), default=10, show_default=True, help="The best so many are scored."
 )
@@ -69,10 +69,10 @@ def sweep_(
     """
     from msgspec.structs import replace  # noqa: PLC0415
 
-    with sentences(picture):
+    with sentences(picture, scenario):
         base = Scenario(tuple(PolicyChoice(name) for name in NAMED)) if scenario is None else read(scenario)
         base = checked(replace(base, teams=teams or base.teams, every_days=every_days or base.every_days))
-    with replaying(position, json) as (history, moved), pool(processes, scheduler) as executor:
+    with replaying(position, json, scenario) as (history, moved), pool(processes, scheduler) as executor:
         tuned = _middle(history) if until is None else until.replace(tzinfo=UTC)
         drawn = weights(policies, seed, scale=scales(history, tuned))
         found = sweep(

@@ -14,12 +14,16 @@ def show(screen: Console, table: Table, *, spare: Sequence[str] = (), flows: str
     """This will print a table so that every figure and word can be read.
 
     Where a terminal is too narrow, columns of `spare` are left out, the first of them first, and named below. The column `flows` takes
-    the room that there is, and goes on in the next line. What is no terminal, a file or a pager, gets all columns as wide as they are.
+    the room that there is, and goes on in the next line. Where even that does not fit, each row is a list, with all its columns. What is
+    no terminal, a file or a pager, gets all columns as wide as they are.
     """
     left_out = []
     if not screen.is_terminal:
         spare, flows = (), None
         screen.width = max(screen.width, width(table))
+    elif _narrowest(table, spare, flows) > screen.width:
+        _list(screen, table)
+        return
     for heading in spare:
         if width(table, flows) <= screen.width:
             break
@@ -35,7 +39,24 @@ def show(screen: Console, table: Table, *, spare: Sequence[str] = (), flows: str
 
 def width(table: Table, flows: str | None = None) -> int:
     """This will give the characters that a line of a table takes at least, with the column `flows` as narrow as its longest word."""
-    return sum(_least(column, flows) + EDGES for column in table.columns) + 1
+    return _narrowest(table, (), flows)
+
+
+def _narrowest(table: Table, spare: Sequence[str], flows: str | None) -> int:
+    return sum(_least(column, flows) + EDGES for column in table.columns if column.header not in spare) + 1
+
+
+def _list(screen: Console, table: Table) -> None:
+    """This will print a line for each cell that holds something, and an empty one after each row."""
+    if table.title:
+        screen.print(table.title)
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        for column, cell in zip(table.columns, row, strict=True):
+            if cell:
+                screen.print(f"{column.header}: {cell}", markup=False, highlight=False)
+        screen.print()
+    if table.caption:
+        screen.print(table.caption)
 
 
 def _least(column: Column, flows: str | None) -> int:

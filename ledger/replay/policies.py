@@ -21,6 +21,7 @@ A score of −∞ says that there is nothing to go by: the row is not chosen, wh
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
+from traceback import extract_tb
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -248,22 +249,33 @@ def make(choice: PolicyChoice, *, own: bool = True) -> Policy:
 
 def _own(name: str) -> Policy:
     module, _, function = name.partition(":")
-    if function:
-        try:
-            found = getattr(import_module(module), function)
-        except (ImportError, AttributeError, ValueError, TypeError) as error:
-            raise ScenarioError(f"The policy {name[:100]} can't be loaded: {error}.", "policies", "method") from error
-    else:
-        installed = {point.name: point for point in entry_points(group=GROUP)}
-        if name not in installed:
-            known = ", ".join([*MAKING, *sorted(installed)])
-            raise ScenarioError(
-                f"There is no policy {name[:60]}. Use {known}, or module:function.", "policies", "method"
-            )
-        found = installed[name].load()
+    installed = {} if function else {point.name: point for point in entry_points(group=GROUP)}
+    if not function and name not in installed:
+        known = ", ".join([*MAKING, *sorted(installed)])
+        raise ScenarioError(f"There is no policy {name[:60]}. Use {known}, or module:function.", "policies", "method")
+    try:
+        found = getattr(import_module(module), function) if function else installed[name].load()
+    except Exception as error:  # whatever the user's module does when it is loaded
+        said = f"{str(error).removesuffix('.') or type(error).__name__}. Is it on PYTHONPATH, and whole?"
+        raise ScenarioError(f"The policy {name[:100]} can't be loaded: {said}", "policies", "method") from error
     if not callable(found):
         raise ScenarioError(f"The policy {name[:100]} is no function.", "policies", "method")
-    return cast("Policy", found)
+    return _told(cast("Policy", found), name)
+
+
+def _told(policy: Policy, name: str) -> Policy:
+    """This will have the user's own policy say where it failed, as the error of a scenario."""
+
+    def asked(table: Candidates) -> "Floats | Bools":
+        try:
+            return policy(table)
+        except Exception as error:
+            own = extract_tb(error.__traceback__)[1:]  # without this very line
+            where = f" in line {own[-1].lineno} of {own[-1].filename}" if own else ""
+            said = f"{type(error).__name__}: {error}".removesuffix(".")
+            raise ScenarioError(f"The policy {name[:100]} failed{where}: {said}.", "policies") from error
+
+    return asked
 
 
 def check_answer(answer: "Floats | Bools", table: Candidates, name: str) -> "Floats | Bools":

@@ -18,6 +18,7 @@ RUNS_MAX = 10_000
 POLICIES_MAX = 100
 LIST_MAX = 250
 DAYS_MAX = 10_000.0
+EVERY_DAYS_MAX = 3_650
 #: How far the weights of one policy may be from 1 in sum.
 SUM_SLACK = 1e-6
 
@@ -198,7 +199,7 @@ def checked(scenario: Scenario) -> Scenario:
             )
     if scenario.since is not None and scenario.until is not None and scenario.since >= scenario.until:
         raise ScenarioError("The period is empty: it begins when it ends, or later.", "to")
-    _number(scenario.every_days, "every_days", least=1, most=3650)
+    _number(scenario.every_days, "every_days", least=1, most=EVERY_DAYS_MAX)
     _number(scenario.capacity_days, "capacity_days", least=0, most=DAYS_MAX)
     _number(scenario.capacity_share, "capacity_share", least=0, most=100)
     if scenario.capacity_days is not None and scenario.capacity_share != 1.0:

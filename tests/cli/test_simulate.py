@@ -15,6 +15,13 @@ from tests.replay.conftest import story_url
 __all__ = ["story_url"]
 
 
+def failing(table: object) -> object:
+    return 1 / 0
+
+
+FAILS_IN = failing.__code__.co_firstlineno + 1
+
+
 def environment(url: str, folder: Path) -> dict[str, str]:
     return {**os.environ, "LEDGER_DATABASE_URL": url, "LEDGER_DATA_DIR": str(folder), "COLUMNS": "170"}
 
@@ -59,7 +66,17 @@ def test_a_policy_that_peeks_ends_with_1(story_url: str, tmp_path: Path) -> None
         (("--policy", "BEST"), "There is no policy BEST"),
         (("--team", "Nobody"), "There is no team Nobody"),
         (("--area", "component:default/nowhere"), "There is no area component:default/nowhere"),
-        (("--runs", "1000000"), "1000000 cannot be"),
+        (("--runs", "1000000"), "'--runs': 1000000 is not in the range"),
+        (("--every-days", "0"), "'--every-days': 0 is not in the range"),
+        (("--team", " "), "There is no team"),
+        (("--position", "1"), "can't be run. No review was held in this period. Widen it, or give --every-days."),
+        (("--policy", "CD3", "--policy", "CD3"), "--policy: CD3 is there twice"),
+        (
+            ("--policy", "nowhere:policy"),
+            "--policy: The policy nowhere:policy can't be loaded: No module named 'nowhere'",
+        ),
+        (("--policy", f"{__name__}:failing"), f"failing failed in line {FAILS_IN} of {__file__}: ZeroDivisionError"),
+        (("--policy", "math:sqrt"), "The policy math:sqrt failed: TypeError"),
         (("--policy", "CD3", "--plot", "picture.txt"), "neither .svg nor .png"),
         (("--policy", "CD3", "--scheduler", "nowhere"), "No Dask scheduler answers"),
     ],

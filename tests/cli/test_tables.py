@@ -37,6 +37,13 @@ def test_no_figure_is_cut_in_a_terminal_and_what_is_left_out_is_named(width: int
     assert (told == "") == (width >= 60)
 
 
+def test_where_not_even_one_figure_fits_beside_another_each_row_is_a_list() -> None:
+    lines = shown(20)
+    assert lines[:4] == ["policy: MOMENTUM", "net hours: 8,312", "low … high: 6,432 … ", "9,311"]
+    assert lines[6:9] == ["", "policy: what was ", "done"]
+    assert "Not shown" not in " ".join(lines)
+
+
 def test_a_file_gets_all_of_it_as_wide_as_it_is() -> None:
     lines = shown(30, terminal=False)
     assert {cell for row in ROWS for cell in row} <= whole(lines)
