@@ -1,5 +1,6 @@
 # Everything runs through one virtual environment, made from the hash-pinned lock.
-PYTHON ?= python3
+# In an environment that is active, which may have no pip, the interpreter that it was made from.
+PYTHON ?= $(shell python3 -c 'import sys; print(sys._base_executable)')
 BIN := .venv/bin
 SETUP := .venv/.installed
 
