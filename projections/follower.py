@@ -80,6 +80,8 @@ class Follower(Background):
                 with own_connection(self._url, ANSWER_S) as connection:
                     if self._take_lead(connection):
                         self._lead(connection)
+            except Cancelled:
+                log.info("views are left to be built by the next start")
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.warning("the views wait for the database: %s", error)
             except Exception:

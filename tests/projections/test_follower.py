@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from uuid import UUID, uuid4
 
@@ -106,6 +107,29 @@ def test_of_views_that_another_version_built_the_one_that_cannot_be_built_again_
         recorder.record((uuid4(), ProposalSubmitted(TEAM, "and after", None)))
         assert follower.wait_for("others", recorder.ledger.head(), 20)
     assert position_of(database_url, "others") == (recorder.ledger.head(), None)
+
+
+def test_one_that_is_ended_while_it_builds_ends_without_an_error(
+    database_url: str, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(recorder, 5)
+    with Follower(database_url, recorder.ledger, [titles()]) as follower:
+        assert follower.wait_for("titles", recorder.ledger.head(), 20)
+    began = threading.Event()
+
+    def ended_at(rows: Rows, event: object, fact: ProposalSubmitted) -> None:
+        began.set()
+        ended.wait(20)
+
+    ended = threading.Event()
+    newer = View("titles", titles().tables, {ProposalSubmitted: ended_at}, version=2)
+    with caplog.at_level(logging.INFO), Follower(database_url, recorder.ledger, [newer]) as follower:
+        assert began.wait(20)
+        follower._stopping.set()
+        ended.set()
+    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING] == []
+    _, fault = position_of(database_url, "titles")
+    assert "waits to be built again" in str(fault)
 
 
 def test_a_row_that_the_database_refuses_stops_its_view_at_that_fact(database_url: str, recorder: Recorder) -> None:
