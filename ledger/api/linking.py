@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ledger.directory import identities
-from ledger.directory.identities import Asked, Identity, LinkedAlready
+from ledger.directory.identities import SUBJECT_MAX, Asked, Identity, LinkedAlready
 from ledger.directory.members import NoSuchMember
 from ledger.domain.rejected import Code, Rejected
 from ledger.handlers.grounds import steward_only
@@ -17,9 +17,6 @@ from ledger.store.connections import STATEMENT_TIMEOUT_MS, Connection, writer_co
 from ledger.values import MemberId
 
 T = TypeVar("T")
-
-#: Most characters of a subject, as of the claim `sub`.
-SUBJECT_MAX = 255
 
 
 class Linking:
@@ -36,7 +33,7 @@ class Linking:
             raise Rejected(
                 Code.NOT_FOUND, f"No provider of this issuer is set up here. There are: {there_are}.", "issuer"
             )
-        if not (0 < len(identity.subject) <= SUBJECT_MAX and identity.subject.isprintable()):
+        if not identities.is_subject(identity.subject):
             raise Rejected(
                 Code.BAD_USER_INPUT,
                 f"`subject` must be 1 to {SUBJECT_MAX} characters that can be seen: the claim `sub` of the provider's tokens.",

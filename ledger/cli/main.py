@@ -106,9 +106,10 @@ def main() -> None:
     except StoreFault as error:
         _end(str(error), CHECK_FAILED)
     except OSError as error:
-        if error.filename is None:
+        if error.strerror is None:
             raise
-        _end(f"{error.filename}: {error.strerror}. Choose another place, or make this one fit.", USAGE)
+        place = "The answer can't be written" if error.filename is None else error.filename
+        _end(f"{place}: {error.strerror}. Choose another place, or make this one fit.", USAGE)
 
 
 def _end(sentence: str, code: int) -> None:

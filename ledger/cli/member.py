@@ -92,6 +92,10 @@ def link(who: str, subject: str, issuer: str | None, json: bool) -> None:
     \b
     decision-ledger member link "Ada" --subject 8f1d…
     """
+    if not identities.is_subject(subject):
+        raise click.BadParameter(
+            f"It has 1 to {identities.SUBJECT_MAX} characters that can be seen.", param_hint="'--subject'"
+        )
     settings = Settings.from_environment()
     with connected(settings) as connection:
         identity = Identity(_issuer(settings, issuer), subject, member_known(connection, who))

@@ -13,6 +13,9 @@ from ledger.exports.report import report as run
 from ledger.importing.naming import Names
 from ledger.settings import Settings
 
+#: How the file of a page ends, and of Markdown.
+PAGES, TEXTS = (".html", ".htm"), (".md", ".markdown", ".txt")
+
 
 @click.command()
 @click.argument("proposal", metavar="PROPOSAL_ID")
@@ -37,12 +40,14 @@ def report(
     decision-ledger report 924dc5bd-… --as-of 300
     decision-ledger report pep-0315 --source python/peps --out pep-0315.html
     """
+    if out is not None and out.suffix.lower() not in (*PAGES, *TEXTS):
+        raise click.BadParameter(f"Give a file that ends in {PAGES[0]} or {TEXTS[0]}.", param_hint="'--out'")
     proposal_id = Names(source).proposal(proposal) if source else _id(proposal)
     settings = Settings.from_environment()
     with database(settings, migrated=True) as url:
         try:
             found = run(url, proposal_id, as_of=as_of, checkpoint=outside.kept(folder, settings).note())
-            is_page = out is not None and out.suffix.lower() in (".html", ".htm")
+            is_page = out is not None and out.suffix.lower() in PAGES
             text = page.html(found.parts) if is_page else page.markdown(found.parts)
             subject = f"report of proposal {proposal_id} at position {found.position}"
             if out is not None:

@@ -115,7 +115,7 @@ def dead(endpoint: UUID | None, json: bool) -> None:
     decision-ledger webhook dead
     decision-ledger webhook dead 7f0c… --json
     """
-    with connected(Settings.from_environment()) as connection:
+    with _on_endpoints() as connection:
         found = endpoints.dead_letters(connection, endpoint)
     lines = [
         f"{one.died_at:%Y-%m-%d %H:%M}  {one.endpoint_id}  {one.type}  {one.message_id}  {one.fault}" for one in found

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4, uuid5
 
 import psycopg
 
-from ledger.cli.running import Failed
+from ledger.cli.running import USAGE, Failed
 from ledger.directory import members
 from ledger.directory.members import MemberKind
 from ledger.exports.choosing import NoSuchTeam, team_called
@@ -17,7 +17,7 @@ _FIND = "SELECT member_id, kind FROM directory.members WHERE name = %s AND erase
 def member_called(connection: psycopg.Connection[Any], name: str, kind: MemberKind | None = None) -> MemberId:
     """This will find the one member of that name, or enter one; `kind` None: whatever is found, and a person where nobody is.
 
-    Raises Failed for a name that several have, or that somebody of another kind has.
+    Raises Failed for a name that several have, that somebody of another kind has, or that is none.
     """
     found = connection.execute(_FIND, [name]).fetchall()
     if len(found) > 1:
@@ -26,6 +26,8 @@ def member_called(connection: psycopg.Connection[Any], name: str, kind: MemberKi
         if kind is not None and found[0][1] != kind:
             raise Failed(f"{name} is a {found[0][1].lower()}; give the {kind.lower()} another name.")
         return MemberId(found[0][0])
+    if not members.is_name(name):
+        raise Failed(f"A name has 1 to {members.NAME_MAX} characters, and can be seen. Give another.", USAGE)
     member_id = MemberId(uuid5(NAMESPACE, f"member/{uuid4()}"))
     members.put(connection, [members.Person(member_id, name, kind=kind or MemberKind.PERSON)])
     return member_id

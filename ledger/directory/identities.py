@@ -32,6 +32,10 @@ SELECT count(*) FROM directory.identities WHERE (%(member_id)s::uuid IS NULL OR 
 _ALL = b"SELECT issuer, subject, member_id FROM directory.identities ORDER BY issuer, subject"
 
 
+#: Most characters of a subject, as of the claim `sub`.
+SUBJECT_MAX = 255
+
+
 class Identity(Struct, frozen=True):
     """Somebody at an identity provider, and the member that they are."""
 
@@ -49,6 +53,11 @@ class Asked(Struct, frozen=True):
 
 class LinkedAlready(Exception):  # noqa: N818 - named for what happened
     """This subject is somebody's already; unlink it first."""
+
+
+def is_subject(text: str) -> bool:
+    """This will say whether a provider's tokens may have this claim `sub`: 1 to 255 characters that can be seen."""
+    return 0 < len(text) <= SUBJECT_MAX and text.isprintable()
 
 
 def link(connection: Connection[Any], identity: Identity, *, by: MemberId | None = None) -> None:

@@ -62,6 +62,10 @@ SELECT 1 WHERE pg_snapshot_xmin(pg_current_snapshot())::text::bigint <= %(now)s 
 """
 
 
+#: Most characters of a name.
+NAME_MAX = 200
+
+
 class NoSuchMember(Exception):  # noqa: N818 - named for what happened
     """Whoever is to be let in must be a member whom the directory knows, and not the operator, whom no token is for."""
 
@@ -76,6 +80,11 @@ async def people(connection: AsyncConnection[TupleRow], ids: Iterable[UUID]) -> 
         member_id: Person(member_id, name, address, erased_at, MemberKind(kind))
         for member_id, name, address, erased_at, kind in await cursor.fetchall()
     }
+
+
+def is_name(text: str) -> bool:
+    """This will say whether somebody may be called so: 1 to 200 characters, of which some can be seen."""
+    return len(text) <= NAME_MAX and text.isprintable() and bool(text.strip())
 
 
 def put(connection: Connection[Any], persons: Iterable[Person]) -> None:

@@ -132,7 +132,9 @@ async def paused(connection: AsyncConnection[Any]) -> int:
 
 
 def dead_letters(connection: Connection[Any], endpoint_id: UUID | None = None) -> list[DeadLetter]:
-    """This will give what was refused for good, by one endpoint or by any, the latest first, 1,000 at most."""
+    """This will give what was refused for good, by one endpoint or by any, the latest first, 1,000 at most. Raises NoSuchEndpoint."""
+    if endpoint_id is not None:
+        _changed(connection, "SELECT FROM webhooks.endpoints WHERE endpoint_id = %s", endpoint_id)
     found = connection.execute(
         "SELECT endpoint_id, message_id, type, position, attempts, fault, died_at FROM webhooks.dead_letters"
         " WHERE %(one)s::uuid IS NULL OR endpoint_id = %(one)s ORDER BY died_at DESC LIMIT 1000",

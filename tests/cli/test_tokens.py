@@ -106,6 +106,21 @@ def test_a_service_is_a_member_that_decides_nothing(cli: Cli) -> None:
     assert "is a service" in cli.run("member", "add", "Portal").err
 
 
+def test_a_name_has_a_bound_and_can_be_seen(cli: Cli) -> None:
+    for name in ("A" * 201, "Ada\nLovelace"):
+        for verb in (("token", "create"), ("member", "add")):
+            refused = cli.run(*verb, name)
+            assert (refused.code, "A name has 1 to 200 characters" in refused.err) == (2, True), refused.err
+    assert cli.run("member", "add", "A" * 200).code == 0
+    assert len(cli.run("member", "list", "--json").json()["members"]) == 1
+
+
+def test_dead_letters_of_an_endpoint_that_is_not_there_are_not_none(cli: Cli) -> None:
+    found = cli.run("webhook", "dead", str(uuid4()))
+    assert (found.code, "There is no endpoint" in found.err, found.out) == (1, True, "")
+    assert cli.run("webhook", "dead").out == "There are no dead letters.\n"
+
+
 def test_somebody_of_a_provider_is_linked_and_unlinked(cli: Cli, tmp_path: Path) -> None:
     ada = cli.run("member", "add", "Ada").out.strip()
     linking = ("member", "link", "Ada", "--subject", "00u-ada")

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger.cli.main import VERBS, cli
-from tests.cli.conftest import Cli
+from tests.cli.conftest import PROGRAM, Cli, environment
 
 SECRET = "open-sesame"
 #: Nothing listens on port 1.
@@ -84,6 +84,8 @@ print(sorted({"litestar", "strawberry", "uvicorn", "matplotlib"} & set(sys.modul
         (("token", "create", "Ada", "--team", "7f0c0000-0000-4000-8000-000000000000"), "--role"),
         (("token", "create", "Ada", "--days", "0"), "366"),
         (("token", "revoke", "nonsense"), "UUID"),
+        (("member", "link", "Ada", "--subject", ""), "1 to 255 characters"),
+        (("report", "924dc5bd-6b32-56b8-b6ca-874aeab220d4", "--out", "story.pdf"), ".html or .md"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, tuple) else "",
 )
@@ -133,6 +135,15 @@ def test_a_database_that_cannot_be_reached_is_3(arguments: tuple[str, ...], tmp_
     assert "Traceback" not in found.err
     assert SECRET not in found.err
     assert found.out == ""
+
+
+def test_an_answer_that_cannot_be_written_is_2() -> None:
+    with open("/dev/full", "wb") as full:
+        found = subprocess.run(
+            [*PROGRAM, "schema"], env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert found.returncode == 2
+    assert found.stderr.startswith("Error: The answer can't be written: No space left on device.")
 
 
 @pytest.mark.parametrize(
