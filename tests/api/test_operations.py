@@ -261,11 +261,11 @@ def test_a_signal_ends_open_streams_and_the_server_at_once(settings: Settings, w
     query = {"query": "subscription { ledgerEvents { position } }"}
     try:
         until_ready(address)
-        with httpx.stream("POST", f"{address}/graphql/stream", json=query, headers=headers, timeout=30) as response:
+        with httpx.stream("POST", f"{address}/graphql/stream", json=query, headers=headers, timeout=60) as response:
             assert response.status_code == 200
             lines = response.iter_lines()
             next(lines)
-            assert "ledger_requests" in httpx.get(f"{address}/metrics", headers=headers, timeout=30).text
+            assert "ledger_requests" in httpx.get(f"{address}/metrics", headers=headers, timeout=60).text
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
             told = "\n".join(lines)
