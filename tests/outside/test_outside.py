@@ -17,7 +17,7 @@ from tests.api.conftest import Api
 from tests.outside.conftest import ran
 
 #: Cases for each kind of operation.
-CASES = int(os.environ.get("OUTSIDE_CASES", "40"))
+CASES = int(os.environ.get("OUTSIDE_CASES", "20"))
 AUDITS = 61
 CODES = frozenset(
     [
